@@ -1,0 +1,1 @@
+"""The release gates as pytest modules: `pytest gates/ --model=best_model.pt`."""

@@ -1,0 +1,25 @@
+"""How a gate module turns a judged card into a test outcome. Called by every gate, written once."""
+
+import pytest
+
+from harness.card import Card
+
+
+def require(card: Card, gate: str, split: str | None, next_step: str) -> None:
+    """Fail with the figures that missed their thresholds, or report a failure that the release rule tolerates.
+
+    Args:
+        card: of the model.
+        gate: to look at.
+        split: "VAL" or "OOD"; None takes every check of the gate.
+        next_step: what a newcomer should look at when it fails.
+    """
+    checks = [c for c in card.checks[gate] if split is None or c.split == split]
+    assert checks, f"gate {gate} has no threshold for {split}: a gate that checks nothing must not pass"
+    missed = [c for c in checks if not c.passed]
+    if not missed:
+        return
+    lines = [f"gate {gate}: {card.identity.name}", *(f"  {c.sentence()}" for c in missed), f"  Next: {next_step}"]
+    if gate in card.decision.tolerated:
+        pytest.xfail(f"tolerated by the release rule: {missed[0].sentence()}")
+    pytest.fail("\n".join(lines), pytrace=False)

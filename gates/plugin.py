@@ -1,0 +1,192 @@
+"""The pytest side of the gates: options, parameters, the shared run, and the scorecard at the end.
+
+Nothing here judges. The engine is imported only when a model is to be gated, so that `pytest tests/` and
+`pytest --help` stay quick.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gates.options import NO_MODEL, OPTION_NAMES, add_options
+from gates.outcomes import Outcomes
+
+if TYPE_CHECKING:
+    from harness.card import Card
+    from harness.run import GateRun
+
+SPLITS = ("VAL", "OOD")
+RUN = pytest.StashKey["GateRun"]()
+FOLDER = pytest.StashKey[Path]()
+OUTCOMES = pytest.StashKey[Outcomes]()
+SCORECARD = pytest.StashKey[dict[str, Any]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "gate(name): a gate that a profile may require of every model")
+    if config.getoption("model") is None:
+        return
+    from gates.session import open_run
+    from harness.errors import UserError
+
+    shared = getattr(config, "workerinput", {}).get("lvm_folder")
+    folder = Path(shared) if shared else Path(tempfile.mkdtemp(prefix="lvm-gates-"))
+    try:
+        if shared:
+            _share_cores(config)
+        options = {name: config.getoption(name) for name in OPTION_NAMES}
+        config.stash[RUN] = open_run(options, folder, config.invocation_params.dir)
+    except UserError as error:
+        if not shared:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise pytest.UsageError(str(error)) from error
+    config.stash[FOLDER] = folder
+    if not shared:
+        config.stash[OUTCOMES] = Outcomes()
+        config.pluginmanager.register(config.stash[OUTCOMES], "lvm-outcomes")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if OUTCOMES in config.stash:
+        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker where the session keeps its observations."""
+    if FOLDER in node.config.stash:
+        node.workerinput["lvm_folder"] = str(node.config.stash[FOLDER])
+
+
+def _share_cores(config: pytest.Config) -> None:
+    # Two workers with as many threads as cores each would fight for every matrix product.
+    import os
+
+    import torch
+
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = set(metafunc.fixturenames)
+    if not names & {"model", "run"}:
+        return
+    if RUN not in metafunc.config.stash:
+        raise pytest.UsageError(NO_MODEL)
+    run = metafunc.config.stash[RUN]
+    if "model" in names:
+        metafunc.parametrize("model", list(run.settings.models), scope="session")
+    if "split" in names:
+        metafunc.parametrize("split", SPLITS, scope="session")
+    if "control" in names:
+        # The published battery refuses a perfect oracle: there is no conduct its controls could be held to.
+        controls = [] if run.published else list(run.control_names)
+        metafunc.parametrize("control", controls or [pytest.param("", marks=pytest.mark.skip(reason="published"))])
+    if "audit_name" in names:
+        from harness.audits import AUDITS
+
+        metafunc.parametrize("audit_name", list(AUDITS))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out gates of other profiles; label the rest, so that the controller can count what ran."""
+    if RUN not in config.stash:
+        return
+    required = config.stash[RUN].settings.profile.gates
+    kept, left_out = [], []
+    for item in items:
+        marker = item.get_closest_marker("gate")
+        if marker and marker.args[0] not in required:
+            left_out.append(item)
+            continue
+        if marker and isinstance(item, pytest.Function):
+            parameters = item.callspec.params
+            item.user_properties.append(("lvm_gate", [parameters["model"], marker.args[0], parameters.get("split", "")]))
+        kept.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def run(request: pytest.FixtureRequest) -> "GateRun":
+    """The run of this session, all observations made."""
+    from gates.progress import reporting
+    from harness.errors import UserError
+
+    found = request.config.stash[RUN]
+    try:
+        with reporting(request.config) as on_progress:
+            found.prepare(on_progress)
+    except UserError as error:
+        pytest.fail(str(error), pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session")
+def card(run: "GateRun", model: str) -> "Card":
+    """The judged card of one model."""
+    return run.card(model)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Assemble the scorecard; a required gate that did not run makes the session fail."""
+    config = session.config
+    if OUTCOMES not in config.stash or not config.stash[OUTCOMES].by_gate:
+        if OUTCOMES in config.stash and session.exitstatus == pytest.ExitCode.OK and not config.option.collectonly:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return
+    from harness.scorecard import build_scorecard, write_report
+
+    run, outcomes = config.stash[RUN], config.stash[OUTCOMES]
+    incomplete = outcomes.missing(run.settings.models, run.settings.profile.gates)
+    if incomplete and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if outcomes.broken:
+        return
+    given = {"given": [str(a) for a in config.invocation_params.args]}
+    resolved = {"resolved": {name: config.getoption(name) for name in OPTION_NAMES}}
+    config.stash[SCORECARD] = build_scorecard(run, given | resolved, incomplete)
+    if config.getoption("report"):
+        folder = config.invocation_params.dir / config.getoption("report")
+        write_report(config.stash[SCORECARD], run, folder)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Iterator[None]:
+    """Print the scorecard below everything pytest itself has to say."""
+    result = yield
+    _print_scorecard(terminalreporter, config)
+    return result
+
+
+def _print_scorecard(terminalreporter: Any, config: pytest.Config) -> None:
+    if SCORECARD not in config.stash:
+        if OUTCOMES in config.stash and not config.option.collectonly:
+            terminalreporter.write_line("no scorecard: no gate could be judged in this session, so nothing is released")
+        return
+    from harness.report.terminal import render_terminal
+
+    colour = bool(terminalreporter.isatty or config.option.color == "yes")
+    terminalreporter.ensure_newline()
+    terminalreporter.write(render_terminal(config.stash[SCORECARD], colour=colour))
+    if config.getoption("report"):
+        terminalreporter.write_line(f"report: {config.getoption('report')}/scorecard.html")
+
+
+def pytest_report_header(config: pytest.Config) -> Iterator[str] | list[str]:
+    if RUN not in config.stash:
+        return []
+    run = config.stash[RUN]
+    sizes = ", ".join(f"{s} {len(e.windows):,} windows" for s, e in run.inputs.evaluation.items())
+    return [f"lvm-gates: profile {run.settings.profile.name}, {run.inputs.corpus.path.name}: {sizes}"]

@@ -1,0 +1,118 @@
+"""From options to a `GateRun`, with everything that can be wrong found before the first gate."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.corpus import Corpus
+from harness.errors import UserError
+from harness.inputs import CorpusArguments, Inputs, resolve
+from harness.predictor import Subject, check_batch_invariance
+from harness.profile import load_profile
+from harness.release import check_rule
+from harness.resolve_model import check_spec, is_control, load_subject
+from harness.run import GateRun, Settings, check_fits
+from harness.suggest import did_you_mean
+from harness.worlds import default_corpus
+
+TASKS = ("frontier", "retrieval", "decoding")
+_POSITIVE = ("max_samples", "horizon", "context", "batch_size")
+_DEFAULT_CONTEXT = 5
+
+
+def open_run(options: Mapping[str, Any], folder: Path, root: Path) -> GateRun:
+    """Resolve the options into a run that keeps its files in ``folder``.
+
+    Args:
+        options: by name, as `gates.options` declares them.
+        folder: shared by all processes of the session.
+        root: folder that relative paths start from.
+
+    Raises:
+        UserError: anything wrong with the options, the data or a model, in one sentence.
+    """
+    for name in _POSITIVE:
+        if options[name] is not None and options[name] < 1:
+            raise UserError(f"--{name.replace('_', '-')}={options[name]}: give a number of at least 1.")
+    if options["task"] not in TASKS:
+        raise UserError(f"--task={options['task']}: no such task; {did_you_mean(options['task'], TASKS)}.")
+    if options["seed"] < 0:
+        raise UserError(f"--seed={options['seed']}: give a seed of at least 0.")
+    models = [check_spec(spec) for spec in options["model"]]
+    repeated = {m for m in models if models.count(m) > 1}
+    if repeated:
+        raise UserError(f"--model={min(repeated)} is given twice; name each model once.")
+    profile = load_profile(options["profile"])
+    settings = Settings(
+        models=tuple(models),
+        profile=profile,
+        task=options["task"],
+        rule=check_rule(options["require"], profile),
+        seed=options["seed"],
+        device=options["device"],
+        batch_size=options["batch_size"],
+        root=root,
+    )
+    subjects = [
+        load_subject(m, device=settings.device, batch_size=settings.batch_size, root=root)
+        for m in models
+        if not is_control(m)
+    ]
+    inputs = _inputs(options, settings, subjects, root)
+    for subject in subjects:
+        check_fits(subject, inputs)
+        _probe(subject, inputs)
+    return GateRun(settings, inputs, folder)
+
+
+def _inputs(options: Mapping[str, Any], settings: Settings, subjects: list[Subject], root: Path) -> Inputs:
+    def path(name: str) -> Path | None:
+        value = options[name]
+        return None if value is None else root / value
+
+    arguments = CorpusArguments(
+        corpus=path("corpus"),
+        articles_npz=path("articles_npz"),
+        val_articles=options["val_articles"],
+        ood_articles=options["ood_articles"],
+        val_npz=path("val_npz"),
+        ood_npz=path("ood_npz"),
+        train_corpus=tuple(root / value for value in options["train_corpus"] or ()),
+    )
+    contexts = [s.context for s in subjects if s.context is not None]
+    return resolve(
+        arguments,
+        context=options["context"] or (contexts[0] if contexts else _DEFAULT_CONTEXT),
+        max_samples=options["max_samples"],
+        horizon=options["horizon"],
+        seed=settings.seed,
+        first_in_file=settings.profile.protocol == "published",
+        fallback=_fallback(arguments, subjects),
+    )
+
+
+def _fallback(arguments: CorpusArguments, subjects: list[Subject]) -> Corpus | None:
+    """The corpus a checkpoint records, if it is still there and unchanged; else the embedded default."""
+    if arguments.corpus is not None or arguments.articles_npz is not None:
+        return None
+    from harness.corpus import open_corpus
+
+    for subject in subjects:
+        recorded = (subject.identity.provenance or {}).get("corpus") or {}
+        folder = Path(str(recorded.get("path", "")))
+        if recorded.get("path") and (folder / "corpus.json").is_file():
+            corpus = open_corpus(folder)
+            if corpus.fingerprint == recorded.get("fingerprint"):
+                return corpus
+    return default_corpus()
+
+
+def _probe(subject: Subject, inputs: Inputs) -> None:
+    """Ask a model for a few windows, so that a wrong shape stops the session at once and not after an hour."""
+    windows = inputs.evaluation["VAL"].windows.take(slice(0, 32))
+    try:
+        check_batch_invariance(subject, windows.contexts(), windows.targets)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{subject.name}: predict() raised {type(error).__name__}: {error}.") from error

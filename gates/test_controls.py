@@ -1,0 +1,18 @@
+"""The gates themselves on trial: each control behaves as it must, on the very windows the models are judged on.
+
+An oracle must pass every gate and impostors must fail, or no model gets a verdict.
+"""
+
+import pytest
+
+from harness.run import GateRun
+
+
+def test_control_behaves(run: GateRun, control: str) -> None:
+    found = run.conducts[control]
+    if found.misbehaved:
+        pytest.fail(
+            f"control:{control} misbehaves: not true that it {', that it '.join(found.misbehaved)}.\n"
+            "  Next: the gates cannot be trusted on this data; look at the control's own row in the scorecard.",
+            pytrace=False,
+        )

@@ -1,0 +1,1 @@
+"""The engine of the release gate: corpus, windows, predictions, statistics, judgement, scorecard."""

@@ -1,0 +1,156 @@
+"""One scorecard entry: everything said of one model or control. Figures stay `Estimate` until they are written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from harness.judge import Check, judge_gate
+from harness.observations import Observations
+from harness.predictor import Identity
+from harness.profile import Profile, load_profile
+from harness.release import Decision, blocking_reasons, decide
+from harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
+from harness.statistics.skill import skill
+from harness.stats import UNDEFINED, Estimate
+
+GATES = "ABCDE"
+SPLITS = ("VAL", "OOD")
+
+
+@dataclass(frozen=True)
+class SkillInputs:
+    """What profile `skill` compares a model with on one split."""
+
+    controls: Mapping[str, Observations]
+    near_duplicate: Bool[np.ndarray, " n"]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """A judged model or control.
+
+    Attributes:
+        identity: who.
+        gates: gate -> statistics of gates A-E by split.
+        skill: statistics of profile `skill` by split, {} where not computed.
+        checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
+        decision: the verdict of the session's profile.
+    """
+
+    identity: Identity
+    gates: dict[str, dict[str, Any]]
+    skill: dict[str, Any]
+    checks: dict[str, list[Check]]
+    decision: Decision
+
+    def passed(self, gate: str) -> bool:
+        """Whether every check of a gate passed; a gate without checks has not."""
+        checks = self.checks.get(gate, [])
+        return bool(checks) and all(check.passed for check in checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The CARD of SPEC section 6."""
+        gates = {g: {"passed": self.passed(g), **self.gates[g], "checks": _checks(self.checks[g])} for g in GATES}
+        skill_gates = [g for g in self.checks if g not in GATES]
+        return {
+            "name": self.identity.name,
+            "sha256": self.identity.sha256,
+            "verdict": self.decision.verdict,
+            "blocked": self.decision.verdict == "blocked",
+            "reasons": list(self.decision.reasons),
+            "tolerated": list(self.decision.tolerated),
+            "provenance": self.identity.provenance,
+            "gates": gates,
+            "skill": {
+                **self.skill,
+                "passed": all(self.passed(g) for g in skill_gates),
+                "gates": {g: {"passed": self.passed(g), "checks": _checks(self.checks[g])} for g in skill_gates},
+            }
+            if self.skill
+            else {},
+        }
+
+
+def _checks(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    return [{**asdict(check), "figure": check.figure} for check in checks]
+
+
+def gate_statistics(observed: Mapping[str, Observations]) -> dict[str, dict[str, Any]]:
+    """The statistics of gates A-E."""
+    by_split = {"A": offset_sweep, "B": retrieval, "C": ablation_effects, "D": rollout}
+    gates: dict[str, dict[str, Any]] = {
+        gate: {split: statistic(observed[split]) for split in SPLITS} for gate, statistic in by_split.items()
+    }
+    gates["E"] = generalisation(observed["VAL"], observed["OOD"])
+    return gates
+
+
+def skill_statistics(
+    observed: Mapping[str, Observations], inputs: Mapping[str, SkillInputs], task: str
+) -> dict[str, Any]:
+    """The statistics of profile `skill`, the task's own figure picked out."""
+    figures: dict[str, Any] = {"task": task}
+    for split in SPLITS:
+        given = inputs[split]
+        values = skill(observed[split], given.controls, given.near_duplicate, given.seed)
+        worst = [step["difference"] for step in values["rollout"]]
+        figures[split] = {
+            **values,
+            "n": int((~given.near_duplicate).sum()),
+            "task_figure": _task_figure(values, task),
+            "rollout_worst": min(worst, key=lambda e: e.high) if worst else UNDEFINED,
+        }
+    figures["retained"] = _retained(figures["VAL"]["task_figure"], figures["OOD"]["task_figure"])
+    return figures
+
+
+def _task_figure(values: Mapping[str, Any], task: str) -> Estimate:
+    if task != "frontier":
+        figure: Estimate = values.get(task, UNDEFINED)
+        return figure
+    # Beyond every control's cosine the frontier is not defined by controls any more; the gain in cosine counts there.
+    beyond: Estimate = values["excess_cosine"]
+    along: Estimate = values["F"]
+    return beyond if beyond.low > 0 and not along.low > 0 else along
+
+
+def _retained(val: Estimate, ood: Estimate) -> float:
+    return ood.value / val.value if val.value > 0 else float("nan")
+
+
+def make_card(
+    identity: Identity,
+    observed: Mapping[str, Observations],
+    profile: Profile,
+    rule: str,
+    *,
+    skill_inputs: Mapping[str, SkillInputs] | None,
+    task: str,
+    outside: Sequence[str] = (),
+) -> Card:
+    """Compute, judge and decide.
+
+    Args:
+        identity: who.
+        observed: split -> observations.
+        profile: the session's profile; its gates decide.
+        rule: the release rule.
+        skill_inputs: split -> what to compare with, None to leave skill out.
+        task: "frontier", "retrieval" or "decoding".
+        outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
+    """
+    gates = gate_statistics(observed)
+    absolute = profile if set(profile.gates) == set(GATES) else load_profile("5cat")
+    checks = {gate: judge_gate(gate, gates[gate], absolute) for gate in GATES}
+    figures: dict[str, Any] = {}
+    if skill_inputs is not None:
+        figures = skill_statistics(observed, skill_inputs, task)
+        relative = load_profile("skill")
+        checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
+    passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
+    blocking = [*outside, *blocking_reasons(observed, gates, profile)]
+    return Card(identity, gates, figures, checks, decide(passed, gates, profile, rule, blocking))

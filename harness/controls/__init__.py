@@ -1,0 +1,19 @@
+"""Predictors whose verdict is known beforehand: the gates are tested on them every time they are used."""
+
+from harness.controls.registry import (
+    CONTROL_NAMES,
+    FRONTIER_CONTROLS,
+    STANDARD_CONTROLS,
+    Ingredients,
+    build_control,
+    control_name,
+)
+
+__all__ = [
+    "CONTROL_NAMES",
+    "FRONTIER_CONTROLS",
+    "STANDARD_CONTROLS",
+    "Ingredients",
+    "build_control",
+    "control_name",
+]

@@ -1,0 +1,134 @@
+"""Controls by name.
+
+Each is built for one split, because two of them are fitted, and what they may be fitted on depends on the split.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from harness.controls.clairvoyant import Clairvoyance
+from harness.controls.impostors import NoisyConstant, NotANumber, RandomUnit
+from harness.controls.linear import Linear, fit_linear
+from harness.controls.simple import Backward, Constant, Ewma
+from harness.corpus import Corpus
+from harness.errors import UserError
+from harness.predictor import Clairvoyant, Predictor, unit
+from harness.suggest import did_you_mean
+from harness.windows import Windows, sample_windows
+
+# Climatology is a mean of unit vectors: 20,000 of them fix its direction to .001.
+_CLIMATOLOGY_SAMPLE = 20_000
+EWMA_PREFIX = "ewma-"
+# The grid of the frontier; its ends have names of their own (persistence, context-mean).
+EWMA_GRID: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+# `control:ewma` without a decay: the one of best cosine on Wikipedia sentence embeddings (SPEC section 4).
+EWMA_DEFAULT = 0.8
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What controls are made of, for one split.
+
+    Attributes:
+        corpus: the corpus the split is in.
+        training: windows that fitted controls may learn from; no article of the split is among them.
+        seed: of the session.
+    """
+
+    corpus: Corpus
+    training: Sequence[Windows]
+    seed: int
+
+    @cached_property
+    def linear(self) -> Linear:
+        return fit_linear(self.training, self.seed)
+
+    @cached_property
+    def climatology(self) -> Constant:
+        share = _CLIMATOLOGY_SAMPLE // len(self.training)
+        sums = [
+            batch.target_vectors().sum(axis=0, dtype=np.float64)
+            for part in self.training
+            for batch in sample_windows(part, share, self.seed).batches(1024)
+        ]
+        return Constant(unit(np.sum(sums, axis=0)).astype(np.float32))
+
+    @cached_property
+    def constant(self) -> Constant:
+        direction = np.random.default_rng([self.seed, 5]).standard_normal(self.corpus.dim)
+        return Constant(unit(direction).astype(np.float32))
+
+
+def _bayes(ingredients: Ingredients) -> Predictor:
+    from harness.bayes import bayes_predictor
+
+    return bayes_predictor(ingredients.corpus)
+
+
+_BUILDERS: dict[str, Callable[[Ingredients], Predictor | Clairvoyant]] = {
+    "oracle": lambda i: Clairvoyance(i.corpus),
+    "skip": lambda i: Clairvoyance(i.corpus, ahead=2),
+    "persistence": lambda i: Ewma(0.0),
+    "context-mean": lambda i: Ewma(1.0),
+    "ewma": lambda i: Ewma(EWMA_DEFAULT),
+    "climatology": lambda i: i.climatology,
+    "linear": lambda i: i.linear,
+    "backward": lambda i: Backward(),
+    "random": lambda i: RandomUnit(i.seed),
+    "constant": lambda i: i.constant,
+    "noisy-constant": lambda i: NoisyConstant(i.constant, i.seed),
+    "nan": lambda i: NotANumber(),
+    "bayes": _bayes,
+}
+_BUILDERS |= {f"{EWMA_PREFIX}{g:.1f}": (lambda i, g=g: Ewma(g)) for g in EWMA_GRID}
+
+# Other names under which people look for the same thing.
+_ALIASES = {"ridge": "linear", "copy-last": "persistence", "mean": "context-mean", "context_mean": "context-mean"}
+
+CONTROL_NAMES: tuple[str, ...] = tuple(_BUILDERS)
+
+# Run with every session that gates a model. `bayes` joins on synthetic corpora, where it exists.
+STANDARD_CONTROLS: tuple[str, ...] = (
+    "oracle",
+    "persistence",
+    "context-mean",
+    "ewma",
+    "climatology",
+    "linear",
+    "backward",
+    "skip",
+    "random",
+    "constant",
+    "noisy-constant",
+    "nan",
+)
+
+# Those that could be deployed, knowing nothing of the future: together they span the frontier of profile `skill`.
+FRONTIER_CONTROLS: tuple[str, ...] = (
+    "persistence",
+    *(f"{EWMA_PREFIX}{g:.1f}" for g in EWMA_GRID),
+    "context-mean",
+    "climatology",
+    "linear",
+    "backward",
+)
+
+
+def control_name(name: str) -> str:
+    """The registered name for ``name``.
+
+    Raises:
+        UserError: no such control, with the nearest names.
+    """
+    name = _ALIASES.get(name, name)
+    if name not in _BUILDERS:
+        raise UserError(f"control:{name}: no such control; {did_you_mean(name, [*_BUILDERS, *_ALIASES])}.")
+    return name
+
+
+def build_control(name: str, ingredients: Ingredients) -> Predictor | Clairvoyant:
+    """Make the control of that name for one split."""
+    return _BUILDERS[control_name(name)](ingredients)

@@ -1,0 +1,142 @@
+"""The one evaluation pass of a predictor over a split: base, ablated and rolled-out predictions, shared by all gates.
+
+The published battery predicted every window anew for each of its five tests, one window at a time.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from harness.ablations import ablate, ablation_names
+from harness.collapse import Spread, spread
+from harness.evaluation_set import OFFSETS, EvaluationSet
+from harness.observations import Observations
+from harness.predictor import Subject, ask, check_batch_invariance, unit
+from harness.retrieval import rank_targets
+from harness.windows import Windows
+
+# Windows in hand at once. With C = 5 and D = 768 this keeps contexts, seven offsets and a 10,000-chunk similarity
+# matrix under 100 MB; it is no option because nothing may depend on it.
+CHUNK = 256
+
+
+def ignore_progress(done: int, total: int) -> None:
+    """The progress callback of those who do not watch."""
+
+
+def observe(
+    subject: Subject,
+    evaluation: EvaluationSet,
+    *,
+    batch_size: int,
+    on_progress: Callable[[int, int], None] = ignore_progress,
+) -> Observations:
+    """Run ``subject`` over the windows of ``evaluation``.
+
+    Args:
+        subject: a model or a control.
+        evaluation: windows and candidates.
+        batch_size: contexts given to ``predict`` at once; results do not depend on it.
+        on_progress: called with (windows done, windows in all).
+
+    Raises:
+        UserError: a wrong shape, or predictions that change with the batch size.
+    """
+    windows = evaluation.windows
+    probe = windows.take(slice(0, CHUNK))
+    check_batch_invariance(subject, probe.contexts(), probe.targets)
+    parts = []
+    for batch in windows.batches(CHUNK):
+        parts.append(_observe_batch(subject, batch, evaluation, batch_size))
+        on_progress(sum(len(p.values["cosine"]) for p in parts), len(windows))
+    columns = {name: np.concatenate([p.values[name] for p in parts]) for name in parts[0].values}
+    return Observations(
+        rows=windows.targets,
+        clusters=windows.clusters,
+        cross_exists=evaluation.has_donor,
+        spread=spread(np.concatenate([p.predictions for p in parts])),
+        target_spread=_target_spread(windows),
+        **columns,
+    )
+
+
+class _Part(NamedTuple):
+    predictions: Float[np.ndarray, "b d"]
+    values: dict[str, np.ndarray]
+
+
+def _observe_batch(subject: Subject, windows: Windows, evaluation: EvaluationSet, batch_size: int) -> _Part:
+    contexts = windows.contexts()
+    frames, targets = unit(contexts), unit(windows.target_vectors())
+    base = ask(subject, contexts, windows.targets, batch_size)
+    cosine = _cos(base, targets)
+    ablated = [
+        _cos(
+            ask(subject, ablate(name, contexts, windows, evaluation.rows, evaluation.seed), windows.targets, batch_size),
+            targets,
+        )
+        for name in ablation_names(windows.context)
+    ]
+    offset, offset_exists = _offsets(base, windows)
+    rollout, rollout_exists = _rollout(subject, base, contexts, windows, evaluation.horizon, batch_size)
+    ranks = rank_targets(base, windows, evaluation)
+    values = {
+        "cosine": cosine,
+        "coherence": np.einsum("bcd,bcd->bc", frames[:, :-1], frames[:, 1:]).mean(axis=1)
+        if windows.context > 1
+        else np.full(len(windows), np.nan),
+        "nearest_context": np.einsum("bcd,bd->bc", frames, base).max(axis=1),
+        "nearest_reference": np.einsum("bcd,bd->bc", frames, targets).max(axis=1),
+        "offset": offset,
+        "offset_exists": offset_exists,
+        "rank": ranks.rank,
+        "pool_size": ranks.size,
+        "ablation": np.stack(ablated, axis=1) - cosine[:, None],
+        "rollout": rollout,
+        "rollout_exists": rollout_exists,
+        "finite": np.isfinite(cosine),
+    }
+    return _Part(base, values)
+
+
+def _cos(a: Float[np.ndarray, "b d"], b: Float[np.ndarray, "b d"]) -> Float[np.ndarray, " b"]:
+    return np.einsum("bd,bd->b", a, b)
+
+
+def _offsets(base: Float[np.ndarray, "b d"], windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+    cosines, exists = [], np.ones(len(windows), dtype=bool)
+    for k in OFFSETS:
+        rows, there = windows.offset(k)
+        cosines.append(_cos(base, unit(windows.corpus.vectors(rows))))
+        exists &= there
+    return np.stack(cosines, axis=1), exists
+
+
+def _rollout(
+    subject: Subject,
+    base: Float[np.ndarray, "b d"],
+    contexts: Float[np.ndarray, "b c d"],
+    windows: Windows,
+    horizon: int,
+    batch_size: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Closed loop: each prediction becomes the newest frame. Prediction h answers for the chunk at offset +h."""
+    exists = windows.offset(horizon)[1]
+    cosines = np.full((len(windows), horizon), np.nan)
+    kept = windows.take(np.flatnonzero(exists))
+    prediction, context = base[exists], contexts[exists]
+    for step in range(1, horizon + 1):
+        if step > 1:
+            context = np.concatenate([context[:, 1:], prediction[:, None].astype(np.float32)], axis=1)
+            prediction = ask(subject, context, kept.targets + step - 1, batch_size)
+        rows, _ = kept.offset(step)
+        cosines[exists, step - 1] = _cos(prediction, unit(windows.corpus.vectors(rows)))
+    return cosines, exists
+
+
+def _target_spread(windows: Windows) -> Spread:
+    return spread(np.concatenate([unit(part.target_vectors()) for part in windows.batches(CHUNK)]))
+
+

@@ -1,0 +1,121 @@
+"""Judgement: figures against thresholds. Computes no statistic; reads every limit from a profile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.profile import BOTH, Comparison, Profile, Threshold
+from harness.stats import Estimate
+
+_RELATION: dict[Comparison, str] = {
+    "at_least": ">=",
+    "at_most": "<=",
+    "low_above": "lower bound >",
+    "high_below": "upper bound <",
+    "high_above": "upper bound >=",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One figure held against one threshold.
+
+    Attributes:
+        gate: the gate it decides.
+        split: "VAL", "OOD" or "BOTH".
+        label: name of the figure.
+        figure: its value, interval and n.
+        relation: how it is compared, in words.
+        limit: the threshold.
+        passed: whether it meets the threshold; an inconclusive figure does not.
+        note: why it is inconclusive, else "".
+        source: the evidence for the threshold.
+    """
+
+    gate: str
+    split: str
+    label: str
+    figure: Estimate
+    relation: str
+    limit: float
+    passed: bool
+    note: str
+    source: str
+
+    def sentence(self) -> str:
+        """The figure, its interval, n and the threshold, for people."""
+        text = f"{self.label} on {self.split} = {show(self.figure)}, wanted {self.relation} {self.limit:+.3g}"
+        return f"{text}; {self.note}" if self.note else text
+
+
+def show(figure: Estimate) -> str:
+    """``+0.512 [+0.498, +0.526], n = 3,185``, or "undefined"."""
+    if not np.isfinite(figure.value):
+        return f"undefined, n = {figure.n:,}"
+    if not np.isfinite(figure.low):
+        return f"{figure.value:+.3f} [no interval], n = {figure.n:,}"
+    return f"{figure.value:+.3f} [{figure.low:+.3f}, {figure.high:+.3f}], n = {figure.n:,}"
+
+
+def judge_gate(gate: str, statistics: Mapping[str, Any], profile: Profile) -> list[Check]:
+    """Every check of one gate.
+
+    Args:
+        gate: its name in the profile.
+        statistics: split -> figures, and figures of both splits at the top level.
+        profile: the thresholds.
+    """
+    return [
+        _check(threshold, split, limit, _lookup(statistics, threshold, split), profile.minimum_windows)
+        for threshold in profile.of_gate(gate)
+        for split, limit in threshold.limits.items()
+    ]
+
+
+def _lookup(statistics: Mapping[str, Any], threshold: Threshold, split: str) -> Estimate:
+    node: Any = statistics if split == BOTH else statistics[split]
+    for key in threshold.statistic.split("."):
+        node = node[key]
+    if isinstance(node, Estimate):
+        return node
+    # A figure without a sampling distribution of its own (a ratio of ranks) is judged by its value.
+    return Estimate(float("nan") if node is None else float(node), float("nan"), float("nan"), _windows(statistics, split))
+
+
+def _windows(statistics: Mapping[str, Any], split: str) -> int:
+    splits = ("VAL", "OOD") if split == BOTH else (split,)
+    return min(int(statistics[s].get("n", 0)) for s in splits)
+
+
+def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, minimum: int) -> Check:
+    note = ""
+    if figure.n < minimum:
+        note = f"inconclusive: {figure.n} windows, at least {minimum} are needed"
+    elif not np.isfinite(figure.value):
+        note = "undefined: not every prediction is finite, or nothing to compare with"
+    return Check(
+        threshold.gate,
+        split,
+        threshold.label,
+        figure,
+        _RELATION[threshold.comparison],
+        limit,
+        not note and _meets(threshold.comparison, figure, limit),
+        note,
+        threshold.source,
+    )
+
+
+def _meets(comparison: Comparison, figure: Estimate, limit: float) -> bool:
+    # NaN compares false, so an interval that does not exist never meets a limit on its end.
+    if comparison == "at_least":
+        return figure.value >= limit
+    if comparison == "at_most":
+        return figure.value <= limit
+    if comparison == "low_above":
+        return figure.low > limit
+    if comparison == "high_below":
+        return figure.high < limit
+    return figure.high >= limit

@@ -1,0 +1,267 @@
+"""Read the published NPZ formats as they are, without pickle and without loading them into memory.
+
+Members that were stored uncompressed (``np.savez``) are memory-mapped in place; compressed members
+(``np.savez_compressed``) are unpacked once, as a stream, into the cache folder and mapped there.
+"""
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from harness.atomic import atomic_write
+from harness.cache import cache_dir
+from harness.corpus import UNASSIGNED, Corpus
+from harness.errors import UserError
+from harness.windows import Windows
+
+ARTICLE_VECTORS = ("embeddings", "vectors", "X")
+ARTICLE_IDS = ("article_indices", "article_ids")
+CHUNK_INDICES = ("chunk_indices", "seq_idx")
+SEQUENCE_CONTEXTS = ("contexts", "context", "X", "context_sequences")
+SEQUENCE_TARGETS = ("targets", "target", "y", "target_vectors")
+
+# A float16 copy of a unit vector of 384-1024 dimensions keeps a cosine above .9999 to its float32 original;
+# two different chunks of real text that are this close are duplicates.
+SAME_VECTOR_COSINE = 0.999
+
+
+class _Header(NamedTuple):
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[np.generic]
+    offset: int
+
+
+@dataclass(frozen=True)
+class NpzFile:
+    """An NPZ opened for mapping its members one by one."""
+
+    path: Path
+    members: tuple[str, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> "NpzFile":
+        """List the members.
+
+        Raises:
+            UserError: missing, truncated or not an NPZ.
+        """
+        if not path.is_file():
+            raise UserError(f"{path}: no such NPZ file; check the path.")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = tuple(name.removesuffix(".npy") for name in archive.namelist())
+        except (zipfile.BadZipFile, OSError) as error:
+            raise UserError(f"{path}: not a readable NPZ file ({error}); it may be truncated, copy it again.") from error
+        return cls(path, names)
+
+    def find(self, candidates: Sequence[str]) -> str | None:
+        """The first of ``candidates`` that the file holds."""
+        return next((name for name in candidates if name in self.members), None)
+
+    def require(self, candidates: Sequence[str], what: str) -> Shaped[np.ndarray, "..."]:
+        """Map the first member of ``candidates`` that is there.
+
+        Raises:
+            UserError: none is there, or it needs pickle.
+        """
+        name = self.find(candidates)
+        if name is None:
+            raise UserError(
+                f"{self.path}: no {what} (looked for {', '.join(candidates)}; found "
+                f"{', '.join(self.members) or 'nothing'}); save them under one of these names."
+            )
+        return self.map(name)
+
+    def map(self, name: str) -> Shaped[np.ndarray, "..."]:
+        """Memory-map one member."""
+        member = f"{name}.npy"
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                info = archive.getinfo(member)
+                with archive.open(info) as stream:
+                    header = _read_header(stream)  # type: ignore[arg-type]
+                if header.dtype.hasobject:
+                    raise UserError(
+                        f"{self.path}: member {name!r} is an object array, which needs pickle and could run code; "
+                        "open it where you trust it and save that member again with a plain number type."
+                    )
+                source, base = self.path, 0
+                if info.compress_type == zipfile.ZIP_STORED:
+                    base = self._data_offset(info)
+                else:
+                    source = self._unpacked(archive, info)
+                return np.memmap(
+                    source,
+                    dtype=header.dtype,
+                    mode="r",
+                    offset=base + header.offset,
+                    shape=header.shape,
+                    order="F" if header.fortran else "C",
+                )
+        except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+            raise UserError(
+                f"{self.path}: member {name!r} cannot be read ({error}); the file may be truncated, copy it again."
+            ) from error
+
+    def _data_offset(self, info: zipfile.ZipInfo) -> int:
+        # The local header repeats the name and extra field, with lengths of its own.
+        with self.path.open("rb") as stream:
+            stream.seek(info.header_offset + 26)
+            lengths = stream.read(4)
+        return info.header_offset + 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
+
+    def _unpacked(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Path:
+        stat = self.path.stat()
+        key = f"{self.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{info.filename}|{info.CRC}"
+        target = cache_dir() / "npz" / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".npy")
+        if not target.is_file():
+            with archive.open(info) as stream, atomic_write(target) as out:
+                shutil.copyfileobj(stream, out, 1 << 20)
+        return target
+
+
+def _read_header(stream: zipfile.ZipExtFile) -> _Header:
+    version = np.lib.format.read_magic(stream)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = reader(stream)
+    return _Header(shape, fortran, dtype, stream.tell())
+
+
+def read_articles(path: Path) -> Corpus:
+    """Open a published article NPZ as a corpus without splits.
+
+    Rows are put in reading order by article id and chunk index. Without chunk indices the file's own order is
+    taken, and ``meta["chunk_indices"]`` is "absent": contiguity is then not checkable.
+
+    Raises:
+        UserError: missing keys, wrong shapes, pickled members, duplicate chunk indices.
+    """
+    file = NpzFile.open(path)
+    vectors = file.require(ARTICLE_VECTORS, "article embeddings")
+    ids = _integers(file, ARTICLE_IDS, "article ids")
+    if vectors.ndim != 2 or vectors.dtype.kind != "f" or len(vectors) == 0:
+        raise UserError(
+            f"{path}: article embeddings are {vectors.dtype} of shape {vectors.shape}; they must be floats (chunks, dim)."
+        )
+    has_index = file.find(CHUNK_INDICES) is not None
+    chunks = _integers(file, CHUNK_INDICES, "chunk indices") if has_index else np.arange(len(vectors))
+    if not len(vectors) == len(ids) == len(chunks):
+        raise UserError(
+            f"{path}: {len(vectors)} embeddings, {len(ids)} article ids and {len(chunks)} chunk indices; "
+            "the three must be equally long."
+        )
+    order = np.lexsort((chunks, ids))
+    ids, chunks = ids[order], chunks[order]
+    repeated = np.flatnonzero((np.diff(ids) == 0) & (np.diff(chunks) == 0))
+    if len(repeated):
+        at = int(repeated[0])
+        raise UserError(
+            f"{path}: article {ids[at]} holds chunk index {chunks[at]} twice ({len(repeated)} such rows in all); "
+            "number the chunks of an article 0, 1, 2 … and save again."
+        )
+    article_ids, starts, lengths = np.unique(ids, return_index=True, return_counts=True)
+    if not has_index:
+        chunks = np.arange(len(ids)) - np.repeat(starts, lengths)
+    return Corpus(
+        path=path,
+        stored=vectors,
+        article_ids=article_ids,
+        starts=starts.astype(np.int64),
+        lengths=lengths.astype(np.int64),
+        chunk_index=chunks,
+        splits=np.full(len(article_ids), UNASSIGNED, dtype="<U5"),
+        order=None if np.array_equal(order, np.arange(len(order))) else order,
+        meta={"kind": "npz", "chunk_indices": "present" if has_index else "absent"},
+    )
+
+
+class SequenceWindows(NamedTuple):
+    """Windows of a published sequence NPZ, found again in the article store."""
+
+    windows: Windows
+    """Those whose context and target are consecutive chunks of one article of the store."""
+    mismatched: int
+    """The others: they cross articles, skip a chunk, or come from other embeddings."""
+
+
+def read_sequences(path: Path, corpus: Corpus) -> SequenceWindows:
+    """Locate the windows of a published sequence NPZ in ``corpus``.
+
+    Raises:
+        UserError: missing keys, wrong shapes, no index fields, or not one window that matches the store.
+    """
+    file = NpzFile.open(path)
+    contexts = file.require(SEQUENCE_CONTEXTS, "contexts")
+    targets = file.require(SEQUENCE_TARGETS, "targets")
+    if contexts.ndim != 3 or targets.ndim != 2 or len(contexts) != len(targets):
+        raise UserError(
+            f"{path}: contexts of shape {contexts.shape} and targets of shape {targets.shape}; they must be "
+            "(windows, context, dim) and (windows, dim)."
+        )
+    if contexts.shape[2] != corpus.dim or targets.shape[1] != corpus.dim:
+        raise UserError(
+            f"{path}: embeddings of {contexts.shape[2]} dimensions, but {corpus.path} has {corpus.dim}; "
+            "use sequences and articles made with one encoder."
+        )
+    if file.find(("article_ids",)) is None or file.find(("target_indices",)) is None:
+        raise UserError(
+            f"{path}: article_ids and target_indices are missing, so the windows cannot be found in "
+            f"{corpus.path}; use --articles-npz with --val-articles and --ood-articles, which needs no sequence file."
+        )
+    ids = _integers(file, ("article_ids",), "article ids")
+    positions = _integers(file, ("target_indices",), "target indices")
+    rows, known = _locate(corpus, ids, positions)
+    context = contexts.shape[1]
+    known &= rows - corpus.run_start[rows] >= context
+    matching = [
+        index[_same(contexts[index], targets[index], corpus, rows[index])]
+        for index in np.array_split(np.flatnonzero(known), max(1, len(rows) // 4096))
+    ]
+    kept = np.concatenate(matching) if matching else np.empty(0, dtype=np.int64)
+    if len(kept) == 0:
+        raise UserError(
+            f"{path}: not one of its {len(rows)} windows is a run of consecutive chunks of {corpus.path}; "
+            "its targets may skip a chunk or the two files may not belong together."
+        )
+    found = np.unique(rows[kept])
+    return SequenceWindows(Windows(corpus, found, context), len(rows) - len(kept))
+
+
+def _integers(file: NpzFile, names: Sequence[str], what: str) -> Int[np.ndarray, " n"]:
+    values = np.asarray(file.require(names, what))
+    if values.ndim != 1 or values.dtype.kind not in "iu":
+        raise UserError(f"{file.path}: {what} are {values.dtype} of shape {values.shape}; they must be a list of integers.")
+    return values.astype(np.int64)
+
+
+def _locate(
+    corpus: Corpus, ids: Int[np.ndarray, " n"], positions: Int[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
+    keys = {
+        (int(a), int(c)): row
+        for row, (a, c) in enumerate(zip(corpus.article_ids[corpus.article_of], corpus.chunk_index, strict=True))
+    }
+    rows = np.array([keys.get((int(a), int(p)), -1) for a, p in zip(ids, positions, strict=True)], dtype=np.int64)
+    return np.maximum(rows, 0), rows >= 0
+
+
+def _same(
+    contexts: Shaped[np.ndarray, "n c d"],
+    targets: Shaped[np.ndarray, "n d"],
+    corpus: Corpus,
+    rows: Int[np.ndarray, " n"],
+) -> Shaped[np.ndarray, " n"]:
+    windows = Windows(corpus, rows, contexts.shape[1])
+    frames = np.concatenate([contexts, targets[:, None]], axis=1).astype(np.float32)
+    stored = np.concatenate([windows.contexts(), windows.target_vectors()[:, None]], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosine = (frames * stored).sum(axis=2) / np.linalg.norm(frames, axis=2)
+    return np.asarray((cosine > SAME_VECTOR_COSINE).all(axis=1))

@@ -1,0 +1,98 @@
+"""Profiles: which figure is held against which threshold, and why. Data in ``harness/profiles/*.toml``."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from harness.errors import UserError
+from harness.suggest import did_you_mean
+
+Comparison = Literal["at_least", "at_most", "low_above", "high_below", "high_above"]
+COMPARISONS: tuple[Comparison, ...] = ("at_least", "at_most", "low_above", "high_below", "high_above")
+BOTH = "BOTH"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """One row of a profile.
+
+    Attributes:
+        gate: which gate it belongs to.
+        statistic: path of the figure inside that gate's statistics, dots between the keys.
+        label: what people read.
+        comparison: ``at_least`` and ``at_most`` hold the value against the limit; ``low_above``, ``high_below`` and
+            ``high_above`` hold an end of its interval.
+        limits: split (or "BOTH") -> limit.
+        source: the evidence for the limit.
+    """
+
+    gate: str
+    statistic: str
+    label: str
+    comparison: Comparison
+    limits: dict[str, float]
+    source: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A named set of thresholds.
+
+    Attributes:
+        name: as given to ``--profile``.
+        protocol: "5cat", or "published" for the original battery's indexing, tie rule and pools.
+        can_release: whether a model may be released under it.
+        blocks_on_negative_margin: whether a negative margin blocks by itself.
+        minimum_windows: fewer make a figure inconclusive, which fails.
+        thresholds: every row.
+    """
+
+    name: str
+    protocol: Literal["5cat", "published"]
+    can_release: bool
+    blocks_on_negative_margin: bool
+    minimum_windows: int
+    thresholds: tuple[Threshold, ...]
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """The gates in the order of the file."""
+        return tuple(dict.fromkeys(t.gate for t in self.thresholds))
+
+    def of_gate(self, gate: str) -> tuple[Threshold, ...]:
+        """The rows of one gate."""
+        return tuple(t for t in self.thresholds if t.gate == gate)
+
+
+def profile_names() -> list[str]:
+    """The profiles that exist."""
+    files = resources.files("harness.profiles").iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+@cache
+def load_profile(name: str) -> Profile:
+    """Read a profile.
+
+    Raises:
+        UserError: no profile of that name.
+    """
+    if name not in profile_names():
+        raise UserError(f"--profile={name}: no such profile; {did_you_mean(name, profile_names())}.")
+    data = tomllib.loads(resources.files("harness.profiles").joinpath(f"{name}.toml").read_text())
+    rows = []
+    for row in data["check"]:
+        comparison = next(c for c in COMPARISONS if c in row)
+        rows.append(
+            Threshold(row["gate"], row["statistic"], row["label"], comparison, row[comparison], row["source"])
+        )
+    return Profile(
+        data["name"],
+        data["protocol"],
+        data["can_release"],
+        data["blocks_on_negative_margin"],
+        data["minimum_windows"],
+        tuple(rows),
+    )

@@ -1,0 +1,139 @@
+"""Release rules: from judged gates to release, hold or blocked, with reasons a reader understands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.observations import Observations
+from harness.profile import Profile
+from harness.suggest import did_you_mean
+
+Verdict = Literal["release", "hold", "blocked"]
+RULES: tuple[str, ...] = ("strict", "production", "stage-a")
+
+# Total variance of predictions over that of targets. A regressor as weak as R2 = .25 keeps .25 of it before
+# normalisation and more after (measured); a constant plus 1e-4 noise keeps 1e-6 at 384 dimensions.
+COLLAPSE_VARIANCE = 0.01
+# Effective rank over that of the targets at the same n: ridge on Wikipedia sentences keeps .35, a network that answers
+# with one of three vectors keeps .01.
+COLLAPSE_RANK = 0.02
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict and why."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    tolerated: tuple[str, ...] = ()
+    """Gates that failed without standing in the way of the release."""
+
+
+def check_rule(rule: str, profile: Profile) -> str:
+    """The rule, if it exists and fits the profile.
+
+    Raises:
+        UserError: unknown rule, or one that speaks of gates the profile lacks.
+    """
+    if rule not in RULES:
+        raise UserError(f"--require={rule}: no such release rule; {did_you_mean(rule, RULES)}.")
+    if rule != "strict" and "E" not in profile.gates:
+        raise UserError(
+            f"--require={rule}: that rule counts the gates A-E, which profile {profile.name} does not judge; "
+            "use --require=strict or --profile=5cat."
+        )
+    return rule
+
+
+def blocking_reasons(
+    observed: Mapping[str, Observations], gates: Mapping[str, Any], profile: Profile
+) -> list[str]:
+    """What blocks a model under every rule: non-finite output, collapse, no relation to the target, negative margin."""
+    reasons = []
+    for split, values in observed.items():
+        bad = int((~values.finite).sum())
+        if bad:
+            reasons.append(f"{bad:,} of {len(values):,} predictions on {split} are not finite or have no direction")
+        elif collapse := _collapse(values):
+            reasons.append(f"collapsed on {split}: {collapse}")
+    for split in observed:
+        target, margin = gates["A"][split]["c"]["1"], gates["A"][split]["margin"]
+        if profile.protocol != "published" and target.low <= 0:
+            reasons.append(f"cosine to the target on {split} is {target.value:+.3f}, not shown to be above zero")
+        if profile.blocks_on_negative_margin and margin.value < 0:
+            peak = gates["A"][split]["peak"]
+            reasons.append(f"negative margin on {split}: {margin.value:+.3f}, the prediction is nearest to k={peak:+d}")
+    return reasons
+
+
+def _collapse(values: Observations) -> str | None:
+    own, target = values.spread, values.target_spread
+    if own.n < 2 or not target.variance:
+        return None
+    if own.variance < COLLAPSE_VARIANCE * target.variance:
+        share = own.variance / target.variance
+        return f"predictions vary {share:.1e} as much as targets (floor {COLLAPSE_VARIANCE:g})"
+    if own.rankme < COLLAPSE_RANK * target.rankme or own.rankme_centred < COLLAPSE_RANK * target.rankme_centred:
+        return (
+            f"effective rank {own.rankme:.1f} (centred {own.rankme_centred:.1f}) where the targets have "
+            f"{target.rankme:.0f} (floor {COLLAPSE_RANK:g} of it)"
+        )
+    return None
+
+
+def decide(
+    passed: Mapping[str, bool],
+    gates: Mapping[str, Any],
+    profile: Profile,
+    rule: str,
+    blocking: Sequence[str],
+) -> Decision:
+    """Apply a release rule.
+
+    Args:
+        passed: gate -> whether it passed, for the gates of the profile.
+        gates: the statistics, for rules that ask for figures of their own.
+        profile: which gates count, and whether it may release at all.
+        rule: "strict", "production" or "stage-a".
+        blocking: reasons that block under every rule, audits and controls included.
+    """
+    failed = [gate for gate in profile.gates if not passed[gate]]
+    count = f"{len(profile.gates) - len(failed)} of {len(profile.gates)} gates passed"
+    failing = f"{count}; failed: {', '.join(failed)}" if failed else count
+    if blocking:
+        return Decision("blocked", (*blocking, failing))
+    if not profile.can_release:
+        return Decision("hold", (f"profile {profile.name} is for comparison with old tables and releases nothing", failing))
+    missing = _unmet(rule, len(profile.gates) - len(failed), failed, gates)
+    if missing:
+        return Decision("hold", (failing, *missing))
+    return Decision("release", (failing,), tuple(failed))
+
+
+def _unmet(rule: str, count: int, failed: Sequence[str], gates: Mapping[str, Any]) -> list[str]:
+    """What the rule still asks for."""
+    if rule == "strict":
+        return ["strict wants every gate"] if failed else []
+    if rule == "production":
+        wanted = [("at least 4 of 5 gates", count >= 4), ("gate E", "E" not in failed), *_margins(gates, 0.10)]
+    else:
+        # Stage A of P5: the document's own figures for letting a curriculum go on (seed facts section 3).
+        val = {g: gates[g]["VAL"] for g in "ABD"}
+        wanted = [
+            ("at least 3 of 5 gates", count >= 3),
+            *_margins(gates, 0.02),
+            ("R@5 >= .60 on VAL", val["B"]["article"]["R@5"].value >= 0.60),
+            ("rollout >= .46 on VAL", val["D"]["mean"].value >= 0.46),
+            ("cosine >= .50 on VAL", val["A"]["c"]["1"].value >= 0.50),
+        ]
+    return [f"{rule} wants {text}" for text, met in wanted if not met]
+
+
+def _margins(gates: Mapping[str, Any], limit: float) -> list[tuple[str, bool]]:
+    return [
+        (f"margin >= {limit:+.2f} on {split}", bool(np.greater_equal(gates["A"][split]["margin"].value, limit)))
+        for split in ("VAL", "OOD")
+    ]

@@ -1,0 +1,90 @@
+"""``--model`` to a predictor: a checkpoint file, ``control:NAME`` or ``python:package.module:factory``."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.controls import control_name
+from harness.errors import UserError
+from harness.predictor import Clairvoyant, Identity, Predictor, Subject
+
+CONTROL = "control:"
+PYTHON = "python:"
+
+
+def is_control(spec: str) -> bool:
+    """Whether ``spec`` names a control; controls are built per split, by `harness.controls`."""
+    return spec.startswith(CONTROL)
+
+
+def check_spec(spec: str) -> str:
+    """The spec in its one spelling.
+
+    Raises:
+        UserError: empty, or an unknown control.
+    """
+    if not spec.strip():
+        raise UserError("--model is empty; give a checkpoint file, control:NAME or python:package.module:factory.")
+    if is_control(spec):
+        return CONTROL + control_name(spec.removeprefix(CONTROL))
+    return spec
+
+
+def load_subject(spec: str, *, device: str = "cpu", batch_size: int = 256, root: Path | None = None) -> Subject:
+    """Load a checkpoint or a Python predictor.
+
+    Args:
+        spec: as given to ``--model``; not a control.
+        device: for checkpoints: cpu, cuda or mps.
+        batch_size: contexts the network reads at once.
+        root: folder that relative paths and ``python:`` modules are looked up in; default the current one.
+
+    Raises:
+        UserError: it cannot be loaded, in one sentence.
+    """
+    if spec.startswith(PYTHON):
+        return _from_python(spec, root or Path.cwd())
+    from harness.checkpoint import load_checkpoint, torch_predictor
+
+    checkpoint = load_checkpoint((root or Path.cwd()) / spec)
+    return Subject(
+        Identity(spec, checkpoint.sha256, dict(checkpoint.metadata)),
+        torch_predictor(checkpoint, device=device, batch_size=batch_size),
+        context=checkpoint.context,
+        dim=checkpoint.dim,
+    )
+
+
+def load_predictor(spec: str, *, device: str = "cpu", batch_size: int = 256) -> Predictor:
+    """A predictor ready for ``predict(contexts)``; clairvoyant controls need a corpus and are not among them.
+
+    Raises:
+        UserError: it cannot be loaded, or needs a corpus.
+    """
+    spec = check_spec(spec)
+    if is_control(spec):
+        raise UserError(f"{spec}: controls are built for a corpus; use harness.controls.build_control, or gate it.")
+    predictor = load_subject(spec, device=device, batch_size=batch_size).predictor
+    assert isinstance(predictor, Predictor)  # noqa: S101 - only controls are clairvoyant
+    return predictor
+
+
+def _from_python(spec: str, root: Path) -> Subject:
+    module_name, _, factory_name = spec.removeprefix(PYTHON).partition(":")
+    if not module_name or not factory_name:
+        raise UserError(f"{spec}: write python:package.module:factory, where factory() returns a predictor.")
+    # The same modules as `python -c` would find in that folder; pytest itself does not put it on the path.
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    try:
+        factory: Any = getattr(importlib.import_module(module_name), factory_name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"{spec}: cannot be imported ({error}); check the module and the name.") from error
+    try:
+        predictor = factory()
+    except Exception as error:
+        raise UserError(f"{spec}: {factory_name}() raised {type(error).__name__}: {error}.") from error
+    if isinstance(predictor, Clairvoyant) or not isinstance(predictor, Predictor):
+        raise UserError(f"{spec}: {factory_name}() returned {type(predictor).__name__}, which has no predict(contexts).")
+    return Subject(Identity(spec), predictor)

@@ -1,0 +1,250 @@
+"""A gate run: every model and control over every split, each predicted once, whoever asks first.
+
+Observations live in one folder, one file a (subject, split), each under a lock of its own. Processes that share the
+folder (pytest workers) share the work: each takes the next pair that nobody else holds.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from jaxtyping import Bool
+
+from harness.atomic import atomic_write
+from harness.audits import Audit, audit
+from harness.card import Card, SkillInputs, make_card
+from harness.controls import FRONTIER_CONTROLS, STANDARD_CONTROLS, Ingredients, build_control
+from harness.corpus import SplitName
+from harness.errors import UserError
+from harness.evaluate import observe
+from harness.expectations import Conduct, conduct
+from harness.inputs import JUDGED, Inputs, training_windows
+from harness.near_duplicates import near_duplicates
+from harness.observations import Observations
+from harness.predictor import Identity, Subject
+from harness.profile import Profile, load_profile
+from harness.published import observe_published
+from harness.resolve_model import CONTROL, is_control, load_subject
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run judges.
+
+    Attributes:
+        models: as given to ``--model``, checked, in order.
+        profile: whose thresholds decide.
+        task: of profile `skill`.
+        rule: of release.
+        seed: of every random choice.
+        device: checkpoints run on.
+        batch_size: contexts a predictor reads at once.
+        root: folder that relative model paths are looked up in.
+    """
+
+    models: tuple[str, ...]
+    profile: Profile
+    task: str
+    rule: str
+    seed: int
+    device: str
+    batch_size: int
+    root: Path
+
+
+class GateRun:
+    """Everything computed in one run, on demand, and kept in ``folder`` for other processes."""
+
+    def __init__(self, settings: Settings, inputs: Inputs, folder: Path) -> None:
+        self.settings = settings
+        self.inputs = inputs
+        self.folder = folder
+        self.subject = cache(self._subject)
+        self.observations = cache(self._observations)
+        self.card = cache(self._card)
+        self.control_card = cache(self._control_card)
+
+    @property
+    def published(self) -> bool:
+        """Whether the published protocol is being reproduced."""
+        return self.settings.profile.protocol == "published"
+
+    @cached_property
+    def control_names(self) -> tuple[str, ...]:
+        """Controls shown and held to their expectations."""
+        return (*STANDARD_CONTROLS, "bayes") if self.inputs.corpus.synthetic else STANDARD_CONTROLS
+
+    def prepare(self, on_progress: Callable[[str, int, int], None] | None = None) -> None:
+        """Compute all observations, sharing the work with other processes that do the same.
+
+        Args:
+            on_progress: called with (what, done, total).
+        """
+        pending = list(self._pairs())
+        total = len(pending)
+        while pending:
+            held = []
+            for name, split in pending:
+                if on_progress:
+                    on_progress(f"{name} on {split}", total - len(pending) + len(held), total)
+                if not self._compute(name, split, wait=False):
+                    held.append((name, split))
+            if held:  # all that is left is in other hands: wait for the first, then look again
+                self._compute(*held[0], wait=True)
+            pending = held[1:]
+
+    @cached_property
+    def audits(self) -> list[Audit]:
+        """Audits of the data."""
+        return audit(self.inputs)
+
+    @cached_property
+    def conducts(self) -> dict[str, Conduct]:
+        """How each control behaved, always judged by profile `5cat`; none under the published protocol.
+
+        The published battery refuses a perfect oracle, so there is no conduct to hold its controls to.
+        """
+        if self.published:
+            return {}
+        profile = load_profile("5cat")
+        cards = {
+            name: make_card(
+                Identity(CONTROL + name),
+                self._both(CONTROL + name),
+                profile,
+                "strict",
+                skill_inputs=None,
+                task=self.settings.task,
+            )
+            for name in self.control_names
+        }
+        return {name: conduct(name, card.as_dict()) for name, card in cards.items()}
+
+    @cached_property
+    def outside_reasons(self) -> list[str]:
+        """What blocks every model of this run: failed audits, controls that misbehave."""
+        audits = [f"data audit {a.name}: {a.status}; {a.detail}" for a in self.audits if a.status != "pass"]
+        controls = [
+            f"control:{c.name} misbehaves (not true that it {', that it '.join(c.misbehaved)}), "
+            "so the gates cannot be trusted on this data"
+            for c in self.conducts.values()
+            if c.misbehaved
+        ]
+        return audits + controls
+
+    def _pairs(self) -> Iterator[tuple[str, SplitName]]:
+        controls = dict.fromkeys([*self.control_names, *([] if self.published else FRONTIER_CONTROLS)])
+        for name in dict.fromkeys([*self.settings.models, *(CONTROL + c for c in controls)]):
+            for split in JUDGED:
+                yield name, split
+
+    def _card(self, model: str) -> Card:
+        if is_control(model):
+            return self._make(Identity(model), self.outside_reasons)
+        return self._make(self.subject(model, JUDGED[0]).identity, self.outside_reasons)
+
+    def _control_card(self, name: str) -> Card:
+        return self._make(Identity(CONTROL + name), [])
+
+    def _make(self, identity: Identity, outside: list[str]) -> Card:
+        return make_card(
+            identity,
+            self._both(identity.name),
+            self.settings.profile,
+            self.settings.rule,
+            skill_inputs=None if self.published else self._skill_inputs,
+            task=self.settings.task,
+            outside=outside,
+        )
+
+    def _both(self, name: str) -> dict[str, Observations]:
+        return {split: self.observations(name, split) for split in JUDGED}
+
+    @cached_property
+    def _skill_inputs(self) -> dict[str, SkillInputs]:
+        return {
+            split: SkillInputs(
+                {c: self.observations(CONTROL + c, split) for c in FRONTIER_CONTROLS},
+                self._near_duplicates(split),
+                self.settings.seed,
+            )
+            for split in JUDGED
+        }
+
+    def _near_duplicates(self, split: SplitName) -> Bool[np.ndarray, " n"]:
+        file = self.folder / f"near-duplicates-{split}.npy"
+        with FileLock(f"{file}.lock"):
+            if not file.is_file():
+                found = near_duplicates(self.inputs.evaluation[split].windows, training_windows(self.inputs))
+                with atomic_write(file) as stream:
+                    np.save(stream, found, allow_pickle=False)
+            return np.asarray(np.load(file, allow_pickle=False))
+
+    def _subject(self, name: str, split: SplitName) -> Subject:
+        if is_control(name):
+            control = build_control(name.removeprefix(CONTROL), self._ingredients[split])
+            return Subject(Identity(name), control)
+        return self._loaded(name)
+
+    def _loaded(self, name: str) -> Subject:
+        settings = self.settings
+        subject = load_subject(name, device=settings.device, batch_size=settings.batch_size, root=settings.root)
+        check_fits(subject, self.inputs)
+        return subject
+
+    @cached_property
+    def _ingredients(self) -> dict[SplitName, Ingredients]:
+        made: dict[SplitName, Ingredients] = {}
+        for split in JUDGED:
+            training = self.inputs.training[split]
+            if made and self.inputs.has_training_split:
+                made[split] = made[JUDGED[0]]
+            else:
+                ingredients = Ingredients(self.inputs.corpus, training, self.settings.seed)
+                made[split] = ingredients
+        return made
+
+    def _file(self, name: str, split: SplitName) -> Path:
+        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}-{split}.npz"
+
+    def _compute(self, name: str, split: SplitName, *, wait: bool) -> bool:
+        """Make one file of observations unless it is there. False: another process is at it and we do not wait."""
+        file = self._file(name, split)
+        try:
+            with FileLock(f"{file}.lock", timeout=-1 if wait else 0):
+                if not file.is_file():
+                    evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
+                    run = observe_published if self.published else observe
+                    run(subject, evaluation, batch_size=self.settings.batch_size).save(file)
+        except Timeout:
+            return False
+        return True
+
+    def _observations(self, name: str, split: SplitName) -> Observations:
+        self._compute(name, split, wait=True)
+        return Observations.load(self._file(name, split))
+
+
+def check_fits(subject: Subject, inputs: Inputs) -> None:
+    """Whether a model reads what the corpus holds.
+
+    Raises:
+        UserError: another dimension or context length.
+    """
+    corpus, context = inputs.corpus, inputs.evaluation["VAL"].windows.context
+    if subject.dim is not None and subject.dim != corpus.dim:
+        raise UserError(
+            f"{subject.name}: reads embeddings of {subject.dim} dimensions, but {corpus.path} has {corpus.dim}; gate it "
+            "on a corpus of the encoder it was trained on."
+        )
+    if subject.context is not None and subject.context != context:
+        raise UserError(
+            f"{subject.name}: was trained on {subject.context} context frames, the windows have {context}; use "
+            f"--context={subject.context}."
+        )
+

@@ -1,0 +1,44 @@
+"""Gate B: is the target found among the candidates?"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from harness.observations import Observations
+from harness.retrieval import POOLS
+from harness.stats import cluster_mean
+
+
+def retrieval(observed: Observations) -> dict[str, Any]:
+    """R@1, R@5, MRR and mean rank in each pool, with the pool's mean size and what chance would score.
+
+    Returns:
+        pool -> ``R@1``, ``R@5``, ``MRR``, ``mean_rank`` (Estimates), ``size`` (mean number of candidates), ``chance``
+        (R@1 of a random order) and ``chance_of`` (R@1, R@5 and MRR of a random order).
+    """
+    return {
+        pool: _pool(observed.rank[:, i], observed.pool_size[:, i], observed.clusters) for i, pool in enumerate(POOLS)
+    }
+
+
+def _pool(rank: Float[np.ndarray, " n"], size: Int[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]) -> dict[str, Any]:
+    chance = {
+        "R@1": float(np.mean(1.0 / size)) if len(size) else None,
+        "R@5": float(np.mean(np.minimum(1.0, 5.0 / size))) if len(size) else None,
+        "MRR": float(np.mean(_harmonic(size) / size)) if len(size) else None,
+    }
+    return {
+        "R@1": cluster_mean((rank <= 1).astype(np.float64), clusters),
+        "R@5": cluster_mean((rank <= 5).astype(np.float64), clusters),
+        "MRR": cluster_mean(1.0 / rank, clusters),
+        "mean_rank": cluster_mean(rank, clusters),
+        "size": float(np.mean(size)) if len(size) else None,
+        "chance": chance["R@1"],
+        "chance_of": chance,
+    }
+
+
+def _harmonic(size: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    table = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, size.max() + 1))])
+    return np.asarray(table[size])

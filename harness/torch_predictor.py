@@ -1,0 +1,91 @@
+"""A checkpoint as a predictor: embeddings in, embeddings out, in float32."""
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from harness.device import resolve_device
+from harness.errors import UserError
+from models.position import append_position
+
+if TYPE_CHECKING:
+    from harness.checkpoint import Checkpoint
+    from models.base import NextEmbedding
+
+
+@dataclass(frozen=True)
+class TorchPredictor:
+    """A network ready to be asked.
+
+    Attributes:
+        name: the checkpoint's path as given.
+        module: the network, in eval mode, on ``device``.
+        dim: D.
+        device: where it runs.
+        batch_size: contexts per forward pass.
+        position_scale: scale of the position channel, None for none.
+    """
+
+    name: str
+    module: "NextEmbedding"
+    dim: int
+    device: torch.device
+    batch_size: int
+    position_scale: float | None = None
+
+    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+        """Predict the next embedding of each context.
+
+        Args:
+            contexts: (B, C, D) unit vectors, oldest frame first.
+
+        Returns:
+            (B, D) float32, unit norm; NaN where the network yields NaN.
+
+        Raises:
+            UserError: contexts of another width, or longer than the network can read.
+        """
+        if contexts.ndim != 3 or contexts.shape[2] != self.dim:
+            raise UserError(
+                f"{self.name}: reads contexts of shape (B, C, {self.dim}) but got {contexts.shape}; give it "
+                f"embeddings {self.dim} wide."
+            )
+        predictions = np.empty((len(contexts), self.dim), dtype=np.float32)
+        # cuDNN would otherwise run recurrent layers in TF32, good to three digits only.
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            for begin in range(0, len(contexts), self.batch_size):
+                part = slice(begin, begin + self.batch_size)
+                # Copied, since contexts may be a read-only or reversed view.
+                batch = np.array(contexts[part], dtype=np.float32, order="C")
+                x = torch.from_numpy(batch).to(self.device)
+                if self.position_scale is not None:
+                    x = append_position(x, self.position_scale)
+                try:
+                    predictions[part] = self.module(x).cpu().numpy()
+                except ValueError as error:
+                    raise UserError(f"{self.name}: {error}; use a shorter context.") from error
+        return predictions
+
+
+def torch_predictor(checkpoint: "Checkpoint", device: str = "cpu", batch_size: int = 1024) -> TorchPredictor:
+    """A predictor running a checkpoint on one device.
+
+    Args:
+        checkpoint: from `harness.checkpoint.load_checkpoint`; left as it is.
+        device: cpu, cuda, cuda:N or mps.
+        batch_size: contexts per forward pass; predictions do not depend on it beyond rounding.
+
+    Raises:
+        UserError: an unknown or unavailable device, or a batch size below 1.
+    """
+    if batch_size < 1:
+        raise UserError(f"a batch size of {batch_size} is too small; use 1 or more.")
+    where = resolve_device(device)
+    module = checkpoint.module if where.type == "cpu" else copy.deepcopy(checkpoint.module).to(where)
+    return TorchPredictor(
+        str(checkpoint.path), module, checkpoint.dim, where, batch_size, checkpoint.position_scale
+    )

@@ -1,0 +1,1 @@
+"""Networks that map C chunk embeddings to the next one, one architecture a module."""

@@ -1,0 +1,48 @@
+"""Architectures by the name that checkpoints record; torch is imported when a network is asked for."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UserError
+from harness.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from models.base import NextEmbedding
+
+ARCHITECTURES = {
+    "transformer": "models.transformer:Transformer",
+    "lstm": "models.lstm:LSTM",
+    "gru": "models.gru:GRU",
+    "amn": "models.amn:AMN",
+}
+
+
+def architecture(model_type: str) -> "type[NextEmbedding]":
+    """The class behind a name; case does not matter, as in the published loader.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    target = ARCHITECTURES.get(model_type.lower())
+    if target is None:
+        raise UserError(f"unknown model type {model_type!r}; {did_you_mean(model_type, ARCHITECTURES)}.")
+    module, _, name = target.partition(":")
+    found: type[NextEmbedding] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def build(model_type: str, **config: Any) -> "NextEmbedding":
+    """A freshly initialised network.
+
+    Args:
+        model_type: a key of `ARCHITECTURES`.
+        config: constructor arguments of the architecture (``input_dim``, ``output_dim``, ``width``, ...).
+
+    Raises:
+        UserError: an unknown name, or sizes that the architecture cannot have.
+    """
+    network = architecture(model_type)
+    try:
+        return network.from_config(config)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"cannot build a {model_type}: {error}; choose other sizes.") from error

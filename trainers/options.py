@@ -1,0 +1,74 @@
+"""Command-line options that every recipe has; no torch here, since `lvm-train --help` must be instant."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from harness.corpus import Corpus
+
+Command = Callable[..., None]
+
+
+def run_options(recipe: str, *, epochs: int, batch_size: int) -> Callable[[Command], Command]:
+    """Decorate a command with the options of a run, this recipe's defaults filled in."""
+    positive = click.IntRange(min=1)
+    options = [
+        click.option(
+            "--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: built-in world]."
+        ),
+        click.option(
+            "--out", type=click.Path(path_type=Path), default=Path("runs") / recipe, show_default=True
+        ),
+        click.option("--epochs", type=positive, default=epochs, show_default=True),
+        click.option("--batch-size", type=positive, default=batch_size, show_default=True),
+        click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=5e-4, show_default=True),
+        click.option(
+            "--context", type=positive, default=5, show_default=True, help="Chunks the network reads."
+        ),
+        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+        click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda|mps"),
+        click.option("--resume", is_flag=True, help="Continue the run in --out, bit for bit."),
+        click.option("--overwrite", is_flag=True, help="Replace the run in --out."),
+    ]
+    return _apply(options)
+
+
+def size_options(*, width: int, layers: int, heads: int) -> Callable[[Command], Command]:
+    """Decorate a command with the sizes of a transformer; smaller ones train in minutes on a CPU."""
+    positive = click.IntRange(min=1)
+    options = [
+        click.option("--width", type=positive, default=width, show_default=True, help="Model width."),
+        click.option("--layers", type=positive, default=layers, show_default=True, help="Decoder layers."),
+        click.option("--heads", type=positive, default=heads, show_default=True, help="Attention heads."),
+    ]
+    return _apply(options)
+
+
+def open_training_corpus(folder: Path | None) -> "Corpus":
+    """The corpus asked for, or the built-in world."""
+    if folder is not None:
+        from harness.corpus import open_corpus
+
+        return open_corpus(folder)
+    from harness.worlds import default_corpus
+
+    return default_corpus()
+
+
+def check_flags(options: dict[str, Any]) -> None:
+    """Refuse flags that contradict each other."""
+    if options["resume"] and options["overwrite"]:
+        raise click.UsageError("--resume and --overwrite exclude each other; give one.")
+
+
+def _apply(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        # Click lists options in the order in which decorators stand, outermost first.
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate

@@ -1,0 +1,41 @@
+"""What a run says while it trains: a bar with the live cosine on a terminal, one line an epoch anywhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class Tick(Protocol):
+    """Called after every step with the epoch's running means."""
+
+    def __call__(self, loss: float, cosine: float) -> None: ...
+
+
+@contextmanager
+def epoch_bar(console: Console, title: str, steps: int) -> Iterator[Tick]:
+    """A bar over ``steps`` steps; silent where the console is no terminal, as in a log file."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3e}  cosine {task.fields[cosine]:.4f}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(title, total=steps, loss=float("nan"), cosine=float("nan"))
+
+        def tick(loss: float, cosine: float) -> None:
+            bar.update(task, advance=1, loss=loss, cosine=cosine)
+
+        yield tick
+
+
+def say(console: Console, text: str) -> None:
+    """One line, never wrapped, so that logs can be searched."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
