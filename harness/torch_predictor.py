@@ -1,20 +1,14 @@
 """A checkpoint as a predictor: embeddings in, embeddings out, in float32."""
 
-import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from harness.device import resolve_device
 from harness.errors import UserError
+from models.base import NextEmbedding
 from models.position import append_position
-
-if TYPE_CHECKING:
-    from harness.checkpoint import Checkpoint
-    from models.base import NextEmbedding
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ class TorchPredictor:
     """
 
     name: str
-    module: "NextEmbedding"
+    module: NextEmbedding
     dim: int
     device: torch.device
     batch_size: int
@@ -69,23 +63,3 @@ class TorchPredictor:
                 except ValueError as error:
                     raise UserError(f"{self.name}: {error}; use a shorter context.") from error
         return predictions
-
-
-def torch_predictor(checkpoint: "Checkpoint", device: str = "cpu", batch_size: int = 1024) -> TorchPredictor:
-    """A predictor running a checkpoint on one device.
-
-    Args:
-        checkpoint: from `harness.checkpoint.load_checkpoint`; left as it is.
-        device: cpu, cuda, cuda:N or mps.
-        batch_size: contexts per forward pass; predictions do not depend on it beyond rounding.
-
-    Raises:
-        UserError: an unknown or unavailable device, or a batch size below 1.
-    """
-    if batch_size < 1:
-        raise UserError(f"a batch size of {batch_size} is too small; use 1 or more.")
-    where = resolve_device(device)
-    module = checkpoint.module if where.type == "cpu" else copy.deepcopy(checkpoint.module).to(where)
-    return TorchPredictor(
-        str(checkpoint.path), module, checkpoint.dim, where, batch_size, checkpoint.position_scale
-    )

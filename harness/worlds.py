@@ -9,22 +9,21 @@ Gaussian over all splits together: the shift moves the articles and leaves the l
 """
 
 import dataclasses
-import difflib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import platformdirs
 from filelock import FileLock
 from jaxtyping import Float, Int, Shaped
 from scipy.signal import lfilter
 
+from harness.cache import cache_dir
 from harness.corpus import SPLITS, Corpus, SplitName, open_corpus, write_corpus
 from harness.errors import UserError
 from harness.laws import GENERATOR_VERSION, WORLDS, WorldLaw
+from harness.suggest import did_you_mean
 
 __all__ = ["GENERATOR_VERSION", "WORLDS", "World", "WorldLaw", "default_corpus", "generate", "synthesise"]
 
@@ -109,8 +108,7 @@ def default_corpus() -> Corpus:
     """
     world = "arrow"
     key = json.dumps([GENERATOR_VERSION, world, dataclasses.asdict(WORLDS[world])])
-    named = os.environ.get("LVM_GATES_CACHE")
-    root = Path(named or platformdirs.user_cache_dir("lvm-gates", appauthor=False))
+    root = cache_dir()
     folder = root / f"{world}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     # corpus.json is written last: a folder that has it is complete; one left by a killed process is redrawn.
     if not (folder / "corpus.json").is_file():
@@ -165,16 +163,12 @@ def _article(
 def _resolve(world: str, articles: int | None, dim: int | None, seed: int) -> tuple[WorldLaw, int, int]:
     """The law of a world and the sizes to draw, checked."""
     if world not in WORLDS:
-        near = difflib.get_close_matches(world, WORLDS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(WORLDS)}."
-        raise UserError(f"--world {world}: no such world; {hint}")
+        raise UserError(f"--world {world}: no such world; {did_you_mean(world, WORLDS)}.")
     law = WORLDS[world]
     articles = law.articles if articles is None else articles
     dim = law.dim if dim is None else dim
     if articles < MIN_ARTICLES:
-        raise UserError(
-            f"--articles {articles}: too few to fill TRAIN, VAL and OOD; ask for at least {MIN_ARTICLES}."
-        )
+        raise UserError(f"--articles {articles}: too few to fill TRAIN, VAL and OOD; ask for at least {MIN_ARTICLES}.")
     if dim < MIN_DIM or dim % 2:
         raise UserError(
             f"--dim {dim}: a world is made of planes, so its dimension is even; ask for an even number of at "

@@ -42,9 +42,7 @@ class AMN(NextEmbedding):
         self.input_dim = input_dim
         self.output_dim = input_dim if output_dim is None else output_dim
         if self.output_dim > input_dim:
-            raise ValueError(
-                f"an output of {self.output_dim} is wider than the frames of {input_dim} it mixes"
-            )
+            raise ValueError(f"an output of {self.output_dim} is wider than the frames of {input_dim} it mixes")
         key_width = width // 2 if key_width is None else key_width
         self.context_encoder = nn.Linear(input_dim, key_width)
         self.query_encoder = nn.Linear(input_dim, key_width)

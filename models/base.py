@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -45,11 +45,6 @@ class NextEmbedding(nn.Module, ABC):
         Raises:
             WeightsError: a key the sizes are read from is missing or of the wrong rank.
         """
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Build from a plain dictionary of constructor arguments."""
-        return cls(**config)
 
 
 def shape_of(state: State, key: str, rank: int) -> tuple[int, ...]:

@@ -8,9 +8,7 @@ from torch import Tensor
 DEFAULT_SCALE = 0.03
 
 
-def append_position(
-    x: Float[Tensor, "batch context dim"], scale: float
-) -> Float[Tensor, "batch context dim+1"]:
+def append_position(x: Float[Tensor, "batch context dim"], scale: float) -> Float[Tensor, "batch context dim+1"]:
     """Append a channel carrying ``scale * i / (C - 1)`` in slot i of C; a context of one frame carries 0.
 
     Args:

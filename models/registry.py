@@ -43,6 +43,6 @@ def build(model_type: str, **config: Any) -> "NextEmbedding":
     """
     network = architecture(model_type)
     try:
-        return network.from_config(config)
+        return network(**config)
     except (TypeError, ValueError) as error:
         raise UserError(f"cannot build a {model_type}: {error}; choose other sizes.") from error

@@ -41,9 +41,7 @@ def gather(windows: Windows, device: torch.device) -> Batch:
     return Batch(vectors[:, :-1], vectors[:, -1])
 
 
-def batches(
-    windows: Windows, order: Int[np.ndarray, " n"], size: int, device: torch.device
-) -> Iterator[Batch]:
+def batches(windows: Windows, order: Int[np.ndarray, " n"], size: int, device: torch.device) -> Iterator[Batch]:
     """Batches of at most ``size`` windows in the given order; every window comes once."""
     for part in windows.take(order).batches(size):
         yield gather(part, device)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # What may differ when a run is resumed: how far to go, and on what hardware.
-FREE_ON_RESUME = ("epochs", "device")
+FREE_ON_RESUME = ("epochs", "device", "threads")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class RunConfig:
         clip: largest norm of the gradient.
         seed: of weights, dropout and shuffling.
         device: cpu, cuda or mps.
+        threads: CPU threads, None for what suits the network's size (`trainers.threads`).
         position_scale: scale of the position channel, None for none.
     """
 
@@ -43,6 +44,7 @@ class RunConfig:
     clip: float = 1.0
     seed: int = 0
     device: str = "cpu"
+    threads: int | None = None
     position_scale: float | None = None
 
     def model_config(self, dim: int) -> dict[str, Any]:

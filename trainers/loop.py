@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -23,18 +22,17 @@ from harness.corpus import Corpus
 from harness.device import resolve_device
 from harness.errors import UserError
 from harness.windows import Windows
+from models.base import NextEmbedding
 from models.position import append_position
 from models.registry import build
 from trainers.batches import batches, training_windows
 from trainers.config import RunConfig
 from trainers.losses import cosine
 from trainers.progress import Tick, epoch_bar, say
-from trainers.run_folder import RunFolder
+from trainers.run_folder import EpochRecord, RunFolder
 from trainers.seeding import epoch_order, make_deterministic, seed_epoch
+from trainers.threads import cpu_threads
 from trainers.validation import Validation, validate
-
-if TYPE_CHECKING:
-    from models.base import NextEmbedding
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     console: Console | None = None,
-) -> list[dict[str, float]]:
+) -> list[EpochRecord]:
     """Train a network and leave the run in ``out``.
 
     Args:
@@ -98,41 +96,42 @@ def train(
     optimizer = AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     scheduler = ReduceLROnPlateau(optimizer, factor=config.factor, patience=config.patience)
     folder = RunFolder(out, config, corpus)
-    history: list[dict[str, float]] = []
+    history: list[EpochRecord] = []
     if resume:
         history = _restore(folder, model, optimizer, scheduler)
     else:
         folder.prepare(overwrite=overwrite)
     if len(history) >= config.epochs:
         say(console, f"{out}: {len(history)} epochs are done already; ask for more with --epochs.")
-    for epoch in range(len(history) + 1, config.epochs + 1):
-        began = time.monotonic()
-        lr = optimizer.param_groups[0]["lr"]
-        title = f"epoch {epoch}/{config.epochs}"
-        with epoch_bar(console, title, math.ceil(len(training) / config.batch_size)) as tick:
-            loss, cos = _epoch(config, epoch, model, optimizer, training, objective, device, tick)
-        val = validate(model, validation, config.position_scale, device)
-        _require_finite(val.loss, f"the validation loss of epoch {epoch}", config)
-        scheduler.step(val.loss)
-        history.append(_record(epoch, loss, cos, val, lr))
-        folder.save(
-            history,
-            model_state=model.state_dict(),
-            optimizer_state=optimizer.state_dict(),
-            scheduler_state=scheduler.state_dict(),
-        )
-        say(
-            console,
-            f"{title}: train loss {loss:.4e} cosine {cos:.4f}, val loss {val.loss:.4e} "
-            f"cosine {val.cosine:.4f}, lr {lr:.2g}, {time.monotonic() - began:.1f} s",
-        )
+    with cpu_threads(model, config.threads):
+        for epoch in range(len(history) + 1, config.epochs + 1):
+            began = time.monotonic()
+            lr = optimizer.param_groups[0]["lr"]
+            title = f"epoch {epoch}/{config.epochs}"
+            with epoch_bar(console, title, math.ceil(len(training) / config.batch_size)) as tick:
+                loss, cos = _epoch(config, epoch, model, optimizer, training, objective, device, tick)
+            val = validate(model, validation, config.position_scale, device)
+            _require_finite(val.loss, f"the validation loss of epoch {epoch}", config)
+            scheduler.step(val.loss)
+            history.append(_record(epoch, loss, cos, val, lr))
+            folder.save(
+                history,
+                model_state=model.state_dict(),
+                optimizer_state=optimizer.state_dict(),
+                scheduler_state=scheduler.state_dict(),
+            )
+            say(
+                console,
+                f"{title}: train loss {loss:.4e} cosine {cos:.4f}, val loss {val.loss:.4e} "
+                f"cosine {val.cosine:.4f}, lr {lr:.2g}, {time.monotonic() - began:.1f} s",
+            )
     return history
 
 
 def _epoch(
     config: RunConfig,
     epoch: int,
-    model: "NextEmbedding",
+    model: NextEmbedding,
     optimizer: AdamW,
     windows: Windows,
     objective: Objective,
@@ -164,8 +163,8 @@ def _epoch(
 
 
 def _restore(
-    folder: RunFolder, model: "NextEmbedding", optimizer: AdamW, scheduler: ReduceLROnPlateau
-) -> list[dict[str, float]]:
+    folder: RunFolder, model: NextEmbedding, optimizer: AdamW, scheduler: ReduceLROnPlateau
+) -> list[EpochRecord]:
     """Put a run back where its last saved epoch left it; returns its history."""
     record = folder.read()
     try:
@@ -174,12 +173,10 @@ def _restore(
         scheduler.load_state_dict(record["training_state"]["scheduler"])
         return list(record["training_state"]["history"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{folder.path}: the saved run is damaged and cannot be resumed; start anew."
-        ) from error
+        raise UserError(f"{folder.path}: the saved run is damaged and cannot be resumed; start anew.") from error
 
 
-def _record(epoch: int, loss: float, cos: float, val: Validation, lr: float) -> dict[str, float]:
+def _record(epoch: int, loss: float, cos: float, val: Validation, lr: float) -> EpochRecord:
     return {
         "epoch": epoch,
         "train_loss": loss,

@@ -16,20 +16,15 @@ def run_options(recipe: str, *, epochs: int, batch_size: int) -> Callable[[Comma
     """Decorate a command with the options of a run, this recipe's defaults filled in."""
     positive = click.IntRange(min=1)
     options = [
-        click.option(
-            "--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: built-in world]."
-        ),
-        click.option(
-            "--out", type=click.Path(path_type=Path), default=Path("runs") / recipe, show_default=True
-        ),
+        click.option("--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: built-in world]."),
+        click.option("--out", type=click.Path(path_type=Path), default=Path("runs") / recipe, show_default=True),
         click.option("--epochs", type=positive, default=epochs, show_default=True),
         click.option("--batch-size", type=positive, default=batch_size, show_default=True),
         click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=5e-4, show_default=True),
-        click.option(
-            "--context", type=positive, default=5, show_default=True, help="Chunks the network reads."
-        ),
+        click.option("--context", type=positive, default=5, show_default=True, help="Chunks the network reads."),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
         click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda|mps"),
+        click.option("--threads", type=positive, help="CPU threads [default: 1 below 5 million parameters]."),
         click.option("--resume", is_flag=True, help="Continue the run in --out, bit for bit."),
         click.option("--overwrite", is_flag=True, help="Replace the run in --out."),
     ]

@@ -30,6 +30,7 @@ def p1(**options: Any) -> None:
         lr=options["lr"],
         seed=options["seed"],
         device=options["device"],
+        threads=options["threads"],
     )
     corpus = open_training_corpus(options["corpus"])
     train(

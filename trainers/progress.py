@@ -1,17 +1,13 @@
 """What a run says while it trains: a bar with the live cosine on a terminal, one line an epoch anywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-
-class Tick(Protocol):
-    """Called after every step with the epoch's running means."""
-
-    def __call__(self, loss: float, cosine: float) -> None: ...
+# Called after every step with the epoch's running means of loss and cosine.
+Tick = Callable[[float, float], None]
 
 
 @contextmanager

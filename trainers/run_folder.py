@@ -1,7 +1,7 @@
 """The folder a run leaves: ``best_model.pt``, ``final_model.pt`` and ``training_history.json``.
 
 After each epoch the best model is written first, then the final model, then the history, each atomically. A
-run cut short anywhere is resumed from ``final_model.pt``, which holds the history too; the rest is made again,
+run cut short anywhere is resumed from ``final_model.pt``, which holds the history too; the rest is made anew,
 identically.
 """
 
@@ -19,6 +19,9 @@ from trainers.config import RunConfig
 BEST = "best_model.pt"
 FINAL = "final_model.pt"
 HISTORY = "training_history.json"
+
+# epoch, train_loss, train_cosine, val_loss, val_cosine, lr
+EpochRecord = dict[str, int | float]
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class RunFolder:
 
     def save(
         self,
-        history: list[dict[str, float]],
+        history: list[EpochRecord],
         *,
         model_state: Mapping[str, Any],
         optimizer_state: Mapping[str, Any],

@@ -1,17 +1,15 @@
 """The figures a run is steered by: loss and cosine of the unit prediction on VAL windows."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from harness.windows import Windows
+from models.base import NextEmbedding
 from models.position import append_position
 from trainers.batches import batches
 from trainers.losses import cosine, mse_loss
-
-if TYPE_CHECKING:
-    from models.base import NextEmbedding
 
 BATCH_SIZE = 512
 
@@ -24,9 +22,7 @@ class Validation(NamedTuple):
 
 
 @torch.inference_mode()
-def validate(
-    model: "NextEmbedding", windows: Windows, position_scale: float | None, device: torch.device
-) -> Validation:
+def validate(model: NextEmbedding, windows: Windows, position_scale: float | None, device: torch.device) -> Validation:
     """Score a network on windows; it is left in eval mode."""
     model.eval()
     loss = total = 0.0

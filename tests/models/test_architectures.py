@@ -12,6 +12,15 @@ from models.registry import ARCHITECTURES, build
 PUBLISHED_PARAMETERS = {"transformer": 17_867_520, "lstm": 5_120_768, "gru": 7_095_552, "amn": 1_510_912}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Small networks only wait for one another on several threads, for seconds on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def _linear(name, out, into):
     return {f"{name}.weight": (out, into), f"{name}.bias": (out,)}
 
