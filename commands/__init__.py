@@ -1,1 +1,1 @@
-""""""
+"""Command-line front ends of the engine: `lvm-data` and `lvm-report`."""

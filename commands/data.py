@@ -1,0 +1,97 @@
+"""``lvm-data``: make, import and audit corpora."""
+
+from pathlib import Path
+
+import click
+
+from commands.group import SentenceGroup
+
+
+@click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Make, import and audit corpora of chunk embeddings."""
+
+
+@main.command()
+@click.option("--world", required=True, help="wiki, arrow, reversed, shuffled or leaky.")
+@click.option("--articles", type=int, help="Number of articles [default: the world's own].")
+@click.option("--dim", type=int, help="Width of an embedding [default: the world's own].")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the corpus.")
+@click.option("--overwrite", is_flag=True, help="Replace a corpus that is there.")
+def synth(world: str, articles: int | None, dim: int | None, seed: int, out: Path, overwrite: bool) -> None:
+    """Draw a synthetic world, whose best possible predictor is known (control:bayes)."""
+    from harness.worlds import synthesise
+
+    _require_free(out, overwrite)
+    corpus = synthesise(world, out, articles=articles, dim=dim, seed=seed)
+    click.echo(f"{out}: world {world}, {len(corpus.starts)} articles, {corpus.size:,} chunks, {corpus.dim} dimensions")
+
+
+@main.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the corpus.")
+@click.option("--val", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of articles for VAL.")
+@click.option("--ood", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of articles for OOD.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the split.")
+@click.option("--overwrite", is_flag=True, help="Replace a corpus that is there.")
+def import_(files: tuple[Path, ...], out: Path, val: float, ood: float, seed: int, overwrite: bool) -> None:
+    """Join published article NPZ files into one corpus, split at random by article."""
+    from harness.joining import join_articles
+
+    _require_free(out, overwrite)
+    corpus = join_articles(files, out, val=val, ood=ood, seed=seed)
+    counts = ", ".join(f"{len(corpus.articles(split))} {split}" for split in ("TRAIN", "VAL", "OOD"))
+    click.echo(f"{out}: {len(corpus.starts)} articles ({counts}), {corpus.size:,} chunks, {corpus.dim} dimensions")
+
+
+@main.command()
+@click.option("--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: the built-in world].")
+@click.option("--articles-npz", type=click.Path(path_type=Path), help="Published article NPZ.")
+@click.option("--val-articles", help="Article ids of VAL, such as 0-29.")
+@click.option("--ood-articles", help="Article ids of OOD, such as 30-59.")
+@click.option("--train-corpus", type=click.Path(path_type=Path), multiple=True, help="Where models were trained.")
+@click.option("--context", type=click.IntRange(min=1), default=5, show_default=True, help="Frames of context.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.pass_context
+def audit(
+    ctx: click.Context,
+    corpus: Path | None,
+    articles_npz: Path | None,
+    val_articles: str | None,
+    ood_articles: str | None,
+    train_corpus: tuple[Path, ...],
+    context: int,
+    seed: int,
+) -> None:
+    """Audit the data of a gate run; exit 1 if an audit fails or cannot be checked."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from harness.audits import audit as run_audits
+    from harness.inputs import CorpusArguments, resolve
+    from harness.worlds import default_corpus
+
+    arguments = CorpusArguments(
+        corpus=corpus,
+        articles_npz=articles_npz,
+        val_articles=val_articles,
+        ood_articles=ood_articles,
+        train_corpus=train_corpus,
+    )
+    fallback = default_corpus() if corpus is None and articles_npz is None else None
+    inputs = resolve(arguments, context=context, max_samples=5000, horizon=1, seed=seed, fallback=fallback)
+    found = run_audits(inputs)
+    table = Table("audit", "status", "detail")
+    for one in found:
+        table.add_row(one.name, one.status, one.detail)
+    Console().print(table)
+    if any(one.status != "pass" for one in found):
+        ctx.exit(1)
+
+
+def _require_free(out: Path, overwrite: bool) -> None:
+    from harness.errors import UserError
+
+    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: is not empty; choose another --out or give --overwrite.")
