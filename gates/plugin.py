@@ -33,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gate(name): a gate that a profile may require of every model")
     if config.getoption("model") is None:
+        if _names_gates(config.args):
+            raise pytest.UsageError(NO_MODEL)
         return
     from gates.session import open_run
     from harness.errors import UserError
@@ -54,6 +56,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(config.stash[OUTCOMES], "lvm-outcomes")
 
 
+def _names_gates(args: list[str]) -> bool:
+    """Whether a path on the command line lies in this folder; `pytest .` is caught when its tests are made."""
+    here = Path(__file__).resolve().parent
+    return any(Path(arg.partition("::")[0]).resolve().is_relative_to(here) for arg in args)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if OUTCOMES in config.stash:
         shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
@@ -71,9 +79,12 @@ def _share_cores(config: pytest.Config) -> None:
     import os
 
     import torch
+    from threadpoolctl import threadpool_limits
 
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -110,7 +121,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         if marker and isinstance(item, pytest.Function):
             parameters = item.callspec.params
-            item.user_properties.append(("lvm_gate", [parameters["model"], marker.args[0], parameters.get("split", "")]))
+            item.user_properties.append(
+                ("lvm_gate", [parameters["model"], marker.args[0], parameters.get("split", "")])
+            )
         kept.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -1,0 +1,55 @@
+"""A small corpus and a way to run the gates on it, in this process or as a user would."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gates.options import OPTION_NAMES
+from gates.session import open_run
+from harness.run import GateRun
+from harness.worlds import synthesise
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULTS = {
+    "profile": "5cat",
+    "task": "frontier",
+    "require": "strict",
+    "max_samples": 200,
+    "horizon": 5,
+    "seed": 0,
+    "device": "cpu",
+    "batch_size": 256,
+}
+
+
+@pytest.fixture(scope="session")
+def arrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """World `arrow`, small: an oracle and the optimum pass on it, impostors fail."""
+    folder = tmp_path_factory.mktemp("worlds") / "arrow"
+    synthesise("arrow", folder, articles=60, dim=32, seed=1)
+    return folder
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, arrow: Path) -> Callable[..., GateRun]:
+    """A run in this process; keyword arguments are options by name."""
+
+    def make(*models: str, **options: object) -> GateRun:
+        given = dict.fromkeys(OPTION_NAMES) | DEFAULTS | {"model": list(models), "corpus": str(arrow)} | options
+        return open_run(given, tmp_path, tmp_path)
+
+    return make
+
+
+def _run_gates(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="session")
+def run_gates() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`pytest gates/ ARGUMENTS`, as a user types it."""
+    return _run_gates

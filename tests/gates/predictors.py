@@ -1,0 +1,48 @@
+"""Predictors that a user might bring with `--model=python:predictors:NAME`, good and bad."""
+
+import numpy as np
+
+
+class LastFrame:
+    def predict(self, contexts):
+        return contexts[:, -1]
+
+
+class WrongShape:
+    def predict(self, contexts):
+        return contexts
+
+
+class OneRow:
+    def predict(self, contexts):
+        return contexts[0, -1]
+
+
+class BatchMean:
+    """Centres on the batch, as a network left in train mode does."""
+
+    def predict(self, contexts):
+        return contexts[:, -1] - contexts[:, -1].mean(axis=0)
+
+
+class Unseeded:
+    def predict(self, contexts):
+        return contexts[:, -1] + np.random.default_rng().normal(size=contexts[:, -1].shape)
+
+
+class Words:
+    def predict(self, contexts):
+        return np.full((len(contexts), contexts.shape[2]), "x")
+
+
+class Raises:
+    def predict(self, contexts):
+        raise RuntimeError("out of cheese")
+
+
+class Deaf:
+    """Has no predict at all."""
+
+
+def broken_factory():
+    raise ValueError("no weights")

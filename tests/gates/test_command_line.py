@@ -1,0 +1,125 @@
+"""`pytest gates/` as a user types it: exit codes, the scorecard, and the same result under `-n 2`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SMALL = ("--max-samples=120", "--horizon=3")
+
+
+def scorecard(folder: Path) -> dict:
+    return json.loads((folder / "scorecard.json").read_text())
+
+
+def without_run_details(card: dict) -> dict:
+    return {k: v for k, v in card.items() if k not in ("created", "arguments", "revision")}
+
+
+@pytest.fixture(scope="module")
+def reports(arrow, run_gates, tmp_path_factory):
+    """One serial and one parallel run over a good and a bad model, with their reports."""
+    folder = tmp_path_factory.mktemp("reports")
+    common = ["--model=control:oracle", "--model=control:persistence", f"--corpus={arrow}", *SMALL]
+    runs = {"serial": ["-p", "no:xdist"], "parallel": ["-n", "2"]}
+    return {name: (run_gates(*common, *extra, f"--report={folder / name}"), folder / name) for name, extra in runs.items()}
+
+
+def test_a_bad_model_fails_the_session(reports):
+    done, _ = reports["serial"]
+    assert done.returncode == 1, done.stdout
+    assert "FAILED" in done.stdout
+    assert "gate A: control:persistence" in done.stdout
+    assert "margin on VAL = -0." in done.stdout
+    assert "Next: " in done.stdout
+
+
+def test_the_scorecard_ends_the_output_within_80_columns(reports):
+    done, _ = reports["serial"]
+    tail = done.stdout[done.stdout.index("RELEASE") :]
+    assert "BLOCKED" in tail
+    assert max(len(line) for line in tail.splitlines()) <= 80
+
+
+def test_verdicts(reports):
+    _, folder = reports["serial"]
+    oracle, persistence = scorecard(folder)["models"]
+    assert oracle["verdict"] == "release"
+    assert all(oracle["gates"][gate]["passed"] for gate in "ABCDE")
+    for split in ("VAL", "OOD"):
+        for pool in ("article", "novel", "global"):
+            assert oracle["gates"]["B"][split][pool]["R@1"]["value"] == 1.0
+            assert oracle["gates"]["B"][split][pool]["MRR"]["value"] == 1.0
+        assert oracle["gates"]["D"][split]["mean"]["value"] == pytest.approx(1.0, abs=1e-9)
+    assert persistence["verdict"] == "blocked"
+    assert any("negative margin" in reason for reason in persistence["reasons"])
+
+
+def test_parallel_and_serial_agree(reports):
+    serial, parallel = (without_run_details(scorecard(reports[name][1])) for name in ("serial", "parallel"))
+    assert reports["parallel"][0].returncode == 1
+    assert serial == parallel
+
+
+def test_report_holds_one_row_a_window(reports):
+    _, folder = reports["serial"]
+    card = scorecard(folder)
+    with np.load(folder / "samples.npz", allow_pickle=False) as samples:
+        for split in ("VAL", "OOD"):
+            n = card["corpus"]["splits"][split]["windows"]
+            assert len(samples[f"{split}/article"]) == n
+            cosine = samples[f"{split}/control:persistence/cosine"]
+            assert cosine.mean() == pytest.approx(card["models"][1]["gates"]["E"][split]["normal"]["value"], abs=0.1)
+            assert len(cosine) == n
+    assert "control:persistence" in (folder / "scorecard.html").read_text()
+
+
+def test_no_model_is_an_error_of_use(run_gates):
+    done = run_gates()
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "no --model" in done.stderr
+
+
+def test_a_gate_left_out_by_hand_is_no_pass(run_gates, arrow):
+    done = run_gates("--model=control:oracle", f"--corpus={arrow}", *SMALL, "-k", "not rollout")
+    assert done.returncode == 1, done.stdout
+    assert "incomplete: gates that did not run: D" in " ".join(done.stdout.split())
+
+
+def test_audits_alone_release_nothing(run_gates, arrow):
+    done = run_gates("--model=control:oracle", f"--corpus={arrow}", *SMALL, "-k", "audit")
+    assert done.returncode == 1, done.stdout
+    assert "nothing is released" in done.stdout
+
+
+def test_bad_input_is_one_line_and_no_traceback(run_gates):
+    done = run_gates("--model=absent.pt", "-n", "2")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "absent.pt: no such checkpoint" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_tolerated_gate_is_reported_and_not_passed(run_gates, arrow):
+    """`production` lets one gate fail: here E, which is not it, so the oracle's own pass must be strict elsewhere."""
+    done = run_gates("--model=control:oracle", f"--corpus={arrow}", *SMALL, "--require=production")
+    assert done.returncode == 0, done.stdout
+    assert "tolerated" not in done.stdout
+
+
+def test_the_published_battery_fails_a_perfect_oracle(run_gates, arrow):
+    done = run_gates("--model=control:oracle", f"--corpus={arrow}", *SMALL, "--profile=5cat-published")
+    assert done.returncode == 1, done.stdout
+    assert "gate A: control:oracle" in done.stdout
+    assert "margin on VAL = -0.5" in done.stdout, "lag-1 cosine less 1: the target is one before the published k=+1"
+    assert "gate B: control:oracle" not in done.stdout
+
+
+def test_a_leaking_corpus_blocks_even_the_oracle(run_gates, tmp_path):
+    from harness.worlds import synthesise
+
+    synthesise("leaky", tmp_path / "leaky", articles=60, dim=32)
+    done = run_gates("--model=control:oracle", f"--corpus={tmp_path / 'leaky'}", *SMALL)
+    assert done.returncode == 1, done.stdout
+    assert "audit disjoint articles: fail" in done.stdout
+    assert "BLOCKED" in done.stdout

@@ -1,0 +1,136 @@
+"""The engine broken on purpose: each fault is caught by the controls or the audits, and withholds every verdict.
+
+What the published battery lacked is not better code but something that would notice. These are its own faults, and
+some near ones, put back one at a time.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import harness.ablations
+import harness.evaluate
+import harness.retrieval
+import harness.windows
+from harness.run import GateRun
+
+MakeRun = Callable[..., GateRun]
+
+
+def caught(run: GateRun) -> str:
+    """The reasons that block every model of the run."""
+    run.prepare()
+    card = run.card("control:oracle")
+    assert card.decision.verdict == "blocked" or not run.outside_reasons
+    return " ".join(run.outside_reasons)
+
+
+def test_the_engine_as_it_is_catches_nothing(make_run: MakeRun) -> None:
+    run = make_run("control:oracle")
+    assert caught(run) == ""
+    assert run.card("control:oracle").decision.verdict == "release"
+
+
+def test_offsets_shifted_by_one(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    offset = harness.windows.Windows.offset
+
+    def shifted(windows, base):
+        cosines, exists = [], np.ones(len(windows), dtype=bool)
+        for k in harness.evaluate.OFFSETS:
+            rows, there = offset(windows, k + 1)
+            cosines.append(np.einsum("bd,bd->b", base, windows.corpus.vectors(rows)))
+            exists &= there
+        return np.stack(cosines, axis=1), exists
+
+    monkeypatch.setattr(harness.evaluate, "_offsets", lambda base, windows: shifted(windows, base))
+    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
+
+
+def test_targets_one_too_late(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_late(windows):
+        return np.minimum(windows.targets + 1, windows.corpus.run_end[windows.targets] - 1)
+
+    monkeypatch.setattr(
+        harness.windows.Windows, "target_vectors", lambda windows: windows.corpus.vectors(too_late(windows))
+    )
+    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
+
+
+def test_optimistic_ties_and_nan_first(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def optimistic(similarity, target, rival):
+        return 1.0 + (rival & (similarity > target[:, None])).sum(axis=1), rival.sum(axis=1) + 1
+
+    monkeypatch.setattr(harness.retrieval, "expected_rank", optimistic)
+    assert "control:nan misbehaves" in caught(make_run("control:oracle"))
+
+
+def test_target_compared_along_another_float_path(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = harness.retrieval.expected_rank
+
+    def two_paths(similarity, target, rival):
+        # The target's own score in float32, and the target itself among the rivals.
+        return exact(similarity, target.astype(np.float32) - np.float32(1e-7), np.ones_like(rival))
+
+    monkeypatch.setattr(harness.retrieval, "expected_rank", two_paths)
+    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
+
+
+def test_rollout_shifted(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    rollout = harness.evaluate._rollout
+
+    def shifted(subject, base, contexts, windows, horizon, batch_size):
+        cosines, exists = rollout(subject, base, contexts, windows, horizon, batch_size)
+        rows, _ = windows.offset(2)
+        cosines[:, 0] = np.einsum("bd,bd->b", base, windows.corpus.vectors(rows))
+        return cosines, exists
+
+    monkeypatch.setattr(harness.evaluate, "_rollout", shifted)
+    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
+
+
+def test_shuffle_that_does_not_shuffle(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        harness.ablations, "permutations", lambda rows, length, seed: np.tile(np.arange(length), (len(rows), 1))
+    )
+    assert "control:oracle misbehaves (not true that it passes gate C" in caught(make_run("control:oracle"))
+
+
+def test_leave_one_out_that_restores_the_last_frame(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ablate = harness.evaluate.ablate
+
+    def restoring(name, contexts, windows, donors, seed):
+        if name == f"leave_out_{windows.context - 1}":
+            return contexts.copy()
+        return ablate(name, contexts, windows, donors, seed)
+
+    monkeypatch.setattr(harness.evaluate, "ablate", restoring)
+    assert "control:persistence misbehaves" in caught(make_run("control:oracle"))
+
+
+def test_reverse_that_loses_a_frame(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    ablate = harness.evaluate.ablate
+
+    def losing(name, contexts, windows, donors, seed):
+        spoiled = ablate(name, contexts, windows, donors, seed)
+        if name == "reverse":
+            spoiled[:, 0] = spoiled[:, 1]
+        return spoiled
+
+    monkeypatch.setattr(harness.evaluate, "ablate", losing)
+    assert "control:context-mean misbehaves" in caught(make_run("control:oracle"))
+
+
+def test_val_used_as_ood(make_run: MakeRun) -> None:
+    run = make_run("control:oracle")
+    val = run.inputs.evaluation["VAL"]
+    run.inputs.evaluation["OOD"] = dataclasses.replace(val, split="OOD")
+    assert "VAL also in OOD" in caught(run) or "OOD also in VAL" in caught(run)
+
+
+def test_context_of_another_window(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        harness.windows.Windows, "contexts", lambda windows: windows.corpus.vectors(windows.context_rows - 1)
+    )
+    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
