@@ -94,9 +94,7 @@ def has_donor(windows: Windows, donors: Int[np.ndarray, " m"]) -> Bool[np.ndarra
     return np.asarray(_own_block(windows, donors)[1] < len(donors))
 
 
-def _own_block(
-    windows: Windows, donors: Int[np.ndarray, " m"]
-) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+def _own_block(windows: Windows, donors: Int[np.ndarray, " m"]) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
     corpus, articles = windows.corpus, windows.clusters
     first = np.searchsorted(donors, corpus.starts[articles])
     last = np.searchsorted(donors, corpus.starts[articles] + corpus.lengths[articles])

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Int
 
-from harness.corpus import SCAN_ROWS, Corpus
+from harness.corpus import SCAN_ROWS, Corpus, SplitName
 from harness.evaluation_set import EvaluationSet
 from harness.inputs import JUDGED, Inputs, training_windows
 from harness.predictor import slices
@@ -63,7 +63,9 @@ def contiguity(inputs: Inputs) -> Audit:
     """Chunks of an article are numbered one after another, so that neighbours really are neighbours."""
     corpus = inputs.corpus
     if corpus.meta.get("chunk_indices") == "absent":
-        detail = f"{corpus.path.name} has no chunk indices (chunk_indices or seq_idx), so a missing chunk cannot be seen"
+        detail = (
+            f"{corpus.path.name} has no chunk indices (chunk_indices or seq_idx), so a missing chunk cannot be seen"
+        )
         return Audit("contiguity", "not checkable", detail, {})
     articles = np.concatenate([e.articles for e in inputs.evaluation.values()])
     rows = corpus.rows_of(articles)
@@ -93,7 +95,8 @@ def disjoint_articles(inputs: Inputs) -> Audit:
             articles = corpus.articles("TRAIN")
         content["TRAIN"] |= _hashes(part.corpus, articles)
     shared = []
-    for one, other in (("TRAIN", "VAL"), ("TRAIN", "OOD"), ("VAL", "OOD")):
+    pairs: tuple[tuple[SplitName, SplitName], ...] = (("TRAIN", "VAL"), ("TRAIN", "OOD"), ("VAL", "OOD"))
+    for one, other in pairs:
         both = content[one].keys() & content[other].keys()
         if both:
             example = content[other][min(both)]
@@ -116,7 +119,7 @@ def coherence(inputs: Inputs) -> Audit:
 
 def temporal_signal(inputs: Inputs) -> Audit:
     """cos(last, target) - cos(first, target): how fast similarity decays. It does not say which way time runs."""
-    figures = {}
+    figures: dict[str, Estimate] = {}
     for split, evaluation in inputs.evaluation.items():
         first, last = [], []
         for batch in evaluation.windows.batches(SCAN_ROWS):

@@ -109,7 +109,7 @@ class Corpus:
         raw = self.raw(rows)
         norm = np.linalg.norm(raw.astype(np.float64), axis=-1, keepdims=True)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return (raw / norm).astype(np.float32)
+            return np.asarray(raw / norm, dtype=np.float32)
 
     def articles(self, split: SplitName) -> Int[np.ndarray, " m"]:
         """Positions of the articles of one split."""
@@ -176,11 +176,11 @@ def check_vectors(corpus: Corpus, rows: Int[np.ndarray, " k"]) -> None:
     for begin in range(0, len(rows), SCAN_ROWS):
         part = rows[begin : begin + SCAN_ROWS]
         raw = corpus.raw(part)
-        finite = np.isfinite(raw).all(axis=1)
-        zero = ~raw.any(axis=1)
+        finite = np.asarray(np.isfinite(raw).all(axis=1))
+        zero = np.asarray(~raw.any(axis=1))
         if finite.all() and not zero.any():
             continue
-        at = int(np.flatnonzero(~finite | zero)[0])
+        at = int(np.argmax(~finite | zero))
         fault = "is a zero vector" if zero[at] else "holds NaN or infinity"
         raise UserError(
             f"{corpus.path}: {corpus.describe_row(int(part[at]))} {fault}; embed that chunk again or drop it."
@@ -257,7 +257,9 @@ def open_corpus(folder: Path) -> Corpus:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such corpus folder; give a folder made by `lvm-data`, or --articles-npz.")
     if not record_file.is_file():
-        raise UserError(f"{folder}: not a corpus (corpus.json is missing); make one with `lvm-data synth --out {folder}`.")
+        raise UserError(
+            f"{folder}: not a corpus (corpus.json is missing); make one with `lvm-data synth --out {folder}`."
+        )
     try:
         meta = json.loads(record_file.read_text())
         stored = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
@@ -272,6 +274,8 @@ def open_corpus(folder: Path) -> Corpus:
             "version reads; make the corpus again."
         )
     if stored.ndim != 2 or len(stored) != lengths.sum() or len(stored) != len(chunk_index):
-        raise UserError(f"{folder}: vectors.npy and articles.npz disagree on the number of chunks; copy the corpus again.")
+        raise UserError(
+            f"{folder}: vectors.npy and articles.npz disagree on the number of chunks; copy the corpus again."
+        )
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     return Corpus(folder, stored, ids, starts, lengths, chunk_index, splits, None, meta)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.ablations import ablate, ablation_names
-from harness.collapse import Spread, spread
+from harness.collapse import spread
 from harness.evaluation_set import OFFSETS, EvaluationSet
 from harness.observations import Observations
 from harness.predictor import Subject, ask, check_batch_invariance, unit
@@ -57,7 +57,7 @@ def observe(
         clusters=windows.clusters,
         cross_exists=evaluation.has_donor,
         spread=spread(np.concatenate([p.predictions for p in parts])),
-        target_spread=_target_spread(windows),
+        target_spread=evaluation.target_spread,
         **columns,
     )
 
@@ -74,7 +74,9 @@ def _observe_batch(subject: Subject, windows: Windows, evaluation: EvaluationSet
     cosine = _cos(base, targets)
     ablated = [
         _cos(
-            ask(subject, ablate(name, contexts, windows, evaluation.rows, evaluation.seed), windows.targets, batch_size),
+            ask(
+                subject, ablate(name, contexts, windows, evaluation.rows, evaluation.seed), windows.targets, batch_size
+            ),
             targets,
         )
         for name in ablation_names(windows.context)
@@ -102,7 +104,7 @@ def _observe_batch(subject: Subject, windows: Windows, evaluation: EvaluationSet
 
 
 def _cos(a: Float[np.ndarray, "b d"], b: Float[np.ndarray, "b d"]) -> Float[np.ndarray, " b"]:
-    return np.einsum("bd,bd->b", a, b)
+    return np.asarray(np.einsum("bd,bd->b", a, b))
 
 
 def _offsets(base: Float[np.ndarray, "b d"], windows: Windows) -> tuple[np.ndarray, np.ndarray]:
@@ -134,9 +136,3 @@ def _rollout(
         rows, _ = kept.offset(step)
         cosines[exists, step - 1] = _cos(prediction, unit(windows.corpus.vectors(rows)))
     return cosines, exists
-
-
-def _target_spread(windows: Windows) -> Spread:
-    return spread(np.concatenate([unit(part.target_vectors()) for part in windows.batches(CHUNK)]))
-
-

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from harness.ablations import has_donor
+from harness.collapse import Spread, spread
 from harness.corpus import SCAN_ROWS, Corpus, SplitName
 from harness.predictor import slices, unit
 from harness.windows import Windows
@@ -76,6 +77,11 @@ class EvaluationSet:
         return unit(self.corpus.vectors(self.rows[self.bank]))
 
     @cached_property
-    def has_donor(self) -> np.ndarray:
+    def target_spread(self) -> Spread:
+        """Effective ranks and variance of the targets: what predictions are compared with."""
+        return spread(unit(np.concatenate([part.target_vectors() for part in self.windows.batches(SCAN_ROWS)])))
+
+    @cached_property
+    def has_donor(self) -> Bool[np.ndarray, " n"]:
         """(n,) whether the split holds a chunk of another article for the cross-article ablation."""
         return has_donor(self.windows, self.rows)

@@ -35,9 +35,7 @@ def _fails(gate: str, *, certain: bool = True) -> Expectation:
 
 
 def _peaks(k: int) -> Expectation:
-    return Expectation(
-        f"peaks at k={k:+d}", lambda card: all(card["gates"]["A"][s]["peak"] == k for s in SPLITS)
-    )
+    return Expectation(f"peaks at k={k:+d}", lambda card: all(card["gates"]["A"][s]["peak"] == k for s in SPLITS))
 
 
 def _blocked(why: str = "blocked") -> Expectation:
@@ -64,13 +62,27 @@ def _near_chance(card: Mapping[str, Any]) -> bool:
 
 def _never_first(card: Mapping[str, Any]) -> bool:
     # Worst rank or expected rank: no better than chance, and never the 1.000 that the published battery gave NaN.
-    return all(
-        pool["R@1"].value <= pool["chance"] + _CHANCE_SLACK for split in SPLITS for pool in _pools(card, split)
-    )
+    return all(pool["R@1"].value <= pool["chance"] + _CHANCE_SLACK for split in SPLITS for pool in _pools(card, split))
 
 
 def _pools(card: Mapping[str, Any], split: str) -> list[Mapping[str, Any]]:
     return list(card["gates"]["B"][split].values())
+
+
+def _reads_last_frame_only(card: Mapping[str, Any]) -> bool:
+    """Hiding any other frame changes nothing; hiding the last does (the published leave-one-out restored it)."""
+    effects = [card["gates"]["C"][split] for split in SPLITS]
+    return all(
+        abs(effect["repeat_last"].value) <= _EXACT
+        and all(abs(frame.value) <= _EXACT for frame in effect["leave_one_out_by_frame"][:-1])
+        and (len(effect["leave_one_out_by_frame"]) == 1 or abs(effect["leave_one_out_by_frame"][-1].value) > _EXACT)
+        for effect in effects
+    )
+
+
+def _reads_no_order(card: Mapping[str, Any]) -> bool:
+    effects = [card["gates"]["C"][split] for split in SPLITS]
+    return all(abs(effect[name].value) <= _EXACT for effect in effects for name in ("shuffle", "reverse"))
 
 
 _NEVER_FIRST = Expectation("never ranks first beyond chance", _never_first)
@@ -85,8 +97,15 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         Expectation("rollout = 1", _rolls_out_exactly),
         Expectation("is not blocked", lambda card: not card["blocked"]),
     ),
-    "persistence": (_fails("A"), _peaks(0), _fails("B"), _fails("C", certain=False), _blocked("negative margin")),
-    "context-mean": (*_TRIVIAL, _fails("C")),
+    "persistence": (
+        _fails("A"),
+        _peaks(0),
+        _fails("B"),
+        _fails("C", certain=False),
+        Expectation("reads the last frame alone", _reads_last_frame_only),
+        _blocked("negative margin"),
+    ),
+    "context-mean": (*_TRIVIAL, _fails("C"), Expectation("does not notice order", _reads_no_order)),
     "ewma": (*_TRIVIAL, _fails("C", certain=False)),
     "climatology": (*_TRIVIAL, _fails("C")),
     "linear": (_fails("A", certain=False), _fails("B", certain=False), _fails("C", certain=False)),
@@ -117,6 +136,4 @@ class Conduct:
 def conduct(name: str, card: Mapping[str, Any]) -> Conduct:
     """Hold a control's card, with `Estimate` leaves, against its expectations."""
     broken = [e for e in EXPECTATIONS.get(name, ()) if not e.holds(card)]
-    return Conduct(
-        name, tuple(e.text for e in broken if e.certain), tuple(e.text for e in broken if not e.certain)
-    )
+    return Conduct(name, tuple(e.text for e in broken if e.certain), tuple(e.text for e in broken if not e.certain))

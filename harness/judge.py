@@ -81,7 +81,9 @@ def _lookup(statistics: Mapping[str, Any], threshold: Threshold, split: str) -> 
     if isinstance(node, Estimate):
         return node
     # A figure without a sampling distribution of its own (a ratio of ranks) is judged by its value.
-    return Estimate(float("nan") if node is None else float(node), float("nan"), float("nan"), _windows(statistics, split))
+    return Estimate(
+        float("nan") if node is None else float(node), float("nan"), float("nan"), _windows(statistics, split)
+    )
 
 
 def _windows(statistics: Mapping[str, Any], split: str) -> int:

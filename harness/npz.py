@@ -59,7 +59,9 @@ class NpzFile:
             with zipfile.ZipFile(path) as archive:
                 names = tuple(name.removesuffix(".npy") for name in archive.namelist())
         except (zipfile.BadZipFile, OSError) as error:
-            raise UserError(f"{path}: not a readable NPZ file ({error}); it may be truncated, copy it again.") from error
+            raise UserError(
+                f"{path}: not a readable NPZ file ({error}); it may be truncated, copy it again."
+            ) from error
         return cls(path, names)
 
     def find(self, candidates: Sequence[str]) -> str | None:
@@ -238,7 +240,9 @@ def read_sequences(path: Path, corpus: Corpus) -> SequenceWindows:
 def _integers(file: NpzFile, names: Sequence[str], what: str) -> Int[np.ndarray, " n"]:
     values = np.asarray(file.require(names, what))
     if values.ndim != 1 or values.dtype.kind not in "iu":
-        raise UserError(f"{file.path}: {what} are {values.dtype} of shape {values.shape}; they must be a list of integers.")
+        raise UserError(
+            f"{file.path}: {what} are {values.dtype} of shape {values.shape}; they must be a list of integers."
+        )
     return values.astype(np.int64)
 
 

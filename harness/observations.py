@@ -68,7 +68,7 @@ class Observations:
     def save(self, path: Path) -> None:
         """Write atomically; another process may be waiting to read."""
         with atomic_write(path) as stream:
-            np.savez(stream, **self.arrays())
+            np.savez(stream, allow_pickle=False, **self.arrays())
 
     @classmethod
     def load(cls, path: Path) -> "Observations":
@@ -76,6 +76,6 @@ class Observations:
         with np.load(path, allow_pickle=False) as stored:
             values: dict[str, Any] = {f.name: stored[f.name] for f in fields(cls)}
         for name in ("spread", "target_spread"):
-            *figures, n = values[name].tolist()
-            values[name] = Spread(*figures, int(n))
+            rank, centred, variance, n = values[name].tolist()
+            values[name] = Spread(rank, centred, variance, int(n))
         return cls(**values)

@@ -113,7 +113,7 @@ def unit(vectors: Float[np.ndarray, "*b d"]) -> Float[np.ndarray, "*b d"]:
     """Scale to unit norm in float64; rows without a direction become NaN throughout."""
     wide = vectors.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        scaled = wide / np.linalg.norm(wide, axis=-1, keepdims=True)
+        scaled = np.asarray(wide / np.linalg.norm(wide, axis=-1, keepdims=True))
     scaled[~np.isfinite(scaled).all(axis=-1)] = np.nan
     return scaled
 
@@ -124,9 +124,7 @@ def slices(n: int, size: int) -> Iterator[slice]:
         yield slice(begin, min(begin + size, n))
 
 
-def check_batch_invariance(
-    subject: Subject, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
-) -> None:
+def check_batch_invariance(subject: Subject, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]) -> None:
     """Ask for a few contexts together, then one at a time, and compare.
 
     Raises:

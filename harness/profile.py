@@ -85,9 +85,7 @@ def load_profile(name: str) -> Profile:
     rows = []
     for row in data["check"]:
         comparison = next(c for c in COMPARISONS if c in row)
-        rows.append(
-            Threshold(row["gate"], row["statistic"], row["label"], comparison, row[comparison], row["source"])
-        )
+        rows.append(Threshold(row["gate"], row["statistic"], row["label"], comparison, row[comparison], row["source"]))
     return Profile(
         data["name"],
         data["protocol"],

@@ -62,11 +62,11 @@ def observe_published(subject: Subject, evaluation: EvaluationSet, *, batch_size
 
 def _normalise(vectors: np.ndarray) -> Float[np.ndarray, "*b d"]:
     narrow = vectors.astype(np.float32)
-    return narrow / (np.linalg.norm(narrow, axis=-1, keepdims=True) + np.float32(_EPSILON))
+    return np.asarray(narrow / (np.linalg.norm(narrow, axis=-1, keepdims=True) + np.float32(_EPSILON)))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, " b"]:
-    return np.einsum("bd,bd->b", a, b).astype(np.float64)
+    return np.asarray(np.einsum("bd,bd->b", a, b), dtype=np.float64)
 
 
 def _offsets(base: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
@@ -137,5 +137,3 @@ def _rollout(
         rows, _ = kept.offset(step + 1)  # compared with the chunk after the one it predicts
         cosines[exists, step - 1] = _dot(_normalise(prediction), _normalise(windows.corpus.vectors(rows)))
     return cosines, exists
-
-

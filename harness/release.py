@@ -48,9 +48,7 @@ def check_rule(rule: str, profile: Profile) -> str:
     return rule
 
 
-def blocking_reasons(
-    observed: Mapping[str, Observations], gates: Mapping[str, Any], profile: Profile
-) -> list[str]:
+def blocking_reasons(observed: Mapping[str, Observations], gates: Mapping[str, Any], profile: Profile) -> list[str]:
     """What blocks a model under every rule: non-finite output, collapse, no relation to the target, negative margin."""
     reasons = []
     for split, values in observed.items():
@@ -106,7 +104,9 @@ def decide(
     if blocking:
         return Decision("blocked", (*blocking, failing))
     if not profile.can_release:
-        return Decision("hold", (f"profile {profile.name} is for comparison with old tables and releases nothing", failing))
+        return Decision(
+            "hold", (f"profile {profile.name} is for comparison with old tables and releases nothing", failing)
+        )
     missing = _unmet(rule, len(profile.gates) - len(failed), failed, gates)
     if missing:
         return Decision("hold", (failing, *missing))

@@ -86,5 +86,7 @@ def _from_python(spec: str, root: Path) -> Subject:
     except Exception as error:
         raise UserError(f"{spec}: {factory_name}() raised {type(error).__name__}: {error}.") from error
     if isinstance(predictor, Clairvoyant) or not isinstance(predictor, Predictor):
-        raise UserError(f"{spec}: {factory_name}() returned {type(predictor).__name__}, which has no predict(contexts).")
+        raise UserError(
+            f"{spec}: {factory_name}() returned {type(predictor).__name__}, which has no predict(contexts)."
+        )
     return Subject(Identity(spec), predictor)

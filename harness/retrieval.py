@@ -20,9 +20,7 @@ class Ranks(NamedTuple):
     size: Int[np.ndarray, "n pools"]
 
 
-def rank_targets(
-    predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet
-) -> Ranks:
+def rank_targets(predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet) -> Ranks:
     """Rank each window's target by cosine to its prediction.
 
     A candidate whose stored embedding equals the target's is the same answer, not a rival; it leaves the pool.
@@ -31,7 +29,9 @@ def rank_targets(
     size = np.empty((len(windows), len(POOLS)), dtype=np.int64)
     for article in np.unique(windows.clusters):
         mine = np.flatnonzero(windows.clusters == article)
-        rank[mine, :2], size[mine, :2] = _within_article(predictions[mine], windows.take(mine), evaluation, int(article))
+        rank[mine, :2], size[mine, :2] = _within_article(
+            predictions[mine], windows.take(mine), evaluation, int(article)
+        )
     rank[:, 2], size[:, 2] = _in_bank(predictions, windows, evaluation)
     return Ranks(rank, size)
 

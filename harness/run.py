@@ -88,7 +88,7 @@ class GateRun:
         pending = list(self._pairs())
         total = len(pending)
         while pending:
-            held = []
+            held: list[tuple[str, SplitName]] = []
             for name, split in pending:
                 if on_progress:
                     on_progress(f"{name} on {split}", total - len(pending) + len(held), total)
@@ -247,4 +247,3 @@ def check_fits(subject: Subject, inputs: Inputs) -> None:
             f"{subject.name}: was trained on {subject.context} context frames, the windows have {context}; use "
             f"--context={subject.context}."
         )
-

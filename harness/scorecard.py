@@ -30,7 +30,7 @@ def build_scorecard(run: GateRun, arguments: Mapping[str, Any], incomplete: Mapp
     """
     models = [_withhold(run.card(name).as_dict(), incomplete.get(name, [])) for name in run.settings.models]
     controls = [run.control_card(name).as_dict() | _conduct(run, name) for name in run.control_names]
-    return plain(
+    card: dict[str, Any] = plain(
         {
             "schema_version": SCHEMA_VERSION,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -50,6 +50,7 @@ def build_scorecard(run: GateRun, arguments: Mapping[str, Any], incomplete: Mapp
             "controls": controls,
         }
     )
+    return card
 
 
 def write_report(scorecard: dict[str, Any], run: GateRun, folder: Path) -> None:
@@ -58,7 +59,7 @@ def write_report(scorecard: dict[str, Any], run: GateRun, folder: Path) -> None:
 
     write_json(folder / "scorecard.json", scorecard)
     with atomic_write(folder / "samples.npz") as stream:
-        np.savez_compressed(stream, **_samples(run))
+        np.savez_compressed(stream, allow_pickle=False, **_samples(run))
     with atomic_write(folder / "scorecard.html") as stream:
         stream.write(render_html(scorecard).encode())
 
@@ -139,4 +140,3 @@ def _revision() -> dict[str, Any]:
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.SubprocessError):
         return {"commit": None, "dirty": None}
-

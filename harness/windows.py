@@ -34,7 +34,7 @@ class Windows:
     @property
     def clusters(self) -> Int[np.ndarray, " n"]:
         """(n,) article position of each window: the clusters of every interval."""
-        return self.corpus.article_of[self.targets]
+        return np.asarray(self.corpus.article_of[self.targets])
 
     @property
     def context_rows(self) -> Int[np.ndarray, "n c"]:

@@ -36,7 +36,7 @@ class Linear:
     windows: int
 
     def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
-        return contexts.reshape(len(contexts), -1) @ self.weights + self.bias
+        return np.asarray(contexts.reshape(len(contexts), -1) @ self.weights + self.bias)
 
 
 @dataclass
@@ -64,9 +64,7 @@ class _Moments:
         return total
 
     def __add__(self, other: "_Moments") -> "_Moments":
-        return _Moments(
-            self.n + other.n, self.x + other.x, self.y + other.y, self.xx + other.xx, self.xy + other.xy
-        )
+        return _Moments(self.n + other.n, self.x + other.x, self.y + other.y, self.xx + other.xx, self.xy + other.xy)
 
     def solve(self, penalty: float) -> Linear:
         mean_x, mean_y = self.x / self.n, self.y / self.n
@@ -74,9 +72,7 @@ class _Moments:
         cross = self.xy / self.n - np.outer(mean_x, mean_y)
         gram[np.diag_indices_from(gram)] += penalty * np.trace(gram) / len(gram)
         weights = linalg.solve(gram, cross, assume_a="pos", overwrite_a=True)
-        return Linear(
-            weights.astype(np.float32), (mean_y - mean_x @ weights).astype(np.float32), penalty, self.n
-        )
+        return Linear(weights.astype(np.float32), (mean_y - mean_x @ weights).astype(np.float32), penalty, self.n)
 
 
 def fit_linear(training: Sequence[Windows], seed: int) -> Linear:

@@ -5,7 +5,7 @@ Each is built for one split, because two of them are fitted, and what they may b
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -62,6 +62,10 @@ class Ingredients:
         return Constant(unit(direction).astype(np.float32))
 
 
+def _ewma(decay: float, _: Ingredients) -> Predictor:
+    return Ewma(decay)
+
+
 def _bayes(ingredients: Ingredients) -> Predictor:
     from harness.bayes import bayes_predictor
 
@@ -83,7 +87,8 @@ _BUILDERS: dict[str, Callable[[Ingredients], Predictor | Clairvoyant]] = {
     "nan": lambda i: NotANumber(),
     "bayes": _bayes,
 }
-_BUILDERS |= {f"{EWMA_PREFIX}{g:.1f}": (lambda i, g=g: Ewma(g)) for g in EWMA_GRID}
+for _decay in EWMA_GRID:
+    _BUILDERS[f"{EWMA_PREFIX}{_decay:.1f}"] = partial(_ewma, _decay)
 
 # Other names under which people look for the same thing.
 _ALIASES = {"ridge": "linear", "copy-last": "persistence", "mean": "context-mean", "context_mean": "context-mean"}
@@ -125,7 +130,7 @@ def control_name(name: str) -> str:
     """
     name = _ALIASES.get(name, name)
     if name not in _BUILDERS:
-        raise UserError(f"control:{name}: no such control; {did_you_mean(name, [*_BUILDERS, *_ALIASES])}.")
+        raise UserError(f"control:{name}: no such control; {did_you_mean(name, CONTROL_NAMES)}.")
     return name
 
 

@@ -18,7 +18,7 @@ class Ewma:
     def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
         age = np.arange(contexts.shape[1])[::-1]
         weights = np.power(self.decay, age).astype(np.float64)  # 0 ** 0 is 1: persistence
-        return np.einsum("c,bcd->bd", weights / weights.sum(), contexts.astype(np.float64))
+        return np.asarray(np.einsum("c,bcd->bd", weights / weights.sum(), contexts.astype(np.float64)))
 
 
 @dataclass(frozen=True)

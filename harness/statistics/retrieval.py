@@ -22,21 +22,28 @@ def retrieval(observed: Observations) -> dict[str, Any]:
     }
 
 
-def _pool(rank: Float[np.ndarray, " n"], size: Int[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]) -> dict[str, Any]:
+def _pool(
+    rank: Float[np.ndarray, " n"], size: Int[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]
+) -> dict[str, Any]:
     chance = {
         "R@1": float(np.mean(1.0 / size)) if len(size) else None,
         "R@5": float(np.mean(np.minimum(1.0, 5.0 / size))) if len(size) else None,
         "MRR": float(np.mean(_harmonic(size) / size)) if len(size) else None,
     }
     return {
-        "R@1": cluster_mean((rank <= 1).astype(np.float64), clusters),
-        "R@5": cluster_mean((rank <= 5).astype(np.float64), clusters),
+        "R@1": cluster_mean(_hits(rank, 1), clusters),
+        "R@5": cluster_mean(_hits(rank, 5), clusters),
         "MRR": cluster_mean(1.0 / rank, clusters),
         "mean_rank": cluster_mean(rank, clusters),
         "size": float(np.mean(size)) if len(size) else None,
         "chance": chance["R@1"],
         "chance_of": chance,
     }
+
+
+def _hits(rank: Float[np.ndarray, " n"], k: int) -> Float[np.ndarray, " n"]:
+    # A rank is NaN only where the protocol has no such pool: undefined, not a miss.
+    return np.where(np.isnan(rank), np.nan, rank <= k)
 
 
 def _harmonic(size: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -24,12 +24,12 @@ _NOVEL = POOLS.index("novel")
 class _Totals(NamedTuple):
     """Per-article sums from which every resampled mean follows."""
 
-    count: Float[np.ndarray, " g"]
+    windows: Float[np.ndarray, " g"]
     cosine: Float[np.ndarray, "g k"]
     mrr: Float[np.ndarray, "g k"]
 
     def means(self, weights: Float[np.ndarray, "b g"]) -> tuple[Float[np.ndarray, "b k"], Float[np.ndarray, "b k"]]:
-        count = (weights @ self.count)[:, None]
+        count = (weights @ self.windows)[:, None]
         return weights @ self.cosine / count, weights @ self.mrr / count
 
 
@@ -47,7 +47,7 @@ def frontier_mrr(
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (query[:, :, None] - left) / (right - left)
         chord = mrr[:, :, None] * (1 - share) + mrr[:, None, :] * share
-    return np.maximum(reached, np.where(spans, chord, -np.inf).max(axis=(1, 2)))
+    return np.asarray(np.maximum(reached, np.where(spans, chord, -np.inf).max(axis=(1, 2))))
 
 
 def skill(
@@ -105,7 +105,7 @@ def _against_frontier(
     if n == 0 or not np.isfinite(cosine).all():
         return {"F": undefined, "excess_cosine": undefined, "beyond_frontier": False}
     totals = _totals(cosine, mrr, clusters)
-    groups = len(totals.count)
+    groups = len(totals.windows)
     point = totals.means(np.ones((1, groups)))
     draws = totals.means(bootstrap_weights(groups, RESAMPLES if groups > 1 else 0, seed))
     figures = {}
@@ -126,11 +126,11 @@ def _totals(
 
 
 def _excess_mrr(cosine: Float[np.ndarray, "b k"], mrr: Float[np.ndarray, "b k"]) -> Float[np.ndarray, " b"]:
-    return mrr[:, 0] - frontier_mrr(cosine[:, 1:], mrr[:, 1:], cosine[:, 0])
+    return np.asarray(mrr[:, 0] - frontier_mrr(cosine[:, 1:], mrr[:, 1:], cosine[:, 0]))
 
 
 def _excess_cosine(cosine: Float[np.ndarray, "b k"], mrr: Float[np.ndarray, "b k"]) -> Float[np.ndarray, " b"]:
-    return cosine[:, 0] - cosine[:, 1:].max(axis=1)
+    return np.asarray(cosine[:, 0] - cosine[:, 1:].max(axis=1))
 
 
 def _order(observed: Observations) -> dict[str, Estimate]:
