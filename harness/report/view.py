@@ -1,0 +1,176 @@
+"""A scorecard arranged for reading: what the terminal and the HTML file both show of one card's gates.
+
+Nothing is judged here: every mark comes from the scorecard.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.judge import show_offset
+from harness.report import words
+
+SPLITS = ("VAL", "OOD")
+ABSOLUTE = ("A", "B", "C", "D", "E")
+_TITLES = {
+    "A": "offset sweep",
+    "B": "retrieval",
+    "C": "ablations",
+    "D": "rollout",
+    "E": "generalisation",
+    "frontier": "against the frontier of controls",
+    "order": "use of order",
+    "rollout": "closed loop",
+    "spread": "no collapse",
+    "generalisation": "from VAL to OOD",
+}
+# Differences, whose sign says something; shares and cosines above zero are written without one.
+_SIGNED = {"margin", "F", "shuffled", "reversed", "leave-one-out", "last repeated", "foreign last"}
+# What the figure of gate `frontier` is under the other tasks of profile `skill`; the profile calls it F under all.
+_TASK_LABELS = {"retrieval": "MRR less best's", "decoding": "cosine less best's"}
+_SIGNED |= {"rollout less control", *_TASK_LABELS.values()}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a gate on both splits.
+
+    Attributes:
+        label: name of the figure.
+        checks: split ("VAL", "OOD" or "BOTH") -> check.
+    """
+
+    label: str
+    checks: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def failed(self) -> list[str]:
+        """The splits on which it fails."""
+        return [split for split, check in self.checks.items() if not check["passed"]]
+
+    @property
+    def mark(self) -> str:
+        """``pass``, ``FAIL``, or ``FAIL OOD`` where one split alone fails."""
+        if not self.failed:
+            return "pass"
+        return "FAIL" if len(self.failed) == len(self.checks) else f"FAIL {self.failed[0]}"
+
+    @property
+    def source(self) -> str:
+        """The evidence for the threshold."""
+        return str(next(iter(self.checks.values()))["source"])
+
+    def figure(self, split: str, *, bare: bool = False) -> str:
+        """Value and interval on one split; a figure of both splits stands in the first column."""
+        check = self.checks.get(split)
+        if check is None:
+            both = self.checks.get("BOTH")
+            if both is None:
+                return "not computed"
+            return self._text(both, bare) if split == SPLITS[0] else "(both splits)"
+        return self._text(check, bare)
+
+    def value(self, split: str) -> str:
+        """The figure alone on one split, without its interval."""
+        return words.number(self.checks[split]["figure"].get("value"), signed=self.label in _SIGNED)
+
+    def wanted(self, *, bare: bool = False) -> str:
+        """``>= .50 / .48``: one limit, or that of VAL and that of OOD."""
+        relation = next(iter(self.checks.values()))["relation"]
+        limits = dict.fromkeys(words.limit_text(check["limit"], bare=bare) for check in self.checks.values())
+        return f"{words.RELATIONS.get(relation, relation)} {' / '.join(limits)}"
+
+    def _text(self, check: Mapping[str, Any], bare: bool) -> str:
+        return words.figure_text(check["figure"], signed=self.label in _SIGNED, bare=bare)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate of a card.
+
+    Attributes:
+        name: in the profile.
+        passed: as judged.
+        tolerated: it failed, and the release rule let it.
+        rows: its figures.
+        peaks: split -> offset of the peak; gate A only.
+    """
+
+    name: str
+    passed: bool
+    tolerated: bool
+    rows: Sequence[Row]
+    peaks: Mapping[str, int | None]
+
+    @property
+    def title(self) -> str:
+        """``A offset sweep``."""
+        title = _TITLES.get(self.name, "")
+        return f"{self.name} {title}" if self.name in ABSOLUTE else f"{self.name}: {title}".rstrip(": ")
+
+    @property
+    def mark(self) -> str:
+        """The gate's outcome in words."""
+        if self.passed:
+            return "PASS"
+        return "FAIL (tolerated by the release rule)" if self.tolerated else "FAIL"
+
+    def peak(self, split: str) -> str:
+        """``peak k=+1``; "" for gates that have none."""
+        if split not in self.peaks:
+            return ""
+        k = self.peaks[split]
+        return "no peak" if k is None else f"peak {show_offset(k)}"
+
+    def n(self, split: str) -> str:
+        """``n = 3,125``; a gate of both splits has one n, which stands under the first."""
+        counts = [
+            int(check["figure"].get("n") or 0)
+            for row in self.rows
+            for on, check in row.checks.items()
+            if on == split or (on == "BOTH" and split == SPLITS[0])
+        ]
+        return f"n = {words.spread(counts)}" if counts else ""
+
+
+def notes(arranged: Sequence[Gate]) -> list[str]:
+    """Why figures are inconclusive or undefined; each reason once, with the gates or figures it concerns."""
+    found: dict[str, list[str]] = {}
+    for gate in arranged:
+        for split in (*SPLITS, "BOTH"):
+            checks = {row.label: row.checks[split] for row in gate.rows if split in row.checks}
+            on = "" if split == "BOTH" else f" on {split}"
+            for note in dict.fromkeys(check["note"] for check in checks.values() if check["note"]):
+                labels = [label for label, check in checks.items() if check["note"] == note]
+                which = "" if len(labels) == len(checks) else f" ({', '.join(labels)})"
+                found.setdefault(note, []).append(f"{gate.name}{which}{on}")
+    return [f"{note}: {', '.join(where)}" for note, where in found.items()]
+
+
+def profile_gates(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Gate -> {"passed", "checks", ...} for the gates that decide in this session."""
+    if scorecard["profile"] == "skill":
+        gates: Mapping[str, Any] = (card.get("skill") or {}).get("gates") or {}
+        return gates
+    return {gate: card["gates"][gate] for gate in ABSOLUTE if gate in card["gates"]}
+
+
+def gates(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> list[Gate]:
+    """The gates that decide in this session, arranged."""
+    label = _TASK_LABELS.get(scorecard.get("task", ""), "F")
+    return [_arrange(name, given, card, label) for name, given in profile_gates(scorecard, card).items()]
+
+
+def _arrange(name: str, given: Mapping[str, Any], card: Mapping[str, Any], task_label: str) -> Gate:
+    rows: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for check in given.get("checks", []):
+        label = task_label if (name, check["label"]) == ("frontier", "F") else check["label"]
+        rows.setdefault(label, {})[check["split"]] = check
+    peaks = {split: (given.get(split) or {}).get("peak") for split in SPLITS} if name == "A" else {}
+    return Gate(
+        name,
+        bool(given["passed"]),
+        name in card.get("tolerated", []),
+        [Row(label, checks) for label, checks in rows.items()],
+        peaks,
+    )

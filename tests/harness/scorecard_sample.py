@@ -1,0 +1,133 @@
+"""A small scorecard with everything a reader may meet; judged by the real judge, so that its shape stays true."""
+
+from dataclasses import asdict
+from typing import Any
+
+from harness.judge import judge_gate
+from harness.profile import load_profile
+from harness.scorecard import plain
+from harness.stats import Estimate
+
+SPLITS = ("VAL", "OOD")
+NAN = float("nan")
+
+
+def figure(value: float, n: int = 400) -> Estimate:
+    return Estimate(value, value - 0.01, value + 0.01, n)
+
+
+def five_gates(level: float, n: int = 400) -> dict[str, Any]:
+    """Statistics of a predictor whose every score is about ``level``; NaN for one that answers nothing."""
+    f = figure(level, n)
+    finite = level == level
+    pool = {"R@1": f, "R@5": f, "MRR": f, "mean_rank": figure(3.2), "size": 50.0, "chance": 0.02}
+    pool["chance_of"] = {"R@1": 0.02, "R@5": 0.1, "MRR": 0.09}
+    effect = figure(-level / 2, n)
+    offsets = {str(k): figure(level if k == 1 else level / 3, n) for k in range(-3, 4)}
+    a = {
+        "c": offsets,
+        "margin": effect._replace(value=level - 0.6),
+        "peak": (1 if level > 0.6 else 0) if finite else None,
+    }
+    a |= {"margin_vs_last": figure(level / 4), "margin_vs_previous": figure(level / 4)}
+    c = dict.fromkeys(("shuffle", "reverse", "leave_one_out", "repeat_last", "cross_article"), effect)
+    bins = dict.fromkeys(("normal", "low", "high"), f)
+    return {
+        "A": dict.fromkeys(SPLITS, a),
+        "B": dict.fromkeys(SPLITS, dict.fromkeys(("article", "novel", "global"), pool)),
+        "C": {split: {**c, "leave_one_out_by_frame": [effect] * 3} for split in SPLITS},
+        "D": {split: {"mean": f, "by_horizon": [f] * 4} for split in SPLITS},
+        "E": {"delta": figure(0.02 if finite else NAN, n), **dict.fromkeys(SPLITS, bins)},
+    }
+
+
+def skill_figures(level: float) -> dict[str, Any]:
+    f, gain = figure(level), figure(0.03)
+    points = {
+        name: {"cosine": figure(0.3 + 0.05 * i), "MRR": figure(0.2 - 0.02 * i)}
+        for i, name in enumerate(("persistence", "ewma-0.5", "context-mean", "climatology", "linear"))
+    }
+    rank = {"rankme": 20.0, "rankme_centred": 21.0, "variance": 0.5, "n": 400}
+    split = {
+        "near_duplicates": 7,
+        "cosine": f,
+        "MRR": f,
+        "F": gain,
+        "excess_cosine": gain._replace(value=-0.02),
+        "beyond_frontier": False,
+        "frontier": points,
+        "best_mrr_control": "persistence",
+        "best_cosine_control": "linear",
+        "order": {"shuffle": figure(-0.1), "reverse": figure(-0.1)},
+        "rollout": [{"horizon": 1, "control": "linear", "difference": gain}],
+        "by_coherence": [{"from": 0.1, "to": 0.4, "F": gain}],
+        "par": f,
+        "par_linear": f,
+        "rankme": {"model": rank, "linear": rank, "target": rank},
+        "rank_ratio": Estimate(0.9, float("nan"), float("nan"), 512),
+        "rank_ratio_centred": Estimate(0.9, float("nan"), float("nan"), 512),
+        "retrieval": gain,
+        "decoding": gain,
+        "n": 400,
+        "task_figure": gain,
+        "rollout_worst": gain,
+    }
+    return {"task": "frontier", "VAL": split, "OOD": split, "retained": 0.8}
+
+
+def card(name: str, level: float, verdict: str, reasons: list[str], *, n: int = 400, **more: Any) -> dict[str, Any]:
+    found = five_gates(level, n)
+    gates = {gate: {**_judged(gate, found[gate], "5cat"), **found[gate]} for gate in "ABCDE"}
+    skill = skill_figures(level)
+    skill["gates"] = {gate: _judged(gate, skill, "skill") for gate in load_profile("skill").gates}
+    made = {"name": name, "sha256": None, "verdict": verdict, "reasons": reasons, "tolerated": [], "provenance": None}
+    made |= {"blocked": verdict == "blocked", "gates": gates, "skill": skill, "misbehaved": [], "unusual": []}
+    return plain({**made, **more})
+
+
+def scorecard(models: list[dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
+    controls = [
+        card("control:oracle", 0.99, "release", ["5 of 5 gates passed"]),
+        card("control:persistence", 0.4, "blocked", ["negative margin"], unusual=["fails gate C"], open_gates=["C"]),
+        card("control:nan", NAN, "blocked", ["not finite"]),
+    ]
+    made = {
+        "schema_version": 1,
+        "created": "2025-01-01T00:00:00+00:00",
+        "profile": "5cat",
+        "task": "frontier",
+        "require": "strict",
+        "arguments": {"given": ["gates/", "--model=m.pt"], "resolved": {"model": ["m.pt"], "corpus": None}},
+        "corpus": {"path": "wiki", "kind": "synthetic", "world": "wiki", "splits": {"VAL": {"windows": 400}}},
+        "revision": {"commit": None, "dirty": None},
+        "packages": {"python": "3.11"},
+        "audits": [{"name": "unit norm", "status": "pass", "detail": "fine", "figures": {}}],
+        "models": models or [card("m.pt", 0.97, "release", ["5 of 5 gates passed"])],
+        "controls": controls,
+    }
+    return {**made, **more}
+
+
+def without_skill(whole: dict[str, Any]) -> dict[str, Any]:
+    """As profile `5cat-published` leaves it: no skill, and nothing known of two pools."""
+    null = {"value": None, "low": None, "high": None, "n": 400}
+    for each in [*whole["models"], *whole["controls"]]:
+        each["skill"] = {}
+        for split in SPLITS:
+            for pool in ("novel", "global"):
+                empty = dict.fromkeys(("R@1", "R@5", "MRR", "mean_rank"), null)
+                each["gates"]["B"][split][pool] = {
+                    **empty,
+                    "size": None,
+                    "chance": None,
+                    "chance_of": dict.fromkeys(empty),
+                }
+    return {**whole, "profile": "5cat-published"}
+
+
+def _judged(gate: str, statistics: dict[str, Any], profile: str) -> dict[str, Any]:
+    checks = judge_gate(gate, statistics, load_profile(profile))
+    return {
+        "passed": all(check.passed for check in checks),
+        "checks": [{**asdict(check), "figure": check.figure} for check in checks],
+    }
