@@ -90,9 +90,9 @@ def disjoint_articles(inputs: Inputs) -> Audit:
     content = {split: _hashes(corpus, inputs.evaluation[split].articles) for split in JUDGED}
     content["TRAIN"] = {}
     for part in training_windows(inputs):
-        articles = np.arange(len(part.corpus.starts))
-        if part.corpus is corpus:
-            articles = corpus.articles("TRAIN")
+        articles = part.corpus.articles("TRAIN")
+        if len(articles) == 0:  # a corpus without splits that was named for training is training material as a whole
+            articles = np.arange(len(part.corpus.starts))
         content["TRAIN"] |= _hashes(part.corpus, articles)
     shared = []
     pairs: tuple[tuple[SplitName, SplitName], ...] = (("TRAIN", "VAL"), ("TRAIN", "OOD"), ("VAL", "OOD"))

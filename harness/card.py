@@ -102,9 +102,9 @@ def skill_statistics(
             **values,
             "n": int((~given.near_duplicate).sum()),
             "task_figure": _task_figure(values, task),
-            "rollout_worst": min(worst, key=lambda e: e.high) if worst else UNDEFINED,
+            "rollout_worst": min(worst, key=_upper_bound) if worst else UNDEFINED,
         }
-    figures["retained"] = _retained(figures["VAL"]["task_figure"], figures["OOD"]["task_figure"])
+    figures["retained"] = _retained(figures["VAL"], figures["OOD"], task)
     return figures
 
 
@@ -118,8 +118,17 @@ def _task_figure(values: Mapping[str, Any], task: str) -> Estimate:
     return beyond if beyond.low > 0 and not along.low > 0 else along
 
 
-def _retained(val: Estimate, ood: Estimate) -> float:
-    return ood.value / val.value if val.value > 0 else float("nan")
+def _upper_bound(difference: Estimate) -> float:
+    # NaN sorts nowhere: a horizon at which the rollout broke down is worse than any number.
+    return difference.high if np.isfinite(difference.high) else float("-inf")
+
+
+def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> float:
+    """Share of the VAL figure that is left on OOD: of one and the same figure, whichever the task judges by on VAL."""
+    kinds = ("F", "excess_cosine") if task == "frontier" else (task,)
+    kind = next((k for k in kinds if val.get(k) == val["task_figure"]), kinds[0])
+    before, after = val.get(kind, UNDEFINED).value, ood.get(kind, UNDEFINED).value
+    return after / before if before > 0 else float("nan")
 
 
 def make_card(

@@ -12,6 +12,7 @@ The published NPZ files are read as they are by `harness.npz`.
 import dataclasses
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -263,19 +264,26 @@ def open_corpus(folder: Path) -> Corpus:
     try:
         meta = json.loads(record_file.read_text())
         stored = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        with np.load(folder / "articles.npz", allow_pickle=False) as articles:
+        # Opened here: np.load leaves a file that is no zip archive open.
+        with (folder / "articles.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as articles:
             ids, lengths = articles["article_ids"], articles["lengths"]
             chunk_index, splits = articles["chunk_index"], articles["splits"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{folder}: the corpus cannot be read ({error}); make or copy it again.") from error
-    if meta.get("format_version") != FORMAT_VERSION:
+    version = meta.get("format_version") if isinstance(meta, dict) else None
+    if version != FORMAT_VERSION:
         raise UserError(
-            f"{record_file}: corpus format {meta.get('format_version')!r} is not {FORMAT_VERSION}, the one this "
+            f"{record_file}: corpus format {version!r} is not {FORMAT_VERSION}, the one this "
             "version reads; make the corpus again."
         )
     if stored.ndim != 2 or len(stored) != lengths.sum() or len(stored) != len(chunk_index):
         raise UserError(
             f"{folder}: vectors.npy and articles.npz disagree on the number of chunks; copy the corpus again."
+        )
+    if stored.dtype.kind != "f" or not len(ids) == len(lengths) == len(splits):
+        raise UserError(
+            f"{folder}: {stored.dtype} vectors, {len(ids)} article ids, {len(lengths)} lengths and {len(splits)} "
+            "splits; vectors are floats and the others are as many as there are articles; make or copy the corpus again."
         )
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     return Corpus(folder, stored, ids, starts, lengths, chunk_index, splits, None, meta)

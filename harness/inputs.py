@@ -111,11 +111,16 @@ def resolve(
                 "with splits."
             )
         windows = given.get(split) or windows_of(corpus, articles, context)
+        if windows.context != context:
+            raise UserError(
+                f"{corpus.path}: the {split} sequences have {windows.context} context frames, not {context}; use "
+                f"--context={windows.context} and a model trained on as many."
+            )
         if len(windows) == 0:
             longest = int(corpus.lengths[articles].max())
             raise UserError(
-                f"{corpus.path}: no {split} article is long enough, the longest has {longest} chunks and a window needs "
-                f"{context + 1} in a row; use longer articles or a smaller --context."
+                f"{corpus.path}: no {split} article is long enough, the longest has {longest} chunks and a window "
+                f"needs {context + 1} in a row; use longer articles or a smaller --context."
             )
         chosen = windows.take(slice(0, max_samples)) if first_in_file else sample_windows(windows, max_samples, seed)
         evaluation[split] = EvaluationSet(split, chosen, articles, seed, horizon)
@@ -212,6 +217,8 @@ def _training(
                 "train and judge on embeddings of one encoder."
             )
     parts = tuple(part for part in parts if len(part))
+    for part in parts:
+        check_vectors(part.corpus, part.corpus.rows_of(np.unique(part.clusters)))
     shared: dict[SplitName, tuple[Windows, ...]] = dict.fromkeys(JUDGED, parts)
     return shared, note
 

@@ -31,7 +31,8 @@ def join_articles(files: Sequence[Path], out: Path, *, val: float, ood: float, s
     for part in parts:
         if part.dim != parts[0].dim:
             raise UserError(
-                f"{part.path}: {part.dim} dimensions where {parts[0].path} has {parts[0].dim}; join files of one encoder."
+                f"{part.path}: {part.dim} dimensions where {parts[0].path} has {parts[0].dim}; join files of one "
+                "encoder."
             )
         check_vectors(part, np.arange(part.size))
     vectors = np.empty((sum(part.size for part in parts), parts[0].dim), dtype=np.float16)

@@ -9,6 +9,9 @@ import numpy as np
 from harness.profile import BOTH, Comparison, Profile, Threshold
 from harness.stats import Estimate
 
+# How the note of a check begins that has too few windows to be judged.
+INCONCLUSIVE = "inconclusive"
+
 _RELATION: dict[Comparison, str] = {
     "at_least": ">=",
     "at_most": "<=",
@@ -59,6 +62,11 @@ def show(figure: Estimate) -> str:
     return f"{figure.value:+.3f} [{figure.low:+.3f}, {figure.high:+.3f}], n = {figure.n:,}"
 
 
+def show_offset(k: int | None) -> str:
+    """``k=+1``, ``k=0``, or "no offset"."""
+    return "no offset" if k is None else f"k={k:+d}" if k else "k=0"
+
+
 def judge_gate(gate: str, statistics: Mapping[str, Any], profile: Profile) -> list[Check]:
     """Every check of one gate.
 
@@ -94,9 +102,9 @@ def _windows(statistics: Mapping[str, Any], split: str) -> int:
 def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, minimum: int) -> Check:
     note = ""
     if figure.n < minimum:
-        note = f"inconclusive: {figure.n} windows, at least {minimum} are needed"
+        note = f"{INCONCLUSIVE}: {figure.n} windows, at least {minimum} are needed"
     elif not np.isfinite(figure.value):
-        note = "undefined: not every prediction is finite, or nothing to compare with"
+        note = f"undefined: {threshold.undefined}"
     return Check(
         threshold.gate,
         split,

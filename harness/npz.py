@@ -7,6 +7,7 @@ Members that were stored uncompressed (``np.savez``) are memory-mapped in place;
 import hashlib
 import shutil
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,7 @@ class NpzFile:
                     shape=header.shape,
                     order="F" if header.fortran else "C",
                 )
-        except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, KeyError) as error:
             raise UserError(
                 f"{self.path}: member {name!r} cannot be read ({error}); the file may be truncated, copy it again."
             ) from error
@@ -151,7 +152,8 @@ def read_articles(path: Path) -> Corpus:
     ids = _integers(file, ARTICLE_IDS, "article ids")
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or len(vectors) == 0:
         raise UserError(
-            f"{path}: article embeddings are {vectors.dtype} of shape {vectors.shape}; they must be floats (chunks, dim)."
+            f"{path}: article embeddings are {vectors.dtype} of shape {vectors.shape}; they must be floats of shape "
+            "(chunks, dim)."
         )
     has_index = file.find(CHUNK_INDICES) is not None
     chunks = _integers(file, CHUNK_INDICES, "chunk indices") if has_index else np.arange(len(vectors))
@@ -208,6 +210,8 @@ def read_sequences(path: Path, corpus: Corpus) -> SequenceWindows:
             f"{path}: contexts of shape {contexts.shape} and targets of shape {targets.shape}; they must be "
             "(windows, context, dim) and (windows, dim)."
         )
+    if contexts.dtype.kind != "f" or targets.dtype.kind != "f":
+        raise UserError(f"{path}: contexts are {contexts.dtype} and targets {targets.dtype}; they must be floats.")
     if contexts.shape[2] != corpus.dim or targets.shape[1] != corpus.dim:
         raise UserError(
             f"{path}: embeddings of {contexts.shape[2]} dimensions, but {corpus.path} has {corpus.dim}; "
@@ -220,6 +224,11 @@ def read_sequences(path: Path, corpus: Corpus) -> SequenceWindows:
         )
     ids = _integers(file, ("article_ids",), "article ids")
     positions = _integers(file, ("target_indices",), "target indices")
+    if not len(contexts) == len(ids) == len(positions):
+        raise UserError(
+            f"{path}: {len(contexts)} windows, {len(ids)} article ids and {len(positions)} target indices; "
+            "the three must be equally long."
+        )
     rows, known = _locate(corpus, ids, positions)
     context = contexts.shape[1]
     known &= rows - corpus.run_start[rows] >= context

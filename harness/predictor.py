@@ -103,8 +103,8 @@ def _ask_once(
     expected = (len(contexts), contexts.shape[2])
     if predictions.shape != expected or predictions.dtype.kind not in "fiu":
         raise UserError(
-            f"{subject.name}: predict() returned {predictions.dtype} of shape {predictions.shape} for contexts of shape "
-            f"{contexts.shape}; it must return floats of shape {expected}."
+            f"{subject.name}: predict() returned {predictions.dtype} of shape {predictions.shape} for contexts of "
+            f"shape {contexts.shape}; it must return floats of shape {expected}."
         )
     return unit(predictions)
 
@@ -140,6 +140,6 @@ def check_batch_invariance(subject: Subject, contexts: Float[np.ndarray, "b c d"
     if differs.any() or worst > BATCH_TOLERANCE:
         raise UserError(
             f"{subject.name}: predictions change with the batch size (by {worst:.2g} in one coordinate between batches "
-            f"of {len(contexts)} and 1, where {BATCH_TOLERANCE:g} is rounding); put the network in eval mode and remove "
-            "batch statistics and unseeded randomness."
+            f"of {len(contexts)} and 1, where {BATCH_TOLERANCE:g} is rounding); put the network in eval mode and "
+            "remove batch statistics and unseeded randomness."
         )

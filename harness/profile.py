@@ -26,6 +26,7 @@ class Threshold:
             ``high_above`` hold an end of its interval.
         limits: split (or "BOTH") -> limit.
         source: the evidence for the limit.
+        undefined: why the figure may be undefined.
     """
 
     gate: str
@@ -34,6 +35,7 @@ class Threshold:
     comparison: Comparison
     limits: dict[str, float]
     source: str
+    undefined: str = "not every prediction is finite"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def load_profile(name: str) -> Profile:
     rows = []
     for row in data["check"]:
         comparison = next(c for c in COMPARISONS if c in row)
-        rows.append(Threshold(row["gate"], row["statistic"], row["label"], comparison, row[comparison], row["source"]))
+        kept = {key: row[key] for key in ("gate", "statistic", "label", "source", "undefined") if key in row}
+        rows.append(Threshold(**kept, comparison=comparison, limits=row[comparison]))
     return Profile(
         data["name"],
         data["protocol"],

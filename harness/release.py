@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.errors import UserError
+from harness.judge import show_offset
 from harness.observations import Observations
 from harness.profile import Profile
 from harness.suggest import did_you_mean
@@ -20,6 +21,9 @@ COLLAPSE_VARIANCE = 0.01
 # Effective rank over that of the targets at the same n: ridge on Wikipedia sentences keeps .35, a network that answers
 # with one of three vectors keeps .01.
 COLLAPSE_RANK = 0.02
+# An effective rank is at least 1, so below a target rank of 50 the share above is out of reach. Predictions on one
+# line (a vector and its negative, one of two vectors) have a centred rank of 1.0 in any dimension.
+COLLAPSE_LINE = 1.5
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ def blocking_reasons(observed: Mapping[str, Observations], gates: Mapping[str, A
         if profile.protocol != "published" and target.low <= 0:
             reasons.append(f"cosine to the target on {split} is {target.value:+.3f}, not shown to be above zero")
         if profile.blocks_on_negative_margin and margin.value < 0:
-            peak = gates["A"][split]["peak"]
-            reasons.append(f"negative margin on {split}: {margin.value:+.3f}, the prediction is nearest to k={peak:+d}")
+            peak = show_offset(gates["A"][split]["peak"])
+            reasons.append(f"negative margin on {split}: {margin.value:+.3f}, the prediction is nearest to {peak}")
     return reasons
 
 
@@ -74,10 +78,12 @@ def _collapse(values: Observations) -> str | None:
     if own.variance < COLLAPSE_VARIANCE * target.variance:
         share = own.variance / target.variance
         return f"predictions vary {share:.1e} as much as targets (floor {COLLAPSE_VARIANCE:g})"
-    if own.rankme < COLLAPSE_RANK * target.rankme or own.rankme_centred < COLLAPSE_RANK * target.rankme_centred:
+    floor = COLLAPSE_RANK * target.rankme
+    floor_centred = max(COLLAPSE_RANK * target.rankme_centred, COLLAPSE_LINE)
+    if own.rankme < floor or own.rankme_centred < floor_centred:
         return (
             f"effective rank {own.rankme:.1f} (centred {own.rankme_centred:.1f}) where the targets have "
-            f"{target.rankme:.0f} (floor {COLLAPSE_RANK:g} of it)"
+            f"{target.rankme:.0f} (floor {floor:.1f}, centred {floor_centred:.1f})"
         )
     return None
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -89,9 +88,9 @@ class GateRun:
         total = len(pending)
         while pending:
             held: list[tuple[str, SplitName]] = []
-            for name, split in pending:
+            for position, (name, split) in enumerate(pending):
                 if on_progress:
-                    on_progress(f"{name} on {split}", total - len(pending) + len(held), total)
+                    on_progress(f"{name} on {split}", total - len(pending) + position - len(held), total)
                 if not self._compute(name, split, wait=False):
                     held.append((name, split))
             if held:  # all that is left is in other hands: wait for the first, then look again
@@ -239,8 +238,8 @@ def check_fits(subject: Subject, inputs: Inputs) -> None:
     corpus, context = inputs.corpus, inputs.evaluation["VAL"].windows.context
     if subject.dim is not None and subject.dim != corpus.dim:
         raise UserError(
-            f"{subject.name}: reads embeddings of {subject.dim} dimensions, but {corpus.path} has {corpus.dim}; gate it "
-            "on a corpus of the encoder it was trained on."
+            f"{subject.name}: reads embeddings of {subject.dim} dimensions, but {corpus.path} has {corpus.dim}; gate "
+            "it on a corpus of the encoder it was trained on."
         )
     if subject.context is not None and subject.context != context:
         raise UserError(

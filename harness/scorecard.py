@@ -92,8 +92,12 @@ def _withhold(card: dict[str, Any], missing: list[str]) -> dict[str, Any]:
 def _conduct(run: GateRun, name: str) -> dict[str, Any]:
     found = run.conducts.get(name)
     if found is None:
-        return {"misbehaved": [], "unusual": []}
-    return {"misbehaved": list(found.misbehaved), "unusual": list(found.unusual)}
+        return {"misbehaved": [], "unusual": [], "open_gates": []}
+    return {
+        "misbehaved": list(found.misbehaved),
+        "unusual": list(found.unusual),
+        "open_gates": list(found.open_gates),
+    }
 
 
 def _samples(run: GateRun) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Controls that know the corpus: the oracle, which every gate must admit, and the skip, which every gate must refuse."""
+"""Controls that know the corpus: the oracle, which every gate admits, and the skip, which gates A and B refuse."""
 
 from dataclasses import dataclass
 

@@ -191,8 +191,8 @@ def _shape(observed: Observations, linear: Observations) -> dict[str, Any]:
             "linear": linear.spread._asdict(),
             "target": observed.target_spread._asdict(),
         },
-        "rank_ratio": _ratio(observed.spread.rankme, linear.spread.rankme),
-        "rank_ratio_centred": _ratio(observed.spread.rankme_centred, linear.spread.rankme_centred),
+        "rank_ratio": _ratio(observed.spread.rankme, linear.spread.rankme, observed.spread.n),
+        "rank_ratio_centred": _ratio(observed.spread.rankme_centred, linear.spread.rankme_centred, observed.spread.n),
     }
 
 
@@ -204,5 +204,6 @@ def _par(observed: Observations) -> Estimate:
     return Estimate(own.value / reference, own.low / reference, own.high / reference, own.n)
 
 
-def _ratio(a: float, b: float) -> float:
-    return a / b if b else float("nan")
+def _ratio(a: float, b: float, n: int) -> Estimate:
+    """A ratio of effective ranks: a figure of ``n`` predictions taken together, with no interval of its own."""
+    return Estimate(a / b if b else float("nan"), float("nan"), float("nan"), n)

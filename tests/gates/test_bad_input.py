@@ -80,8 +80,10 @@ TABLE: dict[str, tuple[Callable[[Path], dict[str, object]], str]] = {
         r"chunk 3 of article 1 is a zero vector",
     ),
     "duplicate chunk indices": (
-        lambda d: SPLIT
-        | {"articles_npz": str(articles_npz(d / "a.npz", chunk_indices=np.tile([0, 1, 2, 3, 4, 5, 6, 7, 8, 8], 4)))},
+        lambda d: (
+            SPLIT
+            | {"articles_npz": str(articles_npz(d / "a.npz", chunk_indices=np.tile([0, 1, 2, 3, 4, 5, 6, 7, 8, 8], 4)))}
+        ),
         r"article 0 holds chunk index 8 twice",
     ),
     "articles too short": (
@@ -134,7 +136,10 @@ TABLE: dict[str, tuple[Callable[[Path], dict[str, object]], str]] = {
     "factory raises": (lambda d: {"model": ["python:predictors:broken_factory"]}, r"raised ValueError: no weights"),
     "no predict": (lambda d: {"model": ["python:predictors:Deaf"]}, r"has no predict"),
     "predict raises": (lambda d: {"model": ["python:predictors:Raises"]}, r"raised RuntimeError: out of cheese"),
-    "wrong shape": (lambda d: {"model": ["python:predictors:WrongShape"]}, r"it must return floats of shape \(16, 32\)"),
+    "wrong shape": (
+        lambda d: {"model": ["python:predictors:WrongShape"]},
+        r"it must return floats of shape \(16, 32\)",
+    ),
     "one row": (lambda d: {"model": ["python:predictors:OneRow"]}, r"it must return floats of shape \(16, 32\)"),
     "not numbers": (lambda d: {"model": ["python:predictors:Words"]}, r"predict\(\) returned <U1"),
     "batch dependence": (lambda d: {"model": ["python:predictors:BatchMean"]}, r"change with the batch size"),

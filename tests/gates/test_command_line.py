@@ -23,7 +23,9 @@ def reports(arrow, run_gates, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     common = ["--model=control:oracle", "--model=control:persistence", f"--corpus={arrow}", *SMALL]
     runs = {"serial": ["-p", "no:xdist"], "parallel": ["-n", "2"]}
-    return {name: (run_gates(*common, *extra, f"--report={folder / name}"), folder / name) for name, extra in runs.items()}
+    return {
+        name: (run_gates(*common, *extra, f"--report={folder / name}"), folder / name) for name, extra in runs.items()
+    }
 
 
 def test_a_bad_model_fails_the_session(reports):
