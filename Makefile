@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/demo
 # The published network is 512 wide and takes minutes an epoch on a CPU; this one learns world `arrow` in about two.
-DEMO_SIZE := --width 128 --layers 2 --heads 4 --lr 1e-3 --epochs 12
+DEMO_SIZE := --width 128 --layers 2 --heads 4 --lr 1e-3 --epochs 8
 
 .PHONY: help demo test lint types benchmark clean
 

@@ -283,7 +283,7 @@ def open_corpus(folder: Path) -> Corpus:
     if stored.dtype.kind != "f" or not len(ids) == len(lengths) == len(splits):
         raise UserError(
             f"{folder}: {stored.dtype} vectors, {len(ids)} article ids, {len(lengths)} lengths and {len(splits)} "
-            "splits; vectors are floats and the others are as many as there are articles; make or copy the corpus again."
+            "splits; vectors are floats and the others are as many as there are articles; copy the corpus again."
         )
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     return Corpus(folder, stored, ids, starts, lengths, chunk_index, splits, None, meta)

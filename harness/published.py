@@ -43,7 +43,9 @@ def observe_published(subject: Subject, evaluation: EvaluationSet, *, batch_size
         rows=windows.targets,
         clusters=windows.clusters,
         cosine=cosine,
-        coherence=np.einsum("bcd,bcd->bc", frames[:, :-1], frames[:, 1:]).mean(axis=1, dtype=np.float64),
+        coherence=np.einsum("bcd,bcd->bc", frames[:, :-1], frames[:, 1:]).mean(axis=1, dtype=np.float64)
+        if windows.context > 1
+        else np.full(len(windows), np.nan),
         nearest_context=np.einsum("bcd,bd->bc", frames, base).max(axis=1).astype(np.float64),
         nearest_reference=np.einsum("bcd,bd->bc", frames, targets).max(axis=1).astype(np.float64),
         offset=offset,

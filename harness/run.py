@@ -129,8 +129,8 @@ class GateRun:
         """What blocks every model of this run: failed audits, controls that misbehave."""
         audits = [f"data audit {a.name}: {a.status}; {a.detail}" for a in self.audits if a.status != "pass"]
         controls = [
-            f"control:{c.name} misbehaves (not true that it {', that it '.join(c.misbehaved)}), "
-            "so the gates cannot be trusted on this data"
+            f"control:{c.name} misbehaves (not true that it {', that it '.join(c.misbehaved)}"
+            f"{''.join(f'; {fact}' for fact in c.facts)}), so the gates cannot be trusted on this data"
             for c in self.conducts.values()
             if c.misbehaved
         ]

@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.ablations import CROSS_ARTICLE, REPEAT_LAST, REVERSE, SHUFFLE, ablation_names, leave_out_name
 from harness.observations import Observations
-from harness.stats import cluster_mean
+from harness.stats import UNDEFINED, cluster_mean
 
 
 def ablation_effects(observed: Observations) -> dict[str, Any]:
@@ -24,6 +24,8 @@ def ablation_effects(observed: Observations) -> dict[str, Any]:
     effect[CROSS_ARTICLE] = cluster_mean(
         observed.ablation[crossed, names.index(CROSS_ARTICLE)], observed.clusters[crossed]
     )
+    if observed.context < 2:  # one frame has no order, and no neighbour to take its place
+        effect |= dict.fromkeys([SHUFFLE, REVERSE, leave_out_name(0)], UNDEFINED)
     by_frame = [effect[leave_out_name(frame)] for frame in range(observed.context)]
     # NaN sorts nowhere: any undefined frame makes the whole figure undefined.
     undefined = next((e for e in by_frame if np.isnan(e.value)), None)
