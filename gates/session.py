@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.corpus import Corpus
+from harness.corpus import Corpus, open_corpus
 from harness.errors import UserError
 from harness.inputs import CorpusArguments, Inputs, resolve
-from harness.predictor import Subject, check_batch_invariance
+from harness.predictor import BATCH_PROBE, Subject, check_batch_invariance
 from harness.profile import load_profile
 from harness.release import check_rule
 from harness.resolve_model import check_spec, is_control, load_subject
-from harness.run import GateRun, Settings, check_fits
+from harness.run import GateRun, Settings
 from harness.suggest import did_you_mean
 from harness.worlds import default_corpus
 
@@ -49,20 +49,20 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path) -> GateRun:
         task=options["task"],
         rule=check_rule(options["require"], profile),
         seed=options["seed"],
-        device=options["device"],
         batch_size=options["batch_size"],
-        root=root,
     )
     subjects = [
-        load_subject(m, device=settings.device, batch_size=settings.batch_size, root=root)
+        load_subject(m, device=options["device"], batch_size=settings.batch_size, root=root)
         for m in models
         if not is_control(m)
     ]
     inputs = _inputs(options, settings, subjects, root)
+    run = GateRun(settings, inputs, subjects, folder)
+    # Asked for a few windows first, so that a wrong shape stops the session at once and not after an hour.
+    windows = inputs.evaluation["VAL"].windows.take(slice(0, BATCH_PROBE))
     for subject in subjects:
-        check_fits(subject, inputs)
-        _probe(subject, inputs)
-    return GateRun(settings, inputs, folder)
+        check_batch_invariance(subject, windows.contexts(), windows.targets)
+    return run
 
 
 def _inputs(options: Mapping[str, Any], settings: Settings, subjects: list[Subject], root: Path) -> Inputs:
@@ -95,8 +95,6 @@ def _fallback(arguments: CorpusArguments, subjects: list[Subject]) -> Corpus | N
     """The corpus a checkpoint records, if it is still there and unchanged; else the embedded default."""
     if arguments.corpus is not None or arguments.articles_npz is not None:
         return None
-    from harness.corpus import open_corpus
-
     for subject in subjects:
         recorded = (subject.identity.provenance or {}).get("corpus") or {}
         folder = Path(str(recorded.get("path", "")))
@@ -106,13 +104,3 @@ def _fallback(arguments: CorpusArguments, subjects: list[Subject]) -> Corpus | N
                 return corpus
     return default_corpus()
 
-
-def _probe(subject: Subject, inputs: Inputs) -> None:
-    """Ask a model for a few windows, so that a wrong shape stops the session at once and not after an hour."""
-    windows = inputs.evaluation["VAL"].windows.take(slice(0, 32))
-    try:
-        check_batch_invariance(subject, windows.contexts(), windows.targets)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{subject.name}: predict() raised {type(error).__name__}: {error}.") from error

@@ -95,10 +95,15 @@ def ask(
 def _ask_once(
     subject: Subject, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
 ) -> Float[np.ndarray, "b d"]:
-    if isinstance(subject.predictor, Clairvoyant):
-        answer = subject.predictor.predict_knowing(contexts, rows)
-    else:
-        answer = subject.predictor.predict(contexts)
+    try:
+        if isinstance(subject.predictor, Clairvoyant):
+            answer = subject.predictor.predict_knowing(contexts, rows)
+        else:
+            answer = subject.predictor.predict(contexts)
+    except UserError:
+        raise
+    except Exception as error:  # whatever a user's predictor raises is told in one sentence, not as our traceback
+        raise UserError(f"{subject.name}: predict() raised {type(error).__name__}: {error}.") from error
     predictions = np.asarray(answer)
     expected = (len(contexts), contexts.shape[2])
     if predictions.shape != expected or predictions.dtype.kind not in "fiu":

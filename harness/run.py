@@ -5,7 +5,7 @@ folder (pytest workers) share the work: each takes the next pair that nobody els
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from harness.observations import Observations
 from harness.predictor import Identity, Subject
 from harness.profile import Profile, load_profile
 from harness.published import observe_published
-from harness.resolve_model import CONTROL, is_control, load_subject
+from harness.resolve_model import CONTROL, is_control
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,7 @@ class Settings:
         task: of profile `skill`.
         rule: of release.
         seed: of every random choice.
-        device: checkpoints run on.
         batch_size: contexts a predictor reads at once.
-        root: folder that relative model paths are looked up in.
     """
 
     models: tuple[str, ...]
@@ -51,18 +49,29 @@ class Settings:
     task: str
     rule: str
     seed: int
-    device: str
     batch_size: int
-    root: Path
 
 
 class GateRun:
-    """Everything computed in one run, on demand, and kept in ``folder`` for other processes."""
+    """Everything computed in one run, on demand, and kept in ``folder`` for other processes.
 
-    def __init__(self, settings: Settings, inputs: Inputs, folder: Path) -> None:
+    Args:
+        settings: how to judge.
+        inputs: what to judge on.
+        subjects: every model of ``settings.models`` that is no control, loaded.
+        folder: where observations are kept.
+
+    Raises:
+        UserError: a model that does not fit the corpus.
+    """
+
+    def __init__(self, settings: Settings, inputs: Inputs, subjects: Sequence[Subject], folder: Path) -> None:
         self.settings = settings
         self.inputs = inputs
+        self.loaded = {subject.name: subject for subject in subjects}
         self.folder = folder
+        for subject in subjects:
+            check_fits(subject, inputs)
         self.subject = cache(self._subject)
         self.observations = cache(self._observations)
         self.card = cache(self._card)
@@ -145,7 +154,7 @@ class GateRun:
     def _card(self, model: str) -> Card:
         if is_control(model):
             return self._make(Identity(model), self.outside_reasons)
-        return self._make(self.subject(model, JUDGED[0]).identity, self.outside_reasons)
+        return self._make(self.loaded[model].identity, self.outside_reasons)
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [])
@@ -185,28 +194,16 @@ class GateRun:
             return np.asarray(np.load(file, allow_pickle=False))
 
     def _subject(self, name: str, split: SplitName) -> Subject:
-        if is_control(name):
-            control = build_control(name.removeprefix(CONTROL), self._ingredients[split])
-            return Subject(Identity(name), control)
-        return self._loaded(name)
-
-    def _loaded(self, name: str) -> Subject:
-        settings = self.settings
-        subject = load_subject(name, device=settings.device, batch_size=settings.batch_size, root=settings.root)
-        check_fits(subject, self.inputs)
-        return subject
+        if not is_control(name):
+            return self.loaded[name]
+        return Subject(Identity(name), build_control(name.removeprefix(CONTROL), self._ingredients[split]))
 
     @cached_property
     def _ingredients(self) -> dict[SplitName, Ingredients]:
-        made: dict[SplitName, Ingredients] = {}
-        for split in JUDGED:
-            training = self.inputs.training[split]
-            if made and self.inputs.has_training_split:
-                made[split] = made[JUDGED[0]]
-            else:
-                ingredients = Ingredients(self.inputs.corpus, training, self.settings.seed)
-                made[split] = ingredients
-        return made
+        training, seed = self.inputs.training, self.settings.seed
+        if self.inputs.has_training_split:  # fitted once for both splits
+            return dict.fromkeys(JUDGED, Ingredients(self.inputs.corpus, training[JUDGED[0]], seed))
+        return {split: Ingredients(self.inputs.corpus, training[split], seed) for split in JUDGED}
 
     def _file(self, name: str, split: SplitName) -> Path:
         return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}-{split}.npz"

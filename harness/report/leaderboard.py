@@ -1,0 +1,191 @@
+"""Many models of several reports in one table, ordered by what is certain of their skill.
+
+Models of different corpora, or judged by different tasks, share no scale: each pair of corpus and task has a table.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from harness.report import comparison, layout, words
+from harness.report.reading import Report
+
+REFERENCE = ("oracle", "persistence", "linear", "ewma")
+_ORDERED_BY = "OOD"
+_HEADINGS = ("model", "#", "verdict", "gates", "c(+1) V/O", "novel", "skill [95 %]", "roll")
+_NARROWEST_NAME = 8
+_NOTES = (
+    "ordered by the lower bound of skill on OOD; novel, skill and roll (rollout) are of OOD, c(+1) of VAL/OOD; "
+    "#: the report",
+    "~ not separable from the row above: their intervals overlap, or their figures are of two kinds; "
+    "`lvm-report compare` tests two models on the same windows, which sees smaller differences",
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row.
+
+    Attributes:
+        report: number of its report, from 1.
+        val: its figures on VAL.
+        ood: its figures on OOD.
+        tied: whether it cannot be told from the row above.
+    """
+
+    report: int
+    val: comparison.Line
+    ood: comparison.Line
+    tied: bool = False
+
+    @property
+    def skill(self) -> Mapping[str, Any]:
+        """VALUE of the task's figure on the split that orders the table."""
+        return self.ood.figures["skill"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """One table.
+
+    Attributes:
+        title: its corpus.
+        models: best first.
+        controls: of the first report of the corpus, for reference.
+        reports: what the numbers in column # mean.
+        explanation: of figures and gates.
+    """
+
+    title: str
+    models: Sequence[Entry]
+    controls: Sequence[Entry]
+    reports: Sequence[str]
+    explanation: str
+
+
+def boards(reports: Sequence[Report]) -> list[Board]:
+    """The tables, in the order in which their corpora first appear."""
+    grouped: dict[tuple[str, str], list[tuple[int, Report]]] = {}
+    for number, report in enumerate(reports, start=1):
+        # A corpus that nobody can identify is comparable with no other.
+        corpus = report.fingerprint or str(report.path)
+        grouped.setdefault((corpus, str(report.scorecard.get("task"))), []).append((number, report))
+    return [_board(group) for group in grouped.values()]
+
+
+def render_terminal(found: Sequence[Board], *, colour: bool) -> str:
+    """The tables in lines of at most eighty columns."""
+    return layout.render(_parts(found), colour=colour)
+
+
+def render_markdown(found: Sequence[Board]) -> str:
+    """The tables in Markdown, names in full."""
+    blocks = []
+    for board in found:
+        rows = [list(_HEADINGS), ["---"] * len(_HEADINGS)]
+        rows += [_cells(entry, entry.val.name) for entry in board.models]
+        rows += [_cells(entry, f"*{entry.val.name}*") for entry in board.controls]
+        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+        notes = [f"- {note}" for note in [*board.reports, *_NOTES, board.explanation] if note]
+        blocks.append("\n".join([f"### {board.title}", "", *lines, "", *notes]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _board(group: Sequence[tuple[int, Report]]) -> Board:
+    entries = [entry for number, report in group for entry in _entries(number, report)]
+    models = sorted((entry for entry in entries if entry.val.is_model), key=_order)
+    separated = [
+        Entry(entry.report, entry.val, entry.ood, i > 0 and _tied(models[i - 1], entry))
+        for i, entry in enumerate(models)
+    ]
+    number, first = group[0]
+    shown = {entry.val.name: entry for entry in _entries(number, first) if not entry.val.is_model}
+    corpus = first.scorecard.get("corpus") or {}
+    title = f"corpus {corpus.get('path')}, {str(first.fingerprint or 'no fingerprint')[:12]}"
+    return Board(
+        f"{title}, task {first.scorecard.get('task')}",
+        separated,
+        [shown[name] for name in REFERENCE if name in shown],
+        [_report(number, report) for number, report in group],
+        comparison.explanation(first.scorecard),
+    )
+
+
+def _entries(number: int, report: Report) -> list[Entry]:
+    val, ood = (comparison.lines(report.scorecard, split) for split in ("VAL", _ORDERED_BY))
+    return [Entry(number, *pair) for pair in zip(val, ood, strict=True)]
+
+
+def _order(entry: Entry) -> tuple[float, float, str]:
+    """Largest lower bound first; undefined ones last, those that have a value at all before those that have none."""
+    low, value = (entry.skill.get(key) for key in ("low", "value"))
+    ends = [float("inf") if figure is None else -figure for figure in (low, value)]
+    return ends[0], ends[1], entry.val.name
+
+
+def _tied(above: Entry, below: Entry) -> bool:
+    if above.ood.beyond != below.ood.beyond:
+        return True
+    # The row above has the larger lower bound, so that the two overlap where the row below reaches up to it.
+    lowest, highest = above.skill.get("low"), below.skill.get("high")
+    return lowest is None or highest is None or highest >= lowest
+
+
+def _report(number: int, report: Report) -> str:
+    card = report.scorecard
+    splits = (card.get("corpus") or {}).get("splits") or {}
+    sizes = ", ".join(f"{words.count(of.get('windows'))} {split}" for split, of in splits.items())
+    return f"#{number} {report.label}: profile {card['profile']}, require {card['require']}, windows {sizes}"
+
+
+def _parts(found: Sequence[Board]) -> Iterator[RenderableType]:
+    for i, board in enumerate(found):
+        if i:
+            yield Text()
+        yield Text(board.title, style="bold", overflow="fold")
+        table = layout.table()
+        for heading in _HEADINGS:
+            left = heading in ("model", "verdict", "gates")
+            table.add_column(heading, no_wrap=True, justify="left" if left else "right")
+        entries = [*board.models, *board.controls]
+        rows = [_cells(entry, entry.val.name) for entry in entries]
+        width = _name_width(rows)
+        for j, (entry, cells) in enumerate(zip(entries, rows, strict=True)):
+            name = Text(layout.fit(cells[0], width), style="bold" if entry.val.is_model else "")
+            verdict = Text(cells[2], style=layout.VERDICT_STYLES.get(entry.val.verdict, ""))
+            table.add_row(name, cells[1], verdict, *cells[3:], end_section=j + 1 == len(board.models))
+        yield table
+        yield from map(layout.bullet, board.reports)
+        if board.explanation:
+            yield layout.bullet(board.explanation)
+    yield from map(layout.bullet, _NOTES)
+
+
+def _name_width(rows: Sequence[Sequence[str]]) -> int:
+    """What the other columns leave of the line."""
+    widths = [max(map(len, column)) for column in list(zip(_HEADINGS, *rows, strict=True))[1:]]
+    return max(_NARROWEST_NAME, layout.WIDTH - sum(widths) - len(widths))
+
+
+def _cells(entry: Entry, name: str) -> list[str]:
+    val, ood = entry.val, entry.ood
+    skill = words.figure_text(entry.skill, signed=True, bare=True) if entry.skill else "-"
+    return [
+        name,
+        f"{'~' if entry.tied else ''}{entry.report}",
+        words.VERDICTS.get(val.verdict, val.verdict),
+        val.letters,
+        f"{_short(val.figures['c(+1)'])}/{_short(ood.figures['c(+1)'])}",
+        _short(ood.figures["novel"]),
+        f"{skill}{'c' if ood.beyond else ''}",
+        _short(ood.figures["rollout"]),
+    ]
+
+
+def _short(figure: Mapping[str, Any]) -> str:
+    if not figure:
+        return "-"
+    return "undef" if figure.get("value") is None else words.number(figure["value"], bare=True)

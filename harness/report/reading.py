@@ -1,0 +1,168 @@
+"""Reports read back from disk: ``scorecard.json``, and ``samples.npz`` beside it."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.comparison import Sampled
+from harness.errors import UserError
+from harness.scorecard import SCHEMA_VERSION
+from harness.suggest import did_you_mean
+
+SCORECARD, SAMPLES = "scorecard.json", "samples.npz"
+PUBLISHED = "5cat-published"
+_LISTS = ("models", "controls")
+_CARD = ("name", "verdict", "reasons", "gates", "skill")
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report.
+
+    Attributes:
+        path: of ``scorecard.json``.
+        scorecard: what it holds.
+    """
+
+    path: Path
+    scorecard: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """How the report is named beside others."""
+        return str(self.path.parent)
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, as they were given to ``--model``."""
+        return [card["name"] for card in self.scorecard["models"]]
+
+    @property
+    def names(self) -> list[str]:
+        """Models, then controls."""
+        return list(dict.fromkeys([*self.models, *(card["name"] for card in self.scorecard["controls"])]))
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the corpus."""
+        found = (self.scorecard.get("corpus") or {}).get("fingerprint")
+        return found if isinstance(found, str) else None
+
+
+def read_report(path: Path) -> Report:
+    """Read a report.
+
+    Args:
+        path: a report folder, or its ``scorecard.json``.
+
+    Raises:
+        UserError: no scorecard there, one that is no JSON, of another schema version, or incomplete.
+    """
+    file = path / SCORECARD if path.is_dir() else path
+    if not file.is_file():
+        where = f"{path}: no {SCORECARD} in that folder" if path.is_dir() else f"{path}: no such report"
+        raise UserError(f"{where}; name a folder that `pytest gates/ --report=DIR` wrote.")
+    try:
+        card = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{file}: cannot be read as JSON ({error}); name a scorecard.json, or gate again.") from error
+    if not isinstance(card, dict) or "schema_version" not in card:
+        raise UserError(f"{file}: is not a scorecard; name one that `pytest gates/ --report=DIR` wrote.")
+    if card["schema_version"] != SCHEMA_VERSION:
+        raise UserError(
+            f"{file}: schema version {card['schema_version']!r} is not {SCHEMA_VERSION}, the one this version reads; "
+            "gate the model again."
+        )
+    if fault := _fault(card):
+        raise UserError(f"{file}: the scorecard is incomplete ({fault}); gate the model again.")
+    return Report(file, card)
+
+
+def check_comparable(first: Report, second: Report) -> None:
+    """Whether windows of the two mean the same thing.
+
+    Raises:
+        UserError: another corpus, or one of them under the published protocol, which counts offsets otherwise.
+    """
+    for report in (first, second):
+        if report.fingerprint is None:
+            raise UserError(f"{report.path}: records no corpus fingerprint to compare by; gate the model again.")
+    if first.fingerprint != second.fingerprint:
+        raise UserError(
+            f"{first.label} is on corpus {_corpus(first)} and {second.label} on {_corpus(second)}; only models gated "
+            "on one corpus are compared."
+        )
+    published = [report.scorecard["profile"] == PUBLISHED for report in (first, second)]
+    if published[0] != published[1]:
+        one = first if published[0] else second
+        raise UserError(
+            f"{one.label}: profile {PUBLISHED} counts offsets and ranks otherwise; gate both models under one profile."
+        )
+
+
+def choose(report: Report, name: str | None, option: str) -> str:
+    """The model that is meant.
+
+    Args:
+        report: to choose from.
+        name: as the user gave it, None where not.
+        option: that names it.
+
+    Raises:
+        UserError: a name that the report lacks, or none and not exactly one model.
+    """
+    if name is None:
+        if len(report.models) != 1:
+            known = ", ".join(report.models or report.names)
+            raise UserError(f"{report.label}: holds {len(report.models)} models; name one with {option}: {known}.")
+        return report.models[0]
+    if name not in report.names:
+        raise UserError(f"{option} {name}: not in {report.label}; {did_you_mean(name, report.names)}.")
+    return name
+
+
+def read_samples(report: Report, name: str, split: str) -> Sampled:
+    """What one model did on one split, window by window.
+
+    Raises:
+        UserError: no ``samples.npz``, one that is damaged, or one without that model.
+    """
+    file = report.path.parent / SAMPLES
+    if not file.is_file():
+        raise UserError(f"{file}: is missing; models are compared window by window, so keep it beside {SCORECARD}.")
+    shared = ("article", "chunk")
+    keys = {f.name: f"{split}/{f.name if f.name in shared else f'{name}/{f.name}'}" for f in fields(Sampled)}
+    try:
+        # Opened here: np.load leaves a file that is no zip archive open.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            if missing := [key for key in keys.values() if key not in stored]:
+                raise UserError(f"{file}: does not hold {missing[0]}; it belongs to another report, gate again.")
+            values = {field: stored[key] for field, key in keys.items()}
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{file}: cannot be read ({error}); gate the model again.") from error
+    if len({len(column) for column in values.values()}) != 1:
+        raise UserError(f"{file}: the columns of {name} on {split} differ in length; gate the model again.")
+    return Sampled(**values)
+
+
+def _fault(card: Mapping[str, Any]) -> str:
+    """The first thing that every scorecard has and this one lacks; "" where there is none."""
+    for key in ("profile", "require", *_LISTS):
+        if key not in card:
+            return f"it has no {key!r}"
+    for key in _LISTS:
+        if not isinstance(card[key], list):
+            return f"{key!r} is no list"
+        for one in card[key]:
+            if absent := [wanted for wanted in _CARD if not isinstance(one, dict) or wanted not in one]:
+                return f"an entry of {key!r} has no {absent[0]!r}"
+    return ""
+
+
+def _corpus(report: Report) -> str:
+    return f"{report.scorecard['corpus'].get('path')} ({str(report.fingerprint)[:12]})"
