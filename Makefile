@@ -38,7 +38,9 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 benchmark: $(STAMP)
-	$(BIN)/pytest benchmarks -q -p no:xdist
+	@mkdir -p runs
+	$(BIN)/pytest benchmarks -q -p no:xdist --benchmark-quiet --benchmark-json=runs/benchmark.json
+	$(BIN)/python ci/compare_benchmarks.py runs/benchmark.json
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

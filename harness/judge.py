@@ -119,13 +119,14 @@ def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, min
 
 
 def _meets(comparison: Comparison, figure: Estimate, limit: float) -> bool:
+    value, low, high = (float(figure.value), float(figure.low), float(figure.high))
     # NaN compares false, so an interval that does not exist never meets a limit on its end.
     if comparison == "at_least":
-        return figure.value >= limit
+        return value >= limit
     if comparison == "at_most":
-        return figure.value <= limit
+        return value <= limit
     if comparison == "low_above":
-        return figure.low > limit
+        return low > limit
     if comparison == "high_below":
-        return figure.high < limit
-    return figure.high >= limit
+        return high < limit
+    return high >= limit

@@ -60,7 +60,7 @@ def draw(plot: Callable[..., None], title: str, *arguments: Any, key: str, heigh
     with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(9.4, height), layout="constrained")
         # The pools of the splits differ in size, which their tick labels say: two axes, not one shown twice.
-        axes = figure.subplots(1, 2, sharex=plot is not retrieval_bars, sharey=True)
+        axes = list(figure.subplots(1, 2, sharex=plot is not retrieval_bars, sharey=True))
         for ax, split in zip(axes, SPLITS, strict=True):
             ax.set_title(split, loc="left")
         plot(axes, *arguments)

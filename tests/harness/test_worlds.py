@@ -169,7 +169,7 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: py
     ("arguments", "message"),
     [
         ({"world": "arow"}, "did you mean 'arrow'"),
-        ({"world": "zzz"}, "choose one of wiki, arrow, reversed, shuffled, leaky"),
+        ({"world": "zzz"}, "Known: arrow, leaky, reversed, shuffled, wiki"),
         ({"world": "arrow", "articles": 9}, "--articles 9: too few .* at least 10"),
         ({"world": "arrow", "dim": 33}, "--dim 33: .* even"),
         ({"world": "arrow", "dim": 4}, "--dim 4: .* at least 8"),

@@ -1,0 +1,20 @@
+"""One BLAS thread a process, and Hypothesis without its 200 ms deadline.
+
+Threads of small matrix products spend their time waiting for one another: on two busy cores a Cholesky solve of 320
+unknowns took .54 s on two threads and .002 s on one (measured). A first torch or faiss call exceeds the deadline.
+"""
+
+import os
+
+# Before anything loads scipy's BLAS; numpy's may have been loaded by a plugin, which is harmless.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from hypothesis import settings
+
+settings.register_profile("dev", max_examples=25, deadline=None)
+if os.environ.get("CI"):
+    # The built-in profile loads itself where a CI variable is set: derandomised, no database. Extended, not replaced.
+    settings.register_profile("ci", parent=settings.get_profile("ci"), deadline=None)
+    settings.load_profile("ci")
+else:
+    settings.load_profile("dev")

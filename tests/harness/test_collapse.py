@@ -1,0 +1,130 @@
+"""Collapse: what each measure sees, and what blocks."""
+
+import numpy as np
+import pytest
+
+from harness.collapse import RANK_SAMPLE, Spread, rankme, spread
+from harness.predictor import unit
+from harness.profile import load_profile
+from harness.release import blocking_reasons
+
+DIM = 96
+
+
+@pytest.fixture(scope="module")
+def isotropic():
+    return unit(np.random.default_rng(0).standard_normal((600, DIM)))
+
+
+def by_definition(vectors):
+    """exp of the entropy of the normalised singular values, from a full SVD."""
+    singular = np.linalg.svd(vectors, compute_uv=False)
+    p = singular / singular.sum()
+    p = p[p > 0]
+    return float(np.exp(-(p * np.log(p)).sum()))
+
+
+@pytest.mark.parametrize("shape", [(400, 32), (32, 400), (64, 64), (2, 5)])
+def test_rankme_is_the_entropy_of_singular_values(shape):
+    vectors = unit(np.random.default_rng(1).standard_normal(shape))
+    # The paper's 1e-7 in each share moves the figure by 1e-5 of it.
+    assert rankme(vectors) == pytest.approx(by_definition(vectors), rel=1e-4)
+
+
+def test_rankme_counts_directions_of_equal_strength():
+    assert rankme(np.repeat(np.eye(8)[:3], 5, axis=0)) == pytest.approx(3, abs=1e-4)
+    assert rankme(np.ones((7, 4))) == pytest.approx(1, abs=1e-4)
+    assert rankme(np.zeros((5, 4))) == 1
+
+
+def test_spread_of_isotropic_vectors_is_nearly_the_dimension(isotropic):
+    found = spread(isotropic)
+    assert found.n == RANK_SAMPLE
+    assert found.rankme == pytest.approx(by_definition(isotropic[:RANK_SAMPLE]), rel=0.01)
+    assert 0.9 * DIM < found.rankme < DIM
+    assert found.variance == pytest.approx(1, abs=0.01)
+
+
+def test_variance_is_total_and_about_the_mean():
+    vectors = np.array([[1.0, 0], [0, 1.0], [1, 0], [0, 1]])
+    assert spread(vectors).variance == pytest.approx(0.5)
+
+
+def test_rows_without_direction_are_left_out_of_the_spread(isotropic):
+    spoiled = isotropic[:100].copy()
+    spoiled[::2] = np.nan
+    np.testing.assert_allclose(spread(spoiled), spread(isotropic[1:100:2]))
+    assert spread(spoiled).n == 50
+    assert spread(np.full((5, 4), np.nan)).n == 0
+    assert np.isnan(spread(isotropic[:1]).rankme)
+
+
+def test_the_sample_is_spread_over_the_whole_set():
+    vectors = np.zeros((3 * RANK_SAMPLE, 4))
+    vectors[: 2 * RANK_SAMPLE, 0] = 1
+    vectors[2 * RANK_SAMPLE :, 1] = 1
+    assert spread(vectors).variance == pytest.approx(2 / 3 * 1 / 3 * 2, abs=0.01)
+
+
+def outputs(kind, isotropic):
+    rng = np.random.default_rng(2)
+    direction = unit(rng.standard_normal(DIM))
+    n = len(isotropic)
+    if kind == "constant":
+        return np.tile(direction, (n, 1))
+    if kind == "constant plus noise":
+        return unit(direction + 1e-4 * rng.standard_normal((n, DIM)))
+    if kind == "plus or minus one vector":
+        return direction * rng.choice([-1, 1], size=(n, 1))
+    if kind == "one of two vectors":
+        return isotropic[rng.integers(0, 2, size=n)]
+    if kind == "nan":
+        return np.full((n, DIM), np.nan)
+    return unit(isotropic + direction * 0.5) if kind == "healthy" else isotropic
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("constant", "collapsed on VAL: predictions vary"),
+        ("constant plus noise", "collapsed on VAL: predictions vary"),
+        ("plus or minus one vector", "collapsed on VAL: effective rank 1.0 (centred 1.0)"),
+        ("one of two vectors", "collapsed on VAL: effective rank 2.0 (centred 1.0)"),
+        ("nan", "600 of 600 predictions on VAL are not finite"),
+        ("healthy", None),
+    ],
+)
+def test_what_blocks(make_observations, isotropic, kind, reason):
+    made = outputs(kind, isotropic)
+    observed = make_observations(
+        600, finite=np.isfinite(made).all(axis=1), spread=spread(made), target_spread=spread(isotropic)
+    )
+    from harness.card import gate_statistics
+
+    gates = gate_statistics({"VAL": observed, "OOD": observed})
+    reasons = blocking_reasons({"VAL": observed}, gates, load_profile("5cat"))
+    if reason is None:
+        assert reasons == []
+    else:
+        assert len(reasons) == 1
+        assert reason in reasons[0]
+
+
+@pytest.mark.parametrize("dim", [8, 16, 32])
+def test_predictions_on_one_line_are_a_collapse_in_any_dimension(make_observations, dim):
+    """RankMe is at least 1, so a floor that is a share of a small target rank could never be missed."""
+    from harness.card import gate_statistics
+
+    rng = np.random.default_rng(0)
+    targets = unit(rng.standard_normal((600, dim)))
+    line = unit(rng.standard_normal(dim)) * rng.choice([-1, 1], size=(600, 1))
+    observed = make_observations(600, spread=spread(line), target_spread=spread(targets))
+    gates = gate_statistics({"VAL": observed, "OOD": observed})
+    assert any("collapsed" in r for r in blocking_reasons({"VAL": observed}, gates, load_profile("5cat")))
+
+
+def test_constant_plus_noise_hides_from_the_centred_rank_alone(isotropic):
+    found = spread(outputs("constant plus noise", isotropic))
+    assert found.rankme_centred > 0.9 * spread(isotropic).rankme_centred
+    assert found.rankme < 2
+    assert isinstance(found, Spread)

@@ -1,0 +1,272 @@
+"""The frontier against a grid over mixtures, and F on models whose standing is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.card import SkillInputs, skill_statistics
+from harness.collapse import Spread
+from harness.controls import FRONTIER_CONTROLS
+from harness.judge import judge_gate
+from harness.profile import load_profile
+from harness.statistics import skill as skill_module
+from harness.statistics.skill import frontier_mrr, skill
+
+ARTICLES, PER_ARTICLE = 40, 12
+CLUSTERS = np.repeat(np.arange(ARTICLES), PER_ARTICLE)
+N = len(CLUSTERS)
+NONE = np.zeros(N, dtype=bool)
+
+
+def by_mixtures(cosine, mrr, at):
+    """The best MRR of any coin toss between two controls whose mean cosine is at least ``at``."""
+    best = -np.inf
+    at = min(at, max(cosine))
+    for i in range(len(cosine)):
+        for j in range(len(cosine)):
+            # A grid, and the very share at which the mixture reaches ``at``.
+            shares = set(np.linspace(0, 1, 201))
+            if cosine[i] != cosine[j]:
+                shares.add(float(np.clip((at - cosine[i]) / (cosine[j] - cosine[i]), 0, 1)))
+            for share in shares:
+                if (1 - share) * cosine[i] + share * cosine[j] >= at - 1e-12:
+                    best = max(best, (1 - share) * mrr[i] + share * mrr[j])
+    return best
+
+
+points = st.lists(st.tuples(st.integers(-2, 10), st.integers(0, 10)), min_size=1, max_size=6)
+
+
+@given(points=points, at=st.integers(-30, 120))
+def test_the_frontier_is_the_best_mixture_of_two_controls(points, at):
+    cosine, mrr = np.array(points, dtype=float).T / 10
+    found = frontier_mrr(cosine[None], mrr[None], np.array([at / 100]))[0]
+    assert found == pytest.approx(by_mixtures(cosine, mrr, at / 100), abs=1e-9)
+
+
+def test_the_frontier_bulges_where_a_chord_beats_both_steps_and_is_flat_beyond_the_ends():
+    cosine, mrr = np.array([[0.2, 0.4, 0.6]]), np.array([[0.5, 0.1, 0.3]])
+    ask = [0.0, 0.2, 0.4, 0.5, 0.6, 0.9]
+    found = [frontier_mrr(cosine, mrr, np.array([q]))[0] for q in ask]
+    assert found == pytest.approx([0.5, 0.5, 0.4, 0.35, 0.3, 0.3])
+
+
+@given(points=points, seed=st.integers(0, 99))
+def test_each_row_has_a_frontier_of_its_own(points, seed):
+    rng = np.random.default_rng(seed)
+    cosine, mrr = rng.random((3, 5)), rng.random((3, 5))
+    at = rng.random(3)
+    together = frontier_mrr(cosine, mrr, at)
+    for i in range(3):
+        assert together[i] == frontier_mrr(cosine[i : i + 1], mrr[i : i + 1], at[i : i + 1])[0]
+
+
+@pytest.fixture
+def build(make_observations):
+    """build(cosine, mrr, seed): observations with those means, articles and windows varying about them."""
+
+    def make(cosine, mrr, seed, noise=0.02, **given):
+        rng = np.random.default_rng(seed)
+        wobble = rng.normal(0, noise, (ARTICLES, 2))[CLUSTERS] + rng.normal(0, noise, (N, 2))
+        rank = np.ones((N, 3))
+        rank[:, 1] = 1 / np.clip(mrr + wobble[:, 1], 0.02, 1)
+        # The article pool is much easier: whoever reads the wrong column is noticed.
+        columns = {"clusters": CLUSTERS, "cosine": cosine + wobble[:, 0], "rank": rank} | given
+        return make_observations(N, horizon=3, **columns)
+
+    return make
+
+
+@pytest.fixture
+def controls(build):
+    """Persistence ranks best, the mean has the best cosine, ridge lies below their chord."""
+    return {
+        "persistence": build(0.42, 0.16, 1),
+        "context-mean": build(0.52, 0.11, 2),
+        "linear": build(0.45, 0.10, 3),
+    }
+
+
+def test_a_control_has_no_skill_and_is_never_significant(controls):
+    for name, observed in controls.items():
+        found = skill(observed, controls, NONE, seed=0)
+        assert found["F"].value <= 1e-12, name
+        assert found["F"].high <= 1e-12, name
+        assert not found["beyond_frontier"]
+        assert found["excess_cosine"].value <= 0
+    assert skill(controls["persistence"], controls, NONE, 0)["F"].value == pytest.approx(0, abs=1e-12)
+    assert skill(controls["context-mean"], controls, NONE, 0)["F"].value == pytest.approx(0, abs=1e-12)
+    assert skill(controls["linear"], controls, NONE, 0)["F"].value < -0.02
+
+
+def test_a_model_that_dominates_every_control_has_skill(build, controls):
+    found = skill(build(0.55, 0.2, 9), controls, NONE, seed=0)
+    assert found["F"].low > 0
+    assert found["beyond_frontier"]
+    assert found["excess_cosine"].low > 0
+    best = controls["context-mean"]
+    novel = 1 / found_rank(build(0.55, 0.2, 9))
+    assert found["F"].value == pytest.approx(novel.mean() - (1 / found_rank(best)).mean(), abs=1e-12)
+    assert found["retrieval"].value == pytest.approx((novel - 1 / found_rank(controls["persistence"])).mean())
+    assert found["decoding"].value == pytest.approx(np.mean(build(0.55, 0.2, 9).cosine - best.cosine))
+    assert (found["best_mrr_control"], found["best_cosine_control"]) == ("persistence", "context-mean")
+
+
+def found_rank(observed):
+    return observed.rank[:, 1]
+
+
+def test_f_is_the_distance_to_the_chord_at_the_models_cosine(build, controls):
+    observed = build(0.47, 0.15, 7)
+    found = skill(observed, controls, NONE, seed=0)
+    cosine = [c.cosine.mean() for c in controls.values()]
+    mrr = [(1 / found_rank(c)).mean() for c in controls.values()]
+    expected = (1 / found_rank(observed)).mean() - by_mixtures(cosine, mrr, observed.cosine.mean())
+    assert found["F"].value == pytest.approx(expected, abs=1e-9)
+    assert found["F"].low < found["F"].value < found["F"].high
+    assert 0.005 < found["F"].value < 0.03
+
+
+def test_near_duplicates_are_counted_and_left_out(build, controls):
+    plain = build(0.44, 0.12, 8)
+    near = np.arange(N) % 4 == 0
+    rank = plain.rank.copy()
+    rank[near] = 1  # recited
+    reciting = build(0.44, 0.12, 8, rank=rank)
+    assert skill(reciting, controls, NONE, 0)["F"].low > 0
+    found = skill(reciting, controls, near, 0)
+    assert found["near_duplicates"] == near.sum()
+    assert found["F"].high < 0
+    assert found["F"].n == (~near).sum()
+    assert found["F"].value == pytest.approx(skill(plain, controls, near, 0)["F"].value, abs=1e-12)
+    for figure in ("retrieval", "decoding", "cosine", "MRR"):
+        assert found[figure].n == (~near).sum(), figure
+
+
+def test_the_interval_of_f_covers_its_truth(make_observations, monkeypatch):
+    """One control, flat frontier: F is a difference of means whose truth is .03."""
+    monkeypatch.setattr(skill_module, "RESAMPLES", 300)
+    rng = np.random.default_rng(0)
+    covered, runs = 0, 200
+    for i in range(runs):
+        article = rng.normal(0, 0.05, (ARTICLES, 2))[CLUSTERS]
+        mrr = 0.3 + article + rng.normal(0, 0.05, (N, 2)) + np.array([0.03, 0])
+        made = [
+            make_observations(N, clusters=CLUSTERS, cosine=np.full(N, c), rank=np.stack([1 / m, 1 / m, 1 / m], axis=1))
+            for c, m in zip((0.3, 0.5), mrr.T, strict=True)
+        ]
+        found = skill(made[0], {"linear": made[1]}, NONE, seed=i)["F"]
+        covered += found.low <= 0.03 <= found.high
+    assert 0.89 <= covered / runs <= 0.985
+
+
+def test_one_article_has_a_figure_without_an_interval_and_does_not_pass(make_observations):
+    one = make_observations(40, clusters=np.zeros(40, dtype=int), rank=np.ones((40, 3)))
+    other = make_observations(40, clusters=np.zeros(40, dtype=int), rank=np.full((40, 3), 2.0))
+    found = skill(one, {"linear": other}, np.zeros(40, dtype=bool), 0)
+    assert found["F"].value == pytest.approx(0.5)
+    assert np.isnan([found["F"].low, found["F"].high]).all()
+
+
+def test_a_model_with_undefined_predictions_has_no_skill_figure(build, controls):
+    observed = build(0.6, 0.3, 9)
+    observed.cosine[3] = np.nan
+    found = skill(observed, controls, NONE, 0)
+    assert np.isnan(found["F"].value)
+    assert not found["beyond_frontier"]
+    assert found["rollout"] == []
+
+
+def test_rollout_is_compared_with_the_control_nearest_in_cosine_pairwise(build, controls):
+    for name, level in (("persistence", 0.3), ("context-mean", 0.5), ("linear", 0.4)):
+        controls[name].rollout[:] = level
+    observed = build(0.515, 0.1, 11)
+    observed.rollout[:] = [0.6, 0.5, 0.45]
+    steps = skill(observed, controls, NONE, 0)["rollout"]
+    assert [s["horizon"] for s in steps] == [1, 2, 3]
+    assert {s["control"] for s in steps} == {"context-mean"}
+    assert [s["difference"].value for s in steps] == pytest.approx([0.1, 0.0, -0.05])
+
+
+def test_thirds_of_coherence_hold_every_window_once(build, controls):
+    coherence = np.random.default_rng(0).permutation(np.linspace(0.2, 0.8, N))
+    found = skill(build(0.5, 0.2, 5, coherence=coherence), controls, NONE, 0)["by_coherence"]
+    assert [t["F"].n for t in found] == [N // 3] * 3
+    assert found[0]["from"] == 0.2
+    assert found[2]["to"] == 0.8
+    assert found[0]["to"] == found[1]["from"]
+
+
+def test_par_and_rank_ratios_are_relative_to_reference_and_ridge(build, controls):
+    observed = build(0.5, 0.2, 5, nearest_context=np.full(N, 0.6), nearest_reference=np.full(N, 0.4))
+    found = skill(observed, controls, NONE, 0)
+    assert found["par"].value == pytest.approx(1.5)
+    assert found["rank_ratio"].value == pytest.approx(1.0)
+    narrow = build(0.5, 0.2, 5, spread=Spread(60.0, 30.0, 0.5, 512))
+    found = skill(narrow, controls, NONE, 0)
+    assert found["rank_ratio"].value == pytest.approx(0.2)
+    assert found["rank_ratio_centred"].value == pytest.approx(0.1)
+    assert found["rank_ratio"].n == 512
+
+
+def statistics_of(build, controls, val, ood, task="frontier"):
+    inputs = {s: SkillInputs(controls, NONE, 0) for s in ("VAL", "OOD")}
+    return skill_statistics({"VAL": val, "OOD": ood}, inputs, task)
+
+
+def test_generalisation_asks_for_the_sign_and_half_the_size(build, controls):
+    strong, half, weak, none = (build(0.42, m, 20, noise=1e-4) for m in (0.26, 0.215, 0.195, 0.10))
+    profile = load_profile("skill")
+
+    def passes(val, ood):
+        checks = judge_gate("generalisation", statistics_of(build, controls, val, ood), profile)
+        return all(c.passed for c in checks)
+
+    assert passes(strong, strong)
+    assert passes(strong, half)
+    assert not passes(strong, weak)
+    assert not passes(strong, none)
+    assert not passes(none, none)  # a ratio of two negatives is no skill
+
+
+def test_generalisation_compares_one_figure_with_itself(build, controls):
+    """Beyond the frontier on VAL and along it on OOD: a gain in cosine is not divided by a gain in MRR."""
+    val, ood = build(0.60, 0.11, 20, noise=1e-3), build(0.51, 0.20, 21, noise=1e-3)
+    figures = statistics_of(build, controls, val, ood)
+    assert figures["VAL"]["task_figure"] == figures["VAL"]["excess_cosine"]
+    assert figures["OOD"]["task_figure"] == figures["OOD"]["F"]
+    expected = figures["OOD"]["excess_cosine"].value / figures["VAL"]["excess_cosine"].value
+    assert figures["retained"] == pytest.approx(expected)
+    assert figures["retained"] < 0
+
+
+def test_a_rollout_that_breaks_down_at_a_later_horizon_fails(build, controls):
+    """The worst horizon decides; one that is undefined is worse than any number."""
+    sound, broken = build(0.5, 0.2, 5), build(0.5, 0.2, 5)
+    broken.rollout[7, 1] = np.nan
+    profile = load_profile("skill")
+    for observed, expected in ((sound, True), (broken, False)):
+        figures = statistics_of(build, controls, observed, observed)
+        checks = judge_gate("rollout", figures, profile)
+        assert [c.passed for c in checks] == [expected] * 2
+
+
+def test_the_worst_horizon_decides(build, controls):
+    observed = build(0.5, 0.2, 5)
+    observed.rollout[:] = [2.0, 0.2, 1.5]
+    figures = statistics_of(build, controls, observed, observed)
+    assert figures["VAL"]["rollout_worst"].value == pytest.approx(-0.8)
+    assert not any(c.passed for c in judge_gate("rollout", figures, load_profile("skill")))
+
+
+@pytest.mark.parametrize(("task", "key"), [("retrieval", "retrieval"), ("decoding", "decoding")])
+def test_the_task_picks_its_figure(build, controls, task, key):
+    observed = build(0.5, 0.2, 5)
+    figures = statistics_of(build, controls, observed, observed, task)
+    assert figures["VAL"]["task_figure"] == figures["VAL"][key]
+
+
+def test_the_frontier_is_made_of_deployable_controls_only():
+    assert not {"oracle", "skip", "bayes", "nan", "random"} & set(FRONTIER_CONTROLS)
+    assert {"persistence", "context-mean", "climatology", "linear"} <= set(FRONTIER_CONTROLS)
