@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if shared:
             _share_cores(config)
         options = {name: config.getoption(name) for name in OPTION_NAMES}
-        config.stash[RUN] = open_run(options, folder, config.invocation_params.dir)
+        config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
     except UserError as error:
         if not shared:
             shutil.rmtree(folder, ignore_errors=True)

@@ -20,13 +20,14 @@ _POSITIVE = ("max_samples", "horizon", "context", "batch_size")
 _DEFAULT_CONTEXT = 5
 
 
-def open_run(options: Mapping[str, Any], folder: Path, root: Path) -> GateRun:
+def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: bool = True) -> GateRun:
     """Resolve the options into a run that keeps its files in ``folder``.
 
     Args:
         options: by name, as `gates.options` declares them.
         folder: shared by all processes of the session.
         root: folder that relative paths start from.
+        probe: ask each model for a few windows, so that a wrong shape stops the session at once and not after an hour.
 
     Raises:
         UserError: anything wrong with the options, the data or a model, in one sentence.
@@ -58,9 +59,8 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path) -> GateRun:
     ]
     inputs = _inputs(options, settings, subjects, root)
     run = GateRun(settings, inputs, subjects, folder)
-    # Asked for a few windows first, so that a wrong shape stops the session at once and not after an hour.
     windows = inputs.evaluation["VAL"].windows.take(slice(0, BATCH_PROBE))
-    for subject in subjects:
+    for subject in subjects if probe else []:
         check_batch_invariance(subject, windows.contexts(), windows.targets)
     return run
 
@@ -103,4 +103,3 @@ def _fallback(arguments: CorpusArguments, subjects: list[Subject]) -> Corpus | N
             if corpus.fingerprint == recorded.get("fingerprint"):
                 return corpus
     return default_corpus()
-

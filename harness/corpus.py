@@ -131,7 +131,7 @@ class Corpus:
         """The same corpus with articles assigned to splits by id; articles not named stay unassigned.
 
         Raises:
-            UserError: an id that the corpus lacks, or one named in two splits.
+            UserError: a split of which the corpus has no article, or an id named in two splits.
         """
         splits = np.full(len(self.article_ids), UNASSIGNED, dtype="<U5")
         position = {int(a): i for i, a in enumerate(self.article_ids)}

@@ -3,7 +3,6 @@
 Built once a session from (corpus, split, seed); holds row numbers and one bank of at most `BANK_SIZE` vectors.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +12,8 @@ from jaxtyping import Bool, Float, Int
 from harness.ablations import has_donor
 from harness.collapse import Spread, spread
 from harness.corpus import SCAN_ROWS, Corpus, SplitName
-from harness.predictor import slices, unit
+from harness.equality import same_chunk_labels
+from harness.predictor import unit
 from harness.windows import Windows
 
 # Offsets of gate A, counted from the last context frame.
@@ -53,15 +53,8 @@ class EvaluationSet:
 
     @cached_property
     def labels(self) -> Int[np.ndarray, " k"]:
-        """For each of `rows` a number that two chunks share exactly when their stored embeddings are equal."""
-        seen: dict[bytes, int] = {}
-        labels = np.empty(len(self.rows), dtype=np.int64)
-        for part in slices(len(self.rows), SCAN_ROWS):
-            raw = self.corpus.raw(self.rows[part])
-            for i, vector in enumerate(raw, start=part.start):
-                digest = hashlib.blake2b(vector.tobytes(), digest_size=16).digest()
-                labels[i] = seen.setdefault(digest, len(seen))
-        return labels
+        """For each of `rows` a number that two chunks share exactly when their embeddings are equal."""
+        return same_chunk_labels(self.corpus, self.rows)
 
     @cached_property
     def bank(self) -> Int[np.ndarray, " m"]:

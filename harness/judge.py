@@ -105,6 +105,8 @@ def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, min
         note = f"{INCONCLUSIVE}: {figure.n} windows, at least {minimum} are needed"
     elif not np.isfinite(figure.value):
         note = f"undefined: {threshold.undefined}"
+    elif threshold.interval and not np.isfinite(figure.low):
+        note = f"{INCONCLUSIVE}: all windows are of one article, so there is no interval"
     return Check(
         threshold.gate,
         split,

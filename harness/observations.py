@@ -1,6 +1,6 @@
 """What one predictor did on one split: one row a window, nothing averaged yet."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,11 @@ class Observations:
     def context(self) -> int:
         """C, recovered from the number of ablations."""
         return int(self.ablation.shape[1]) - 4
+
+    def take(self, index: Int[np.ndarray, " m"]) -> "Observations":
+        """The same observations of fewer windows; what was measured on all predictions together stays."""
+        whole = ("spread", "target_spread")
+        return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self) if f.name not in whole})
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Every field as an array, for an NPZ."""

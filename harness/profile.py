@@ -27,6 +27,7 @@ class Threshold:
         limits: split (or "BOTH") -> limit.
         source: the evidence for the limit.
         undefined: why the figure may be undefined.
+        interval: whether a figure without an interval is inconclusive; ratios of ranks have none.
     """
 
     gate: str
@@ -36,6 +37,7 @@ class Threshold:
     limits: dict[str, float]
     source: str
     undefined: str = "not every prediction is finite"
+    interval: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,9 @@ def load_profile(name: str) -> Profile:
     rows = []
     for row in data["check"]:
         comparison = next(c for c in COMPARISONS if c in row)
-        kept = {key: row[key] for key in ("gate", "statistic", "label", "source", "undefined") if key in row}
+        kept = {
+            key: row[key] for key in ("gate", "statistic", "label", "source", "undefined", "interval") if key in row
+        }
         rows.append(Threshold(**kept, comparison=comparison, limits=row[comparison]))
     return Profile(
         data["name"],

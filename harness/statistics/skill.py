@@ -70,10 +70,12 @@ def skill(
         ``rollout``, ``par``, ``rank_ratio``, ``by_coherence`` and the frontier's points.
     """
     kept = np.flatnonzero(~near_duplicate)
+    observed = observed.take(kept)
+    controls = {name: control.take(kept) for name, control in controls.items()}
     names = list(controls)
-    cosine = np.stack([observed.cosine[kept], *(controls[name].cosine[kept] for name in names)], axis=1)
-    mrr = 1.0 / np.stack([observed.rank[kept, _NOVEL], *(controls[n].rank[kept, _NOVEL] for n in names)], axis=1)
-    clusters = observed.clusters[kept]
+    cosine = np.stack([observed.cosine, *(control.cosine for control in controls.values())], axis=1)
+    mrr = 1.0 / np.stack([o.rank[:, _NOVEL] for o in (observed, *controls.values())], axis=1)
+    clusters = observed.clusters
     best_mrr, best_cosine = (names[int(np.argmax(m[:, 1:].mean(axis=0)))] if len(kept) else None for m in (mrr, cosine))
     figures = {
         "near_duplicates": int(near_duplicate.sum()),
@@ -88,7 +90,7 @@ def skill(
         "best_cosine_control": best_cosine,
         "order": _order(observed),
         "rollout": _rollout(observed, controls),
-        "by_coherence": _thirds(cosine, mrr, clusters, observed.coherence[kept], seed),
+        "by_coherence": _thirds(cosine, mrr, clusters, observed.coherence, seed),
         **_shape(observed, controls["linear"]),
     }
     if best_mrr is not None and best_cosine is not None:
@@ -143,9 +145,9 @@ def _rollout(observed: Observations, controls: Mapping[str, Observations]) -> li
 
     A closed-loop cosine is compared with that of the control that has the same cosine at horizon 1.
     """
-    own = float(np.mean(observed.cosine))
-    if not np.isfinite(own):
+    if len(observed) == 0 or not np.isfinite(observed.cosine).all():
         return []
+    own = float(np.mean(observed.cosine))
     nearest = min(controls, key=lambda name: abs(float(np.mean(controls[name].cosine)) - own))
     kept = observed.rollout_exists
     return [
@@ -199,6 +201,8 @@ def _shape(observed: Observations, linear: Observations) -> dict[str, Any]:
 def _par(observed: Observations) -> Estimate:
     """PAR of LCM (arXiv 2412.08821): largest cosine to a context frame, over the reference's own; ratio of means."""
     own = cluster_mean(observed.nearest_context, observed.clusters)
+    if own.n == 0:
+        return own
     reference = float(np.mean(observed.nearest_reference))
     # The reference's mean varies by a tenth of what the model's does and is common to all models: taken as fixed.
     return Estimate(own.value / reference, own.low / reference, own.high / reference, own.n)

@@ -1,5 +1,6 @@
 """A small corpus and a way to run the gates on it, in this process or as a user would."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,9 +45,12 @@ def make_run(tmp_path: Path, arrow: Path) -> Callable[..., GateRun]:
     return make
 
 
-def _run_gates(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def _run_gates(
+    *arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    environment = {**os.environ, **(env or {})}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,22 @@
 """Predictors that a user might bring with `--model=python:predictors:NAME`, good and bad."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 
 
 class LastFrame:
     def predict(self, contexts):
+        return contexts[:, -1]
+
+
+class Counting:
+    """Writes down how many contexts each call was asked for."""
+
+    def predict(self, contexts):
+        with Path(os.environ["COUNT_FILE"]).open("a") as stream:
+            stream.write(f"{len(contexts)}\n")
         return contexts[:, -1]
 
 

@@ -64,6 +64,20 @@ def test_parallel_and_serial_agree(reports):
     assert serial == parallel
 
 
+def test_each_model_is_predicted_once_however_many_workers(run_gates, arrow, tmp_path):
+    asked = {}
+    for workers in ("0", "2"):
+        log = tmp_path / workers
+        env = {"COUNT_FILE": str(log)}
+        here = Path(__file__).parent
+        done = run_gates(
+            "--model=python:predictors:Counting", f"--corpus={arrow}", *SMALL, "-n", workers, cwd=here, env=env
+        )
+        assert done.returncode == 1, done.stdout
+        asked[workers] = sum(map(int, log.read_text().split()))
+    assert asked["0"] == asked["2"]
+
+
 def test_report_holds_one_row_a_window(reports):
     _, folder = reports["serial"]
     card = scorecard(folder)
