@@ -100,11 +100,11 @@ def _ask_once(
             answer = subject.predictor.predict_knowing(contexts, rows)
         else:
             answer = subject.predictor.predict(contexts)
+        predictions = np.asarray(answer)
     except UserError:
         raise
     except Exception as error:  # whatever a user's predictor raises is told in one sentence, not as our traceback
         raise UserError(f"{subject.name}: predict() raised {type(error).__name__}: {error}.") from error
-    predictions = np.asarray(answer)
     expected = (len(contexts), contexts.shape[2])
     if predictions.shape != expected or predictions.dtype.kind not in "fiu":
         raise UserError(

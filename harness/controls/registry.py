@@ -3,9 +3,10 @@
 Each is built for one split, because two of them are fitted, and what they may be fitted on depends on the split.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -62,10 +63,6 @@ class Ingredients:
         return Constant(unit(direction).astype(np.float32))
 
 
-def _ewma(decay: float, _: Ingredients) -> Predictor:
-    return Ewma(decay)
-
-
 def _bayes(ingredients: Ingredients) -> Predictor:
     from harness.bayes import bayes_predictor
 
@@ -87,13 +84,19 @@ _BUILDERS: dict[str, Callable[[Ingredients], Predictor | Clairvoyant]] = {
     "nan": lambda i: NotANumber(),
     "bayes": _bayes,
 }
-for _decay in EWMA_GRID:
-    _BUILDERS[f"{EWMA_PREFIX}{_decay:.1f}"] = partial(_ewma, _decay)
+# Other names under which people look for the same thing; underscores and capitals do not matter either.
+_ALIASES = {
+    "ridge": "linear",
+    "copy-last": "persistence",
+    "mean": "context-mean",
+    "random-unit": "random",
+    "noisy": "noisy-constant",
+    "constant-noise": "noisy-constant",
+    "kalman": "bayes",
+}
+_ANY_EWMA = re.compile(r"ewma[-:=]?(0?\.\d+|[01](?:\.0)?)")
 
-# Other names under which people look for the same thing.
-_ALIASES = {"ridge": "linear", "copy-last": "persistence", "mean": "context-mean", "context_mean": "context-mean"}
-
-CONTROL_NAMES: tuple[str, ...] = tuple(_BUILDERS)
+CONTROL_NAMES: tuple[str, ...] = (*_BUILDERS, *(f"{EWMA_PREFIX}{g:g}" for g in EWMA_GRID))
 
 # Run with every session that gates a model. `bayes` joins on synthetic corpora, where it exists.
 STANDARD_CONTROLS: tuple[str, ...] = (
@@ -114,7 +117,7 @@ STANDARD_CONTROLS: tuple[str, ...] = (
 # Those that could be deployed, knowing nothing of the future: together they span the frontier of profile `skill`.
 FRONTIER_CONTROLS: tuple[str, ...] = (
     "persistence",
-    *(f"{EWMA_PREFIX}{g:.1f}" for g in EWMA_GRID),
+    *(f"{EWMA_PREFIX}{g:g}" for g in EWMA_GRID),
     "context-mean",
     "climatology",
     "linear",
@@ -123,17 +126,23 @@ FRONTIER_CONTROLS: tuple[str, ...] = (
 
 
 def control_name(name: str) -> str:
-    """The registered name for ``name``.
+    """The one spelling of a control's name; ``ewma-0.35`` is an EWMA of that decay.
 
     Raises:
         UserError: no such control, with the nearest names.
     """
-    name = _ALIASES.get(name, name)
-    if name not in _BUILDERS:
-        raise UserError(f"control:{name}: no such control; {did_you_mean(name, CONTROL_NAMES)}.")
-    return name
+    wanted = name.strip().lower().replace("_", "-")
+    wanted = _ALIASES.get(wanted, wanted)
+    if wanted in CONTROL_NAMES:
+        return wanted
+    if ewma := _ANY_EWMA.fullmatch(wanted):
+        return f"{EWMA_PREFIX}{float(ewma[1]):g}"
+    raise UserError(f"control:{name}: no such control; {did_you_mean(name, CONTROL_NAMES)}.")
 
 
 def build_control(name: str, ingredients: Ingredients) -> Predictor | Clairvoyant:
     """Make the control of that name for one split."""
-    return _BUILDERS[control_name(name)](ingredients)
+    name = control_name(name)
+    if name.startswith(EWMA_PREFIX):
+        return Ewma(float(name.removeprefix(EWMA_PREFIX)))
+    return _BUILDERS[name](ingredients)
