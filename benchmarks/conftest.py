@@ -1,0 +1,56 @@
+"""One thread, and a way to time two things in turns: speed is told only as a ratio within one process."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Several threads would time how many other processes the machine runs."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def time_ratio(benchmark: Any) -> Callable[..., None]:
+    """How many times as long a subject takes as a reference: call it with (subject, reference, rounds=N, runs=(S, R)).
+
+    The reference is timed right before each round, so that a busy moment slows both, and the ratio is the median over
+    rounds. A round is S runs of the subject and R of the reference, chosen so that the two last about as long: a pause
+    of the machine would otherwise fall into the longer one only. The ratio, of one run to one run, lands in
+    ``extra_info["ratio"]``, which `ci/compare_benchmarks.py` reads.
+    """
+
+    def measure(
+        subject: Callable[[], Any], reference: Callable[[], Any], *, rounds: int, runs: tuple[int, int] = (1, 1)
+    ) -> None:
+        if not benchmark.enabled:
+            pytest.fail("benchmarks are off here; run them alone: `make benchmark`", pytrace=False)
+        before: list[float] = []
+
+        def repeat(operation: Callable[[], Any], times: int) -> None:
+            for _ in range(times):
+                operation()
+
+        def time_reference() -> None:
+            begin = time.perf_counter()
+            repeat(reference, runs[1])
+            before.append(time.perf_counter() - begin)
+
+        benchmark.pedantic(
+            lambda: repeat(subject, runs[0]), setup=time_reference, rounds=rounds, iterations=1, warmup_rounds=1
+        )
+        taken = benchmark.stats.stats.data
+        ratios = [own / other for own, other in zip(taken, before[-len(taken) :], strict=True)]
+        benchmark.extra_info["ratio"] = statistics.median(ratios) * runs[1] / runs[0]
+
+    return measure

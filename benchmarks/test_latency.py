@@ -1,0 +1,113 @@
+"""What the engine costs beyond the arithmetic it cannot do without. No assertion here depends on time.
+
+Each benchmark is a ratio to a bare operation of the same process; `make benchmark` compares the ratios with
+``ci/benchmarks/baseline.json``.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from harness.controls.simple import Ewma
+from harness.corpus import write_corpus
+from harness.evaluate import observe
+from harness.evaluation_set import BANK_SIZE, EvaluationSet
+from harness.npz import read_articles
+from harness.predictor import Identity, Subject, unit
+from harness.retrieval import rank_targets
+from harness.torch_predictor import TorchPredictor
+from harness.windows import sample_windows, windows_of
+from models.registry import build
+
+CONTEXT, HORIZON = 5, 5
+# Intact, shuffled, reversed, C times leave-one-out, last repeated, foreign last, and horizons 2 to H.
+FORWARD_PASSES = 1 + 2 + CONTEXT + 2 + HORIZON - 1
+
+
+def random_units(rows, dim):
+    drawn = np.random.default_rng(0).standard_normal((rows, dim), dtype=np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+def network(dim, batch_size, **sizes):
+    torch.manual_seed(0)
+    module = build("transformer", input_dim=dim, output_dim=dim, **sizes).eval()
+    return TorchPredictor("benchmark", module, dim, torch.device("cpu"), batch_size)
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    """A warmed-up evaluation set over random chunks: call it with (articles, length, dim, windows)."""
+
+    def make(articles, length, dim, windows):
+        corpus = write_corpus(
+            tmp_path / "corpus",
+            random_units(articles * length, dim),
+            np.full(articles, length),
+            splits=np.full(articles, "VAL"),
+            meta={"kind": "benchmark"},
+        )
+        found = sample_windows(windows_of(corpus, np.arange(articles), CONTEXT), windows, 0)
+        made = EvaluationSet("VAL", found, np.arange(articles), 0, HORIZON)
+        # Made once a session and shared by all predictors, so no part of what one of them costs.
+        _ = made.labels, made.bank_vectors, made.target_spread
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("batch", [1, 64], ids=["B=1", "B=64"])
+def test_predict(batch, time_ratio):
+    """The published transformer against one product of equal FLOPs, as many rows, and as many weights to read."""
+    predictor = network(768, batch)
+    contexts = random_units(batch * CONTEXT, 768).reshape(batch, CONTEXT, 768)
+    with FlopCounterMode(display=False) as counter:
+        predictor.predict(contexts)
+    left = torch.randn(batch * CONTEXT, 512)
+    right = torch.randn(512, counter.get_total_flops() // (2 * left.numel()))
+    time_ratio(lambda: predictor.predict(contexts), lambda: left @ right, rounds=60 if batch == 1 else 12)
+
+
+@pytest.mark.parametrize("kind", ["control", "transformer"])
+def test_observe(kind, evaluation, time_ratio):
+    """An evaluation pass against the bare forward passes in it: offsets, ablations, ranks and checks are the rest."""
+    dim = 384
+    predictor = Ewma(0.8) if kind == "control" else network(dim, 256, width=128, depth=2, heads=4)
+    judged_on = evaluation(50, 40, dim, 256)
+    contexts = judged_on.windows.contexts()
+    subject = Subject(Identity("benchmark"), predictor)
+
+    def bare():
+        for _ in range(FORWARD_PASSES):
+            predictor.predict(contexts)
+
+    # The forward passes of a control are so short that twelve times as many last as long as one evaluation pass.
+    rounds, runs = (15, (1, 12)) if kind == "control" else (7, (1, 1))
+    time_ratio(lambda: observe(subject, judged_on, batch_size=256), bare, rounds=rounds, runs=runs)
+
+
+def test_rank_global(evaluation, time_ratio):
+    """Exact ranks of 256 targets against a full bank, ties and duplicates included, against its bare product."""
+    judged_on = evaluation(BANK_SIZE // 20, 20, 384, 256)
+    predictions = unit(np.random.default_rng(1).standard_normal((256, 384)))
+    bank = judged_on.bank_vectors
+
+    def ranked():
+        return rank_targets(predictions, judged_on.windows, judged_on)
+
+    time_ratio(ranked, lambda: predictions @ bank.T, rounds=15, runs=(1, 2))
+
+
+def test_open_npz(tmp_path, time_ratio):
+    """A corpus of 100,000 chunks, mapped and checked, against reading the arrays of the same file."""
+    file = tmp_path / "articles.npz"
+    chunks, length = 100_000, 50
+    index = np.arange(chunks)
+    np.savez(file, embeddings=random_units(chunks, 384), article_indices=index // length, chunk_indices=index % length)
+
+    def load():
+        with np.load(file, allow_pickle=False) as stored:
+            return [stored[name] for name in stored.files]
+
+    time_ratio(lambda: read_articles(file), load, rounds=10, runs=(20, 1))

@@ -1,0 +1,64 @@
+"""Real reports of a tiny corpus, made in this process."""
+
+import os
+
+import pytest
+from filelock import FileLock
+
+from gates.options import OPTION_NAMES
+from gates.session import open_run
+from harness.report import html
+from harness.scorecard import build_scorecard, write_report
+from harness.statistics import skill
+from harness.worlds import synthesise
+
+OPTIONS = {
+    "profile": "5cat",
+    "task": "frontier",
+    "require": "strict",
+    "max_samples": 60,
+    "horizon": 2,
+    "seed": 0,
+    "device": "cpu",
+    "batch_size": 256,
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Nothing a test unpacks or draws lands in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LVM_GATES_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
+
+
+def _open(root, models, **more):
+    given = OPTIONS | {"model": models, "corpus": str(root / "arrow")} | more
+    work = root / f"work-{given['seed']}"
+    work.mkdir()
+    return open_run(dict.fromkeys(OPTION_NAMES) | given, work, root)
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory):
+    """Folder of three reports of one corpus: `best` (bayes), `ridge` (linear), `pair` (two means, another sample)."""
+    base = tmp_path_factory.getbasetemp()
+    # Workers of one run have folders side by side; the first to come makes the reports for all.
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "reports"
+    with FileLock(f"{root}.lock"):
+        if not (root / "pair" / "scorecard.html").is_file():  # what is written last
+            _make_reports(root)
+    return root
+
+
+def _make_reports(root):
+    synthesise("arrow", root / "arrow", articles=40, dim=16, seed=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(skill, "RESAMPLES", 200)  # intervals of the frontier are not what is tested here
+        run = _open(root, ["control:bayes", "control:linear"])
+        both = build_scorecard(run, {}, {})
+        write_report({**both, "models": both["models"][:1]}, run, root / "best")
+        patch.setattr(html, "render_html", lambda card: "")  # a second a page, and one page is enough
+        write_report({**both, "models": both["models"][1:]}, run, root / "ridge")
+        run = _open(root, ["control:ewma-0.5", "control:context-mean"], seed=1, max_samples=80)
+        write_report(build_scorecard(run, {}, {}), run, root / "pair")
