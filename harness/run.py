@@ -178,13 +178,14 @@ class GateRun:
         return {
             split: SkillInputs(
                 {c: self.observations(CONTROL + c, split) for c in FRONTIER_CONTROLS},
-                self._near_duplicates(split),
+                self.near_duplicates_of(split),
                 self.settings.seed,
             )
             for split in JUDGED
         }
 
-    def _near_duplicates(self, split: SplitName) -> Bool[np.ndarray, " n"]:
+    def near_duplicates_of(self, split: SplitName) -> Bool[np.ndarray, " n"]:
+        """Which windows of a split have a target that nearly equals a training chunk."""
         file = self.folder / f"near-duplicates-{split}.npy"
         with FileLock(f"{file}.lock"):
             if not file.is_file():

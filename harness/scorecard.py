@@ -107,6 +107,8 @@ def _samples(run: GateRun) -> dict[str, np.ndarray]:
         corpus, windows = run.inputs.corpus, run.inputs.evaluation[split].windows
         arrays[f"{split}/article"] = corpus.article_ids[windows.clusters]
         arrays[f"{split}/chunk"] = corpus.chunk_index[windows.targets]
+        if not run.published:
+            arrays[f"{split}/near_duplicate"] = run.near_duplicates_of(split)
         names = [*run.settings.models, *(f"control:{c}" for c in run.control_names)]
         for name in dict.fromkeys(names):
             stored = run.observations(name, split).arrays()

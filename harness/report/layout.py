@@ -43,11 +43,16 @@ def table() -> Table:
 
 
 def bullet(text: str) -> Table:
-    """A paragraph after a dash, later lines under its first word."""
+    """A paragraph after a dash."""
+    return hanging("-", text)
+
+
+def hanging(mark: str, text: str, style: str = "") -> Table:
+    """A marked paragraph whose later lines stand under its first word."""
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row(Text("-"), Text(text))
+    grid.add_row(Text(mark, style=style), Text(text, style=style))
     return grid
 
 

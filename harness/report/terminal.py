@@ -1,22 +1,18 @@
 """The scorecard in a terminal: eighty columns, and every mark a word, so that nothing is lost without colour."""
 
-import re
 from collections.abc import Iterator, Mapping
-from io import StringIO
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from harness.report import words
 from harness.report.comparison import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_text
+from harness.report.layout import VERDICT_STYLES, fit, hanging, render, table
 from harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes
 
-WIDTH = 80
-_STYLES = {"release": "bold green", "hold": "bold yellow", "blocked": "bold red"}
 _NAME_WIDTH = 17
 
 
@@ -27,21 +23,7 @@ def render_terminal(scorecard: Mapping[str, Any], *, colour: bool) -> str:
         scorecard: as `harness.scorecard.build_scorecard` makes it, or read from ``scorecard.json``.
         colour: whether to write ANSI colours.
     """
-    # An explicit colour system: rich would otherwise look at TERM and NO_COLOR, and the caller has decided already.
-    console = Console(
-        file=StringIO(),
-        width=WIDTH,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
-    with console.capture() as captured:
-        for part in _parts(scorecard):
-            console.print(part)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    return render(_parts(scorecard), colour=colour)
 
 
 def _parts(scorecard: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -70,7 +52,7 @@ def _audits(scorecard: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 
 def _model(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[RenderableType]:
-    style = _STYLES.get(card["verdict"], "bold")
+    style = VERDICT_STYLES.get(card["verdict"], "bold")
     yield Text.assemble((words.VERDICTS.get(card["verdict"], card["verdict"]), style), "  ", (card["name"], "bold"))
     for reason in card["reasons"]:
         yield _bullet(reason)
@@ -87,18 +69,18 @@ def _model(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[Re
 
 def _gate_table(arranged: list[Gate]) -> Table:
     # Every gate a section of one table, so that the columns of all gates line up.
-    table = _table()
-    table.add_column("gate / figure", overflow="fold")
+    grid = table()
+    grid.add_column("gate / figure", overflow="fold")
     for name in ("VAL [95 %]", "OOD [95 %]", "wanted", "mark"):
-        table.add_column(name, no_wrap=True)
+        grid.add_column(name, no_wrap=True)
     for gate in arranged:
         style = "green" if gate.passed else "yellow" if gate.tolerated else "red"
-        table.add_row(*(Text(cell, style=f"bold {style}") for cell in _section(gate)))
+        grid.add_row(*(Text(cell, style=f"bold {style}") for cell in _section(gate)))
         for row in gate.rows:
             cells = [row.figure("VAL", bare=True), row.figure("OOD", bare=True), row.wanted(bare=True)]
             label = Padding(Text(row.label), (0, 0, 0, 2))
-            table.add_row(label, *cells, Text(row.mark, style="red" if row.failed else "green"))
-    return table
+            grid.add_row(label, *cells, Text(row.mark, style="red" if row.failed else "green"))
+    return grid
 
 
 def _section(gate: Gate) -> list[str]:
@@ -107,24 +89,20 @@ def _section(gate: Gate) -> list[str]:
     return [title, *beside, "", "PASS" if gate.passed else "FAIL*" if gate.tolerated else "FAIL"]
 
 
-def _table() -> Table:
-    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0), header_style="bold")
-
-
 def _controls(scorecard: Mapping[str, Any]) -> Iterator[RenderableType]:
     shown = lines(scorecard, "VAL")
-    table = _table()
-    table.add_column("on VAL", no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)
-    table.add_column("c(+1)", justify="right", no_wrap=True)
-    table.add_column("peak", justify="right", no_wrap=True)
+    grid = table()
+    grid.add_column("on VAL", no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)
+    grid.add_column("c(+1)", justify="right", no_wrap=True)
+    grid.add_column("peak", justify="right", no_wrap=True)
     for name in HEADINGS[1:]:
-        table.add_column({"rollout": "roll"}.get(name, name), justify="right", no_wrap=True)
-    table.add_column("gates", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+        grid.add_column({"rollout": "roll"}.get(name, name), justify="right", no_wrap=True)
+    grid.add_column("gates", no_wrap=True)
+    grid.add_column("verdict", no_wrap=True)
     for i, line in enumerate(shown):
         last_model = line.is_model and (i + 1 == len(shown) or not shown[i + 1].is_model)
-        table.add_row(*_cells(line), end_section=last_model)
-    yield table
+        grid.add_row(*_cells(line), end_section=last_model)
+    yield grid
     for note in conduct_notes(scorecard):
         yield _hanging(note, "red" if note.startswith("!") else "yellow")
     for found in findings(scorecard):
@@ -136,8 +114,8 @@ def _cells(line: Line) -> list[RenderableType]:
     figures = [_short(line.figures[name]) for name in HEADINGS]
     figures[-1] += "c" if line.beyond else ""
     peak = "-" if line.peak is None else f"{line.peak:+d}" if line.peak else "0"
-    name = Text(_fit(f"{line.mark} {line.name}".strip()), style="bold" if line.is_model else "")
-    verdict = Text(words.VERDICTS.get(line.verdict, line.verdict), style=_STYLES.get(line.verdict, ""))
+    name = Text(fit(f"{line.mark} {line.name}".strip(), _NAME_WIDTH), style="bold" if line.is_model else "")
+    verdict = Text(words.VERDICTS.get(line.verdict, line.verdict), style=VERDICT_STYLES.get(line.verdict, ""))
     return [name, figures[0], peak, *figures[1:], line.letters, verdict]
 
 
@@ -147,23 +125,9 @@ def _short(figure: Mapping[str, Any]) -> str:
     return "undef" if figure.get("value") is None else words.number(figure["value"], bare=True)
 
 
-def _fit(name: str) -> str:
-    # The end of a path tells models apart, its beginning does not.
-    if len(name) <= _NAME_WIDTH:
-        return name
-    tails = [name[match.end() :] for match in re.finditer(r"[/:\\]", name)]
-    fitting = next((tail for tail in tails if 0 < len(tail) < _NAME_WIDTH), name)
-    return f"…{fitting[1 - _NAME_WIDTH :]}"
-
-
 def _bullet(text: str, style: str = "") -> Padding:
     return _hanging(f"- {text}", style)
 
 
 def _hanging(text: str, style: str) -> Padding:
-    """A marked paragraph whose later lines stand under its first word."""
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row(Text(text[0], style=style), Text(text[2:], style=style))
-    return Padding(table, (0, 0, 0, 2))
+    return Padding(hanging(text[0], text[2:], style), (0, 0, 0, 2))

@@ -5,7 +5,8 @@ import re
 import pytest
 from scorecard_sample import NAN, card, scorecard, without_skill
 
-from harness.report.terminal import WIDTH, render_terminal
+from harness.report.layout import WIDTH
+from harness.report.terminal import render_terminal
 
 LONG = "runs/2025-01-01/a-rather-long-experiment-name-that-nobody-shortened/v3/best_model.pt"
 
