@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Int
 
-from harness.corpus import SCAN_ROWS, Corpus, SplitName
+from harness.corpus import SCAN_ROWS, Corpus, SplitName, content_fingerprint
 from harness.evaluation_set import EvaluationSet
 from harness.inputs import JUDGED, Inputs, training_windows
 from harness.predictor import slices
@@ -57,6 +57,17 @@ def unit_norm(inputs: Inputs) -> Audit:
             worst = max(worst, float(np.abs(norms - 1).max()))
     how = "stored at unit norm" if worst <= UNIT_NORM_SLACK else "normalised on reading"
     return Audit("unit norm", "pass", f"{how}; norms are off by at most {worst:.2g}", {})
+
+
+def fingerprint(inputs: Inputs) -> Audit:
+    """The chunks are those that the folder's record speaks of; fits are cached and checkpoints matched by it."""
+    corpus = inputs.corpus
+    if "fingerprint" not in corpus.meta:
+        return Audit("fingerprint", "pass", f"computed: {corpus.fingerprint[:12]}", {})
+    if content_fingerprint(corpus) == corpus.fingerprint:
+        return Audit("fingerprint", "pass", f"as recorded: {corpus.fingerprint[:12]}", {})
+    detail = f"the content of {corpus.path.name} is not what its corpus.json records; make or copy the corpus again"
+    return Audit("fingerprint", "fail", detail, {})
 
 
 def contiguity(inputs: Inputs) -> Audit:
@@ -136,6 +147,7 @@ def temporal_signal(inputs: Inputs) -> Audit:
 
 
 AUDITS: dict[str, Callable[[Inputs], Audit]] = {
+    "fingerprint": fingerprint,
     "unit norm": unit_norm,
     "contiguity": contiguity,
     "windows": windows_match,

@@ -155,17 +155,20 @@ class Corpus:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the stored vectors and the article structure; recorded in the folder, else computed once."""
+        """SHA-256 of the content: as recorded in the folder, else computed once (see `content_fingerprint`)."""
         recorded = self.meta.get("fingerprint")
-        if isinstance(recorded, str):
-            return recorded
-        digest = hashlib.sha256()
-        for array in (self.article_ids, self.lengths, self.chunk_index):
-            digest.update(np.ascontiguousarray(array, dtype=np.int64).tobytes())
-        for begin in range(0, self.size, SCAN_ROWS):
-            rows = np.arange(begin, min(begin + SCAN_ROWS, self.size))
-            digest.update(self.raw(rows).tobytes())
-        return digest.hexdigest()
+        return recorded if isinstance(recorded, str) else content_fingerprint(self)
+
+
+def content_fingerprint(corpus: Corpus) -> str:
+    """SHA-256 of the stored vectors and the article structure, whatever the folder's record says."""
+    digest = hashlib.sha256()
+    for array in (corpus.article_ids, corpus.lengths, corpus.chunk_index):
+        digest.update(np.ascontiguousarray(array, dtype=np.int64).tobytes())
+    for begin in range(0, corpus.size, SCAN_ROWS):
+        rows = np.arange(begin, min(begin + SCAN_ROWS, corpus.size))
+        digest.update(corpus.raw(rows).tobytes())
+    return digest.hexdigest()
 
 
 def check_vectors(corpus: Corpus, rows: Int[np.ndarray, " k"]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.controls.clairvoyant import Clairvoyance
 from harness.controls.impostors import NoisyConstant, NotANumber, RandomUnit
-from harness.controls.linear import Linear, fit_linear
+from harness.controls.linear import Linear, cached_linear
 from harness.controls.simple import Backward, Constant, Ewma
 from harness.corpus import Corpus
 from harness.errors import UserError
@@ -45,7 +45,7 @@ class Ingredients:
 
     @cached_property
     def linear(self) -> Linear:
-        return fit_linear(self.training, self.seed)
+        return cached_linear(self.training, self.seed)
 
     @cached_property
     def climatology(self) -> Constant:

@@ -151,3 +151,18 @@ def test_temporal_signal_is_last_less_first_frame(make_corpus):
         expected = np.mean([x[t - 1] @ x[t] - x[t - 3] @ x[t] for t in targets])
         assert found.value == pytest.approx(expected, abs=1e-6)
         assert found.n == len(targets)
+
+
+def test_a_corpus_changed_behind_its_record_fails(tmp_path):
+    from harness.worlds import synthesise
+
+    corpus = synthesise("arrow", tmp_path / "c", articles=20, dim=8)
+    inputs = resolve(CorpusArguments(corpus=corpus.path), context=5, max_samples=50, horizon=2, seed=0)
+    assert AUDITS["fingerprint"](inputs).status == "pass"
+    vectors = np.load(corpus.path / "vectors.npy")
+    vectors[3] = -vectors[3]
+    np.save(corpus.path / "vectors.npy", vectors)
+    inputs = resolve(CorpusArguments(corpus=corpus.path), context=5, max_samples=50, horizon=2, seed=0)
+    found = AUDITS["fingerprint"](inputs)
+    assert found.status == "fail"
+    assert "not what its corpus.json records" in found.detail

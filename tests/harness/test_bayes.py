@@ -189,10 +189,7 @@ def test_the_optimum_beats_persistence_and_ridge() -> None:
             "ridge": ridge(articles_of(world, "TRAIN")),
             "persistence": lambda c: c[:, -1],
         }
-        cosine = {
-            key: float((predict(contexts) * targets).sum(axis=1).mean())
-            for key, predict in predictors.items()
-        }
+        cosine = {key: float((predict(contexts) * targets).sum(axis=1).mean()) for key, predict in predictors.items()}
         assert cosine["bayes"] > cosine["ridge"] > cosine["persistence"], cosine
         assert cosine["bayes"] - cosine["ridge"] < 0.03, cosine  # a linear map of the context suffices
 

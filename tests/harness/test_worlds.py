@@ -116,9 +116,7 @@ def test_a_written_corpus_says_how_to_make_it_again(tmp_path: Path) -> None:
     assert corpus.meta["licence"] == "CC0-1.0"
     assert WorldLaw.from_record(corpus.meta["law"]) == WORLDS["wiki"]
     np.testing.assert_array_equal(corpus.stored, generate("wiki", articles=20, dim=16, seed=5).vectors)
-    assert (
-        synthesise("wiki", tmp_path / "again", articles=20, dim=16, seed=5).fingerprint == corpus.fingerprint
-    )
+    assert synthesise("wiki", tmp_path / "again", articles=20, dim=16, seed=5).fingerprint == corpus.fingerprint
 
 
 def _open_default(cache: str, answers: "multiprocessing.Queue[str]") -> None:
