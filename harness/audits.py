@@ -4,15 +4,14 @@ Every audit says pass, fail or *not checkable*; the last counts as a failure. Th
 because the index fields it needed were absent (seed facts 5.10).
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Int
 
-from harness.corpus import SCAN_ROWS, Corpus, SplitName, content_fingerprint
+from harness.contamination import article_hashes
+from harness.corpus import SCAN_ROWS, SplitName, content_fingerprint
 from harness.evaluation_set import EvaluationSet
 from harness.inputs import JUDGED, Inputs, training_windows
 from harness.predictor import slices
@@ -98,13 +97,13 @@ def windows_match(inputs: Inputs) -> Audit:
 def disjoint_articles(inputs: Inputs) -> Audit:
     """No article is in two of TRAIN, VAL and OOD, by content: a renamed copy is still a copy."""
     corpus = inputs.corpus
-    content = {split: _hashes(corpus, inputs.evaluation[split].articles) for split in JUDGED}
+    content = {split: article_hashes(corpus, inputs.evaluation[split].articles) for split in JUDGED}
     content["TRAIN"] = {}
     for part in training_windows(inputs):
         articles = part.corpus.articles("TRAIN")
         if len(articles) == 0:  # a corpus without splits that was named for training is training material as a whole
             articles = np.arange(len(part.corpus.starts))
-        content["TRAIN"] |= _hashes(part.corpus, articles)
+        content["TRAIN"] |= article_hashes(part.corpus, articles)
     shared = []
     pairs: tuple[tuple[SplitName, SplitName], ...] = (("TRAIN", "VAL"), ("TRAIN", "OOD"), ("VAL", "OOD"))
     for one, other in pairs:
@@ -155,16 +154,6 @@ AUDITS: dict[str, Callable[[Inputs], Audit]] = {
     "coherence": coherence,
     "temporal signal": temporal_signal,
 }
-
-
-def _hashes(corpus: Corpus, articles: Int[np.ndarray, " m"]) -> dict[str, int]:
-    """Content hash of each article -> its id. Rounded to float16, so that a narrower copy is recognised."""
-    hashes = {}
-    for article in articles:
-        rows = np.arange(corpus.starts[article], corpus.starts[article] + corpus.lengths[article])
-        digest = hashlib.blake2b(corpus.raw(rows).astype(np.float16).tobytes(), digest_size=16)
-        hashes[digest.hexdigest()] = int(corpus.article_ids[article])
-    return hashes
 
 
 def _pair_cosines(evaluation: EvaluationSet) -> tuple[Estimate, Estimate]:

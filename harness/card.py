@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from harness.contamination import RECORD
 from harness.judge import Check, judge_gate
 from harness.observations import Observations
 from harness.predictor import Identity
@@ -63,7 +64,7 @@ class Card:
             "blocked": self.decision.verdict == "blocked",
             "reasons": list(self.decision.reasons),
             "tolerated": list(self.decision.tolerated),
-            "provenance": self.identity.provenance,
+            "provenance": _without_hashes(self.identity.provenance),
             "gates": gates,
             "skill": {
                 **self.skill,
@@ -73,6 +74,11 @@ class Card:
             if self.skill
             else {},
         }
+
+
+def _without_hashes(provenance: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Thousands of hashes belong into the checkpoint, not into a report."""
+    return None if provenance is None else {key: value for key, value in provenance.items() if key != RECORD}
 
 
 def _checks(checks: Sequence[Check]) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ class Checkpoint:
         context: C it was trained for, None where the file does not say.
         position_scale: scale of the position channel to append, None where the network has none.
         metadata: every other field of the file as plain values: ``epoch``, ``val_loss``, ``val_cosine``,
-            ``args``, ``model_config``, and of our own files ``recipe``, ``corpus`` and ``train_articles``.
+            ``args``, ``model_config``, and of our own files ``recipe``, ``corpus`` and ``train_article_hashes``.
     """
 
     path: Path

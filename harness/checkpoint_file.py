@@ -68,7 +68,7 @@ def save_checkpoint(
     dim: int,
     recipe: str,
     corpus: Mapping[str, Any],
-    train_articles: list[int] | None = None,
+    train_article_hashes: list[str] | None = None,
     training_state: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a checkpoint: the published fields, then our own. It appears complete or not at all.
@@ -87,7 +87,8 @@ def save_checkpoint(
         dim: D.
         recipe: name of the recipe, such as ``p1``.
         corpus: ``{"path", "fingerprint"}``: where a gate finds the corpus, and whether it is still the same.
-        train_articles: ids of the articles trained on, by which a gate can find contamination.
+        train_article_hashes: content of the articles trained on (`harness.contamination`), by which a gate finds that
+            it judges a model on what it has seen.
         training_state: what resuming needs beyond weights and optimiser.
     """
     record = {
@@ -104,7 +105,7 @@ def save_checkpoint(
         "dim": dim,
         "recipe": recipe,
         "corpus": plain(corpus),
-        "train_articles": train_articles,
+        "train_article_hashes": train_article_hashes,
         "training_state": plain(training_state),
     }
     with atomic_write(path) as stream:

@@ -17,6 +17,7 @@ from jaxtyping import Bool
 from harness.atomic import atomic_write
 from harness.audits import Audit, audit
 from harness.card import Card, SkillInputs, make_card
+from harness.contamination import contamination
 from harness.controls import FRONTIER_CONTROLS, STANDARD_CONTROLS, Ingredients, build_control
 from harness.corpus import SplitName
 from harness.errors import UserError
@@ -154,7 +155,8 @@ class GateRun:
     def _card(self, model: str) -> Card:
         if is_control(model):
             return self._make(Identity(model), self.outside_reasons)
-        return self._make(self.loaded[model].identity, self.outside_reasons)
+        identity = self.loaded[model].identity
+        return self._make(identity, [*self.outside_reasons, *contamination(identity.provenance, self.inputs)])
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [])

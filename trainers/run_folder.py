@@ -7,11 +7,13 @@ identically.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from harness.atomic import write_json
 from harness.checkpoint_file import read_record, save_checkpoint
+from harness.contamination import article_hashes
 from harness.corpus import Corpus
 from harness.errors import UserError
 from trainers.config import RunConfig
@@ -37,6 +39,11 @@ class RunFolder:
     path: Path
     config: RunConfig
     corpus: Corpus
+
+    @cached_property
+    def trained_on(self) -> list[str]:
+        """Content hashes of the training articles, for the checkpoint."""
+        return sorted(article_hashes(self.corpus, self.corpus.articles("TRAIN")))
 
     def prepare(self, *, overwrite: bool) -> None:
         """Make room for a new run.
@@ -114,7 +121,7 @@ class RunFolder:
                         "path": str(self.corpus.path.absolute()),
                         "fingerprint": self.corpus.fingerprint,
                     },
-                    train_articles=self.corpus.article_ids[self.corpus.articles("TRAIN")].tolist(),
+                    train_article_hashes=self.trained_on,
                     training_state={"scheduler": scheduler_state, "history": history},
                 )
             write_json(self.path / HISTORY, {"args": self.config.as_args(), "history": history})

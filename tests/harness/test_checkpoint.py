@@ -311,13 +311,13 @@ def test_own_file_round_trips(tmp_path):
         dim=24,
         recipe="p1",
         corpus={"path": "somewhere", "fingerprint": "ab"},
-        train_articles=[3, 5],
+        train_article_hashes=["3a", "5b"],
     )
     checkpoint = load_checkpoint(path)
     assert (checkpoint.context, checkpoint.dim) == (7, 24)
     assert checkpoint.corpus == {"path": "somewhere", "fingerprint": "ab"}
     assert checkpoint.metadata["args"] == {"out": "runs/x", "seed": 3}
-    assert checkpoint.metadata["train_articles"] == [3, 5]
+    assert checkpoint.metadata["train_article_hashes"] == ["3a", "5b"]
     assert len(checkpoint.sha256) == 64
     assert [file.name for file in path.parent.iterdir()] == ["best_model.pt"]
     torch.load(path, weights_only=True)  # needs no allow-list

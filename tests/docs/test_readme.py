@@ -1,0 +1,41 @@
+"""The README speaks of commands and options that exist."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from commands.data import main as lvm_data
+from commands.report import main as lvm_report
+from gates.options import OPTION_NAMES
+from trainers.cli import main as lvm_train
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+COMMANDS = {"lvm-train": lvm_train, "lvm-data": lvm_data, "lvm-report": lvm_report}
+
+
+def test_gate_options_exist():
+    named = set(re.findall(r"`--([a-z-]+)`", README)) - {"resume", "out"}
+    assert len(named) > 15
+    assert {name.replace("-", "_") for name in named} <= set(OPTION_NAMES)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^(lvm-\w+ .*?)(?:\s+#.*)?$", README, flags=re.MULTILINE))
+def test_commands_and_their_options_exist(line):
+    program, name, *rest = line.split()
+    command = COMMANDS[program].get_command(click.Context(COMMANDS[program]), name)
+    assert command is not None, line
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in rest if word.startswith("--")} <= known, line
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"^make (\w+)", README, flags=re.MULTILINE)) <= targets
+
+
+def test_linked_files_exist():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).is_file(), target

@@ -1,0 +1,74 @@
+"""A model is not judged on what it was trained on: by content, also after renaming, rescaling and re-splitting."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harness.contamination import RECORD, article_hashes
+from harness.corpus import open_corpus, write_corpus
+from harness.run import GateRun
+from models.registry import build
+
+MakeRun = Callable[..., GateRun]
+
+
+@pytest.fixture
+def checkpoint(arrow: Path, tmp_path: Path) -> Callable[..., str]:
+    """A small untrained network that claims to have been trained on some articles of world `arrow`."""
+
+    def write(articles: np.ndarray) -> str:
+        corpus = open_corpus(arrow)
+        network = build("lstm", input_dim=corpus.dim, output_dim=corpus.dim, width=8)
+        record = {"model_type": "lstm", "model_state_dict": network.state_dict()}
+        torch.save(record | {RECORD: sorted(article_hashes(corpus, articles))}, tmp_path / "m.pt")
+        return str(tmp_path / "m.pt")
+
+    return write
+
+
+def reasons(run: GateRun) -> str:
+    (model,) = run.settings.models
+    run.prepare()
+    card = run.card(model)
+    assert card.decision.verdict == "blocked"  # an untrained network is blocked anyway; the reason is what counts
+    return " ".join(card.decision.reasons)
+
+
+def test_training_on_the_training_split_is_clean(checkpoint, make_run: MakeRun, arrow: Path) -> None:
+    corpus = open_corpus(arrow)
+    assert "contaminated" not in reasons(make_run(checkpoint(corpus.articles("TRAIN"))))
+
+
+def test_one_judged_article_among_the_training_articles_blocks(checkpoint, make_run: MakeRun, arrow: Path) -> None:
+    corpus = open_corpus(arrow)
+    seen = np.append(corpus.articles("TRAIN"), corpus.articles("OOD")[2])
+    held_out = len(corpus.articles("OOD"))
+    found = reasons(make_run(checkpoint(seen)))
+    assert f"contaminated: trained on 1 of the {held_out} OOD articles" in found
+    assert f"(article {corpus.articles('OOD')[2]}, for one)" in found
+    assert "VAL articles" not in found
+
+
+def test_renamed_rescaled_and_split_anew_it_is_still_found(
+    checkpoint, make_run: MakeRun, arrow: Path, tmp_path: Path
+) -> None:
+    corpus = open_corpus(arrow)
+    seen = corpus.articles("TRAIN")
+    order = np.concatenate([seen[::-1], corpus.articles("VAL"), corpus.articles("OOD")])
+    splits = np.full(len(order), "TRAIN", dtype="<U5")
+    splits[:12], splits[-12:] = "VAL", "OOD"
+    copy = 3 * corpus.vectors(corpus.rows_of(order))
+    write_corpus(
+        tmp_path / "copy",
+        copy,
+        corpus.lengths[order],
+        splits=splits,
+        article_ids=9000 + np.arange(len(order)),
+        meta={},
+        dtype="float16",
+    )
+    found = reasons(make_run(checkpoint(seen), corpus=str(tmp_path / "copy")))
+    assert "contaminated: trained on 12 of the 12 VAL articles (article 90" in found
