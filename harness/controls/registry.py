@@ -20,7 +20,7 @@ from harness.predictor import Clairvoyant, Predictor, unit
 from harness.suggest import did_you_mean
 from harness.windows import Windows, sample_windows
 
-# Climatology is a mean of unit vectors: 20,000 of them fix its direction to .001.
+# Climatology is a mean of unit vectors: that of 20,000 has cosine .9998 to that of all 54,803 (Brown corpus).
 _CLIMATOLOGY_SAMPLE = 20_000
 EWMA_PREFIX = "ewma-"
 # The grid of the frontier; its ends have names of their own (persistence, context-mean).

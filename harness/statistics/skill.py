@@ -15,7 +15,7 @@ from harness.ablations import REVERSE, SHUFFLE
 from harness.observations import Observations
 from harness.retrieval import POOLS
 from harness.statistics.ablations import ablation_effects
-from harness.stats import Estimate, bootstrap_weights, cluster_mean, paired_difference, percentile_interval
+from harness.stats import UNDEFINED, Estimate, bootstrap_weights, cluster_mean, paired_difference, percentile_interval
 
 RESAMPLES = 2_000
 _NOVEL = POOLS.index("novel")
@@ -199,13 +199,15 @@ def _shape(observed: Observations, linear: Observations) -> dict[str, Any]:
 
 
 def _par(observed: Observations) -> Estimate:
-    """PAR of LCM (arXiv 2412.08821): largest cosine to a context frame, over the reference's own; ratio of means."""
-    own = cluster_mean(observed.nearest_context, observed.clusters)
-    if own.n == 0:
-        return own
+    """PAR of LCM (arXiv 2412.08821): largest cosine to a context frame, over the reference's own; a ratio of means."""
+    if len(observed) == 0:
+        return UNDEFINED
     reference = float(np.mean(observed.nearest_reference))
-    # The reference's mean varies by a tenth of what the model's does and is common to all models: taken as fixed.
-    return Estimate(own.value / reference, own.low / reference, own.high / reference, own.n)
+    ratio = float(np.mean(observed.nearest_context)) / reference
+    # The interval of a ratio is that of its linearised residual.
+    residual = observed.nearest_context - ratio * observed.nearest_reference
+    around = cluster_mean(residual / reference, observed.clusters)
+    return Estimate(ratio, ratio + around.low, ratio + around.high, around.n)
 
 
 def _ratio(a: float, b: float, n: int) -> Estimate:
