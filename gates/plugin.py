@@ -45,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if shared:
             _share_cores(config)
         options = {name: config.getoption(name) for name in OPTION_NAMES}
+        if options["report"] and not shared:
+            _make_report_folder(config.invocation_params.dir / options["report"])
         config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
     except UserError as error:
         if not shared:
@@ -54,6 +56,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if not shared:
         config.stash[OUTCOMES] = Outcomes()
         config.pluginmanager.register(config.stash[OUTCOMES], "lvm-outcomes")
+
+
+def _make_report_folder(folder: Path) -> None:
+    """Now, not after an hour of gating."""
+    from harness.errors import UserError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--report={folder}: cannot be made ({error.strerror}); give another folder.") from error
 
 
 def _names_gates(args: list[str]) -> bool:

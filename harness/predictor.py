@@ -95,6 +95,8 @@ def ask(
 def _ask_once(
     subject: Subject, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
 ) -> Float[np.ndarray, "b d"]:
+    expected = (len(contexts), contexts.shape[2])
+    contexts = contexts.copy()  # a predictor that works in place must not spoil what it is asked next
     try:
         if isinstance(subject.predictor, Clairvoyant):
             answer = subject.predictor.predict_knowing(contexts, rows)
@@ -105,7 +107,6 @@ def _ask_once(
         raise
     except Exception as error:  # whatever a user's predictor raises is told in one sentence, not as our traceback
         raise UserError(f"{subject.name}: predict() raised {type(error).__name__}: {error}.") from error
-    expected = (len(contexts), contexts.shape[2])
     if predictions.shape != expected or predictions.dtype.kind not in "fiu":
         raise UserError(
             f"{subject.name}: predict() returned {predictions.dtype} of shape {predictions.shape} for contexts of "

@@ -58,3 +58,12 @@ class Deaf:
 
 def broken_factory():
     raise ValueError("no weights")
+
+
+class InPlace:
+    """Returns the last frame, and ruins its input on the way."""
+
+    def predict(self, contexts):
+        last = contexts[:, -1].copy()
+        contexts[:] = 0
+        return last

@@ -139,3 +139,18 @@ def test_a_leaking_corpus_blocks_even_the_oracle(run_gates, tmp_path):
     assert done.returncode == 1, done.stdout
     assert "audit disjoint articles: fail" in done.stdout
     assert "BLOCKED" in done.stdout
+
+
+def test_a_report_folder_that_cannot_be_made_stops_the_session_at_once(run_gates, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run_gates("--model=control:oracle", f"--report={tmp_path / 'file' / 'out'}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "cannot be made" in done.stderr
+
+
+def test_a_predictor_that_works_in_place_is_judged_like_another(make_run, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    run = make_run("python:predictors:InPlace", "control:persistence")
+    run.prepare()
+    spoiling, persistence = (run.card(model).as_dict() for model in run.settings.models)
+    assert spoiling["gates"] == persistence["gates"]
