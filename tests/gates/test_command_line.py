@@ -116,11 +116,27 @@ def test_bad_input_is_one_line_and_no_traceback(run_gates):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_tolerated_gate_is_reported_and_not_passed(run_gates, arrow):
-    """`production` lets one gate fail: here E, which is not it, so the oracle's own pass must be strict elsewhere."""
-    done = run_gates("--model=control:oracle", f"--corpus={arrow}", *SMALL, "--require=production")
-    assert done.returncode == 0, done.stdout
-    assert "tolerated" not in done.stdout
+@pytest.mark.parametrize(("rule", "code", "verdict"), [("production", 0, "RELEASE"), ("strict", 1, "HOLD")])
+def test_a_failed_gate_is_tolerated_by_the_rule_that_allows_it_and_never_passed(
+    run_gates, arrow, tmp_path, rule, code, verdict
+):
+    done = run_gates(
+        "--model=python:predictors:OrderFree",
+        f"--corpus={arrow}",
+        *SMALL,
+        f"--require={rule}",
+        f"--report={tmp_path}",
+        "-rx",
+        cwd=Path(__file__).parent,
+        env={"KNOWN_CORPUS": str(arrow)},
+    )
+    assert done.returncode == code, done.stdout
+    (model,) = scorecard(tmp_path)["models"]
+    assert [gate for gate in "ABCDE" if not model["gates"][gate]["passed"]] == ["C"]
+    assert verdict in done.stdout
+    assert model["tolerated"] == (["C"] if rule == "production" else [])
+    assert ("2 xfailed" in done.stdout) == (rule == "production")
+    assert ("gate C: python:predictors:OrderFree" in done.stdout) == (rule == "strict")
 
 
 def test_the_published_battery_fails_a_perfect_oracle(run_gates, arrow):
