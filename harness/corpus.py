@@ -258,8 +258,10 @@ def open_corpus(folder: Path) -> Corpus:
         UserError: a missing, truncated or inconsistent folder.
     """
     record_file = folder / "corpus.json"
+    if folder.is_file():
+        raise UserError(f"{folder}: is a file, not a corpus folder; `lvm-data import {folder} --out DIR` makes one of it.")
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such corpus folder; give a folder made by `lvm-data`, or --articles-npz.")
+        raise UserError(f"{folder}: no such corpus folder; make one with `lvm-data synth` or `lvm-data import`.")
     if not record_file.is_file():
         raise UserError(
             f"{folder}: not a corpus (corpus.json is missing); make one with `lvm-data synth --out {folder}`."
