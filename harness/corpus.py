@@ -259,7 +259,7 @@ def open_corpus(folder: Path) -> Corpus:
     """
     record_file = folder / "corpus.json"
     if folder.is_file():
-        raise UserError(f"{folder}: is a file, not a corpus folder; `lvm-data import {folder} --out DIR` makes one of it.")
+        raise UserError(f"{folder}: is a file, not a corpus; `lvm-data import {folder} --out DIR` makes one of it.")
     if not folder.is_dir():
         raise UserError(f"{folder}: no such corpus folder; make one with `lvm-data synth` or `lvm-data import`.")
     if not record_file.is_file():
