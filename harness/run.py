@@ -114,25 +114,25 @@ class GateRun:
 
     @cached_property
     def conducts(self) -> dict[str, Conduct]:
-        """How each control behaved, always judged by profile `5cat`; none under the published protocol.
+        """How each control behaved, judged by profile `5cat` and by the session's; none under the published protocol.
 
         The published battery refuses a perfect oracle, so there is no conduct to hold its controls to.
         """
         if self.published:
             return {}
-        profile = load_profile("5cat")
+        profile, session = load_profile("5cat"), self.settings.profile.name
         cards = {
             name: make_card(
                 Identity(CONTROL + name),
                 self._both(CONTROL + name),
                 profile,
                 "strict",
-                skill_inputs=None,
+                skill_inputs=self._skill_inputs if session == "skill" else None,
                 task=self.settings.task,
             )
             for name in self.control_names
         }
-        return {name: conduct(name, card.as_dict()) for name, card in cards.items()}
+        return {name: conduct(name, card.as_dict(), session) for name, card in cards.items()}
 
     @cached_property
     def outside_reasons(self) -> list[str]:
