@@ -5,8 +5,24 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.audits import AUDITS, audit, coherence, contiguity, disjoint_articles, temporal_signal, unit_norm
+from harness.audits import (
+    AUDITS,
+    audit,
+    coherence,
+    contiguity,
+    direction,
+    disjoint_articles,
+    duplicate_chunks,
+    lag_curve,
+    positions,
+    repeated_frames,
+    temporal_signal,
+    train_against_val,
+    unit_norm,
+)
+from harness.audits.overlap import training_copies
 from harness.inputs import CorpusArguments, resolve
+from harness.portrait import portray
 from harness.predictor import unit
 from harness.profile import load_profile
 from harness.run import GateRun, Settings
@@ -166,3 +182,137 @@ def test_a_corpus_changed_behind_its_record_fails(tmp_path):
     found = AUDITS["fingerprint"](inputs)
     assert found.status == "fail"
     assert "not what its corpus.json records" in found.detail
+
+
+# what occurs twice
+
+
+def test_repeated_frames_are_windows_with_two_equal_neighbours(make_corpus):
+    corpus = make_corpus(LENGTHS, dim=8, splits=SPLITS, copies={7: 6, 21: 15})
+    found = repeated_frames(settle(corpus, context=3))
+    x, targets = corpus.raw(np.arange(corpus.size)), settle(corpus).evaluation["VAL"].windows.targets
+    expected = [any((x[t - k] == x[t - k - 1]).all() for k in range(3)) for t in targets]
+    assert found.figures["VAL"].value == pytest.approx(np.mean(expected))
+    assert sum(expected) == 3  # rows 6 and 7 lie side by side in three windows; rows 15 and 21 in none
+    assert "3 of 19 VAL, 0 of 20 OOD" in found.detail
+    assert found.status == "fail"  # 16 % of the windows of VAL
+    clean = repeated_frames(settle(make_corpus(LENGTHS, dim=8, splits=SPLITS)))
+    assert clean.status == "pass"
+    assert clean.figures["VAL"].value == 0
+
+
+def test_a_few_repeated_frames_are_told_and_pass(make_corpus):
+    found = repeated_frames(settle(make_corpus([40] * 6, dim=8, splits=SPLITS, copies={7: 6})))
+    assert found.status == "pass"
+    assert "3 of 74 VAL" in found.detail
+
+
+def test_duplicate_chunks_within_a_split_are_counted_once_a_chunk(make_corpus):
+    corpus = make_corpus(LENGTHS, dim=8, splits=SPLITS, copies={3: 20, 9: 20, 30: 2})
+    found = duplicate_chunks(settle(corpus)).figures
+    assert found["within VAL"].value == pytest.approx(3 / 25)  # 3, 9 and 20 are one chunk; 2 is repeated in OOD only
+    assert found["within VAL"].n == 25
+    assert found["within OOD"].value == 0
+    assert min(figure.low for figure in found.values()) >= 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_chunks_of_training_are_found_in_val_whatever_the_precision(make_corpus, dtype):
+    judged = make_corpus(LENGTHS, dim=8, splits=SPLITS)
+    vectors = make_corpus([30], dim=8, seed=5).raw(np.arange(30))
+    vectors[[4, 9, 20]] = 2.5 * judged.raw(np.array([0, 13, 26]))  # two chunks of VAL and one of OOD, not of unit norm
+    other = make_corpus([30], vectors=vectors, splits="", dtype=dtype)
+    found = duplicate_chunks(settle(judged, train_corpus=(other.path,)))
+    assert found.figures["VAL in TRAIN"].value == pytest.approx(2 / 25)
+    assert found.figures["OOD in TRAIN"].value == pytest.approx(1 / 26)
+    assert "most of their chunks" not in found.detail
+
+
+def test_copies_in_training_are_what_all_pairs_say(make_corpus):
+    """Three dimensions: a good part of the chunks shares its signs with others, and only equal ones count."""
+    corpus = make_corpus(LENGTHS, dim=3, splits=SPLITS, copies={60: 0, 61: 0, 65: 30, 70: 31})
+    inputs = settle(corpus)
+    x, train = corpus.vectors(np.arange(corpus.size)), corpus.rows_of(corpus.articles("TRAIN"))
+    for split, evaluation in inputs.evaluation.items():
+        expected = [np.linalg.norm(x[train] - x[row], axis=1).min() < 5e-4 for row in evaluation.rows]
+        np.testing.assert_array_equal(training_copies(evaluation, inputs), expected)
+        assert sum(expected) == {"VAL": 1, "OOD": 2}[split]
+
+
+def test_an_article_that_is_mostly_in_training_is_named(make_corpus):
+    """All but one of its chunks: no article is shared, and still the split leaks."""
+    copies = {row: row - 51 for row in range(51, 51 + 10)}
+    inputs = settle(make_corpus(LENGTHS, dim=8, splits=SPLITS, copies=copies))
+    assert disjoint_articles(inputs).status == "pass"
+    assert "1 articles have most of their chunks in TRAIN (0 of VAL)" in duplicate_chunks(inputs).detail
+    assert duplicate_chunks(inputs).figures["VAL in TRAIN"].value == pytest.approx(10 / 25)
+
+
+def test_without_a_training_split_duplicates_and_the_comparison_say_so(make_corpus):
+    inputs = settle(make_corpus(LENGTHS[:4], dim=8, splits=SPLITS[:4]))
+    assert "no training split is named" in duplicate_chunks(inputs).detail
+    found = train_against_val(inputs)
+    assert (found.status, found.detail) == ("pass", "no training split is named, nothing to compare")
+
+
+# similarity
+
+
+def test_positions_to_target_and_temporal_signal_agree(make_corpus):
+    corpus = make_corpus(LENGTHS, dim=5, splits=SPLITS, jumps={30: 2})
+    inputs = settle(corpus, context=4)
+    x = unit(corpus.vectors(np.arange(corpus.size)))
+    found = positions(inputs).figures
+    for split, evaluation in inputs.evaluation.items():
+        for slot in range(4):
+            expected = np.mean([x[t - 4 + slot] @ x[t] for t in evaluation.windows.targets])
+            assert found[f"frame {slot} {split}"].value == pytest.approx(expected, abs=1e-6)
+        signal = temporal_signal(inputs).figures[split].value
+        assert found[f"frame 3 {split}"].value - found[f"frame 0 {split}"].value == pytest.approx(signal)
+        assert found[f"frame 0 {split}"].low < found[f"frame 0 {split}"].value
+
+
+def test_the_lag_curve_of_wiki_is_the_published_one(tmp_path):
+    corpus = synthesise("wiki", tmp_path / "wiki")
+    found = portray([(corpus, np.arange(len(corpus.starts)))], 5).figures
+    measured = [found[f"lag {lag}"].value for lag in range(1, 6)]
+    np.testing.assert_allclose(measured, [0.457, 0.387, 0.365, 0.352, 0.340], atol=0.01)
+    assert found["temporal signal"].value == pytest.approx(0.457 - 0.340, abs=0.01)
+    assert all(0.001 < found[f"lag {lag}"].estimate.high - measured[lag - 1] < 0.01 for lag in range(1, 6))
+    audited = lag_curve(settle(corpus, context=5)).figures
+    assert abs(audited["lag 1 VAL"].value - 0.457) < 0.03
+    assert audited["lag 1 VAL"].low < 0.457 < audited["lag 1 VAL"].high
+
+
+def test_val_of_the_same_law_is_like_training_and_val_of_another_is_not(make_corpus):
+    """A direction that the chunks of VAL share makes neighbours alike, and all others too."""
+    lengths, splits = [15] * 24, ["TRAIN"] * 10 + ["VAL"] * 10 + ["OOD"] * 4
+    same = train_against_val(settle(make_corpus(lengths, dim=16, splits=splits)))
+    assert same.figures["lag 1"].low < 0 < same.figures["lag 1"].high
+    vectors = make_corpus(lengths, dim=16).raw(np.arange(360))
+    vectors[150:300, 0] += 1  # the articles of VAL
+    other = train_against_val(settle(make_corpus(lengths, vectors=vectors, splits=splits)))
+    assert other.status == "pass"
+    assert other.figures["lag 1"].low > 0.2
+    assert "lag 1 +" in other.detail
+
+
+def test_the_arrow_of_time_informs_and_never_fails(arrow, make_corpus):
+    found = direction(settle(arrow, context=5))
+    assert found.status == "pass"
+    assert found.figures["AUC"].low > 0.9
+    assert found.figures["AUC shuffled"].low < 0.5 < found.figures["AUC shuffled"].high
+    assert "a lower bound" in found.detail
+    alone = direction(settle(make_corpus([12, 12, 2], dim=8, splits=["VAL", "OOD", "OOD"], jumps={})))
+    assert alone.status == "pass"
+
+
+@pytest.mark.parametrize("world", ["arrow", "wiki", "reversed", "shuffled"])
+def test_honest_worlds_pass_every_audit(tmp_path, world):
+    corpus = synthesise(world, tmp_path / world, articles=40, dim=16)
+    found = audit(settle(corpus, context=5))
+    assert {one.name: one.status for one in found} == dict.fromkeys(AUDITS, "pass")
+    for one in found:
+        for figure in one.figures.values():
+            assert figure.n > 0
+            assert figure.low <= figure.value <= figure.high

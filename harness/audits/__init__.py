@@ -1,0 +1,56 @@
+"""Data audits: what must be true of the chunks before any figure computed on them means something.
+
+Every audit says pass, fail or *not checkable*; the last counts as a failure. The published audit printed zero errors
+because the index fields it needed were absent (seed facts 5.10). An audit without a limit informs: it passes, and its
+figures tell what the corpus is like.
+"""
+
+from harness.audits.direction import direction
+from harness.audits.outcome import Audit, Auditor, Status
+from harness.audits.overlap import disjoint_articles, duplicate_chunks, repeated_frames
+from harness.audits.similarity import coherence, lag_curve, positions, temporal_signal
+from harness.audits.store import contiguity, fingerprint, unit_norm, windows_match
+from harness.audits.training import train_against_val
+from harness.inputs import Inputs
+
+__all__ = [
+    "AUDITS",
+    "Audit",
+    "Auditor",
+    "Status",
+    "audit",
+    "coherence",
+    "contiguity",
+    "direction",
+    "disjoint_articles",
+    "duplicate_chunks",
+    "fingerprint",
+    "lag_curve",
+    "positions",
+    "repeated_frames",
+    "temporal_signal",
+    "train_against_val",
+    "unit_norm",
+    "windows_match",
+]
+
+AUDITS: dict[str, Auditor] = {
+    "fingerprint": fingerprint,
+    "unit norm": unit_norm,
+    "contiguity": contiguity,
+    "windows": windows_match,
+    "disjoint articles": disjoint_articles,
+    "duplicate chunks": duplicate_chunks,
+    "repeated frames": repeated_frames,
+    "coherence": coherence,
+    "position to target": positions,
+    "temporal signal": temporal_signal,
+    "lag curve": lag_curve,
+    "train against val": train_against_val,
+    "arrow of time": direction,
+}
+
+
+def audit(inputs: Inputs) -> list[Audit]:
+    """Run every audit over the data of a session."""
+    return [run(inputs) for run in AUDITS.values()]

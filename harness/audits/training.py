@@ -1,0 +1,26 @@
+"""Is VAL drawn from what training saw? What the two differ in, a model's VAL figures are not about training alone."""
+
+import numpy as np
+
+from harness.audits.outcome import Audit, written
+from harness.inputs import Inputs, training_windows
+from harness.portrait import difference, excludes_zero, portray, some_articles
+
+
+def train_against_val(inputs: Inputs) -> Audit:
+    """VAL less TRAIN for every figure of `harness.portrait`; the articles are disjoint, so nothing is paired."""
+    parts = training_windows(inputs)
+    if not parts:
+        return Audit("train against val", "pass", "no training split is named, nothing to compare", {})
+    val = inputs.evaluation["VAL"]
+    context = val.windows.context
+    judged = portray([(inputs.corpus, val.articles)], context)
+    training = portray(
+        [(part.corpus, some_articles(part.corpus, np.unique(part.clusters), val.seed)) for part in parts], context
+    )
+    figures = {
+        name: difference(figure, training.figures[name], paired=False) for name, figure in judged.figures.items()
+    }
+    apart = [f"{name} {written(one, signed=True)}" for name, one in figures.items() if excludes_zero(one)]
+    what = f"VAL less TRAIN: {len(apart)} of {len(figures)} figures differ"
+    return Audit("train against val", "pass", what + (f" ({'; '.join(apart)})" if apart else ""), figures)

@@ -1,0 +1,69 @@
+"""Two corpora side by side in a terminal: every figure of both, and their difference."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+from rich.console import RenderableType
+from rich.text import Text
+
+from harness.portrait import Portrait, difference, excludes_zero
+from harness.report import layout, words
+from harness.stats import Estimate
+
+_LABELS = {"lag 1": "coherence (lag 1)", "norm of mean": "anisotropy (norm)"}
+_DIFFERS = "*"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two.
+
+    Attributes:
+        name: as typed.
+        portrait: of its articles.
+        available: articles of which those of the portrait were drawn.
+        keys: article id and number of every chunk; equal on both sides where one text was embedded twice.
+    """
+
+    name: str
+    portrait: Portrait
+    available: int
+    keys: Int[np.ndarray, "2 n"]
+
+
+def render_comparison(one: Side, other: Side, *, context: int, paired: bool, colour: bool) -> str:
+    """The comparison in lines of at most eighty columns."""
+    return layout.render(_parts(one, other, context, paired), colour=colour)
+
+
+def _parts(one: Side, other: Side, context: int, paired: bool) -> Iterator[RenderableType]:
+    for letter, side in zip("AB", (one, other), strict=True):
+        drawn = f", drawn of {words.count(side.available)}" if side.portrait.articles < side.available else ""
+        size = f"{words.count(side.portrait.articles)} articles{drawn}, {words.count(side.portrait.chunks)} chunks"
+        yield Text.assemble((f"{letter}  {side.name}", "bold"), (f"  {size}", "dim"), overflow="fold")
+    grid = layout.table()
+    grid.add_column("figure", no_wrap=True)
+    for name in ("A [95 %]", "B [95 %]", "B less A [95 %]"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("", no_wrap=True)
+    for name, first in one.portrait.figures.items():
+        second = other.portrait.figures[name]
+        gap = difference(second, first, paired=paired)
+        mark = Text(_DIFFERS if excludes_zero(gap) else "", style="bold")
+        cells = _text(first.estimate), _text(second.estimate), _text(gap, signed=True)
+        grid.add_row(_LABELS.get(name, name), *cells, mark)
+    yield grid
+    how = "the same articles on both sides, paired" if paired else "different articles, intervals in quadrature"
+    yield layout.bullet(f"{_DIFFERS} the interval of the difference excludes zero; clustered by article; {how}")
+    yield layout.bullet(
+        f"temporal signal: cos(last, target) less cos(first, target) of {context} frames; random pair: chunks of "
+        "different articles; anisotropy: norm of the mean embedding, the root of random pair"
+    )
+
+
+def _text(estimate: Estimate, *, signed: bool = False) -> str:
+    figure = {key: getattr(estimate, key) for key in ("value", "low", "high")}
+    known = {key: part for key, part in figure.items() if np.isfinite(part)}
+    return words.figure_text(known, signed=signed, bare=True)
