@@ -162,12 +162,23 @@ class Corpus:
 
 def content_fingerprint(corpus: Corpus) -> str:
     """SHA-256 of the stored vectors and the article structure, whatever the folder's record says."""
+    begins = range(0, corpus.size, SCAN_ROWS)
+    blocks = (corpus.raw(np.arange(begin, min(begin + SCAN_ROWS, corpus.size))) for begin in begins)
+    return fingerprint_blocks(corpus.article_ids, corpus.lengths, corpus.chunk_index, blocks)
+
+
+def fingerprint_blocks(
+    article_ids: Int[np.ndarray, " a"],
+    lengths: Int[np.ndarray, " a"],
+    chunk_index: Int[np.ndarray, " n"],
+    blocks: Iterable[Float[np.ndarray, "_ d"]],
+) -> str:
+    """The same SHA-256 from vectors that come in blocks, as stored and widened to float32, in reading order."""
     digest = hashlib.sha256()
-    for array in (corpus.article_ids, corpus.lengths, corpus.chunk_index):
+    for array in (article_ids, lengths, chunk_index):
         digest.update(np.ascontiguousarray(array, dtype=np.int64).tobytes())
-    for begin in range(0, corpus.size, SCAN_ROWS):
-        rows = np.arange(begin, min(begin + SCAN_ROWS, corpus.size))
-        digest.update(corpus.raw(rows).tobytes())
+    for block in blocks:
+        digest.update(block.tobytes())
     return digest.hexdigest()
 
 
@@ -221,7 +232,7 @@ def write_corpus(
         article_ids = np.arange(len(lengths))
     corpus = Corpus(
         path=folder,
-        stored=vectors.astype(dtype),
+        stored=vectors.astype(dtype, copy=False),  # a memory map of that type stays on disk
         article_ids=np.asarray(article_ids, dtype=np.int64),
         starts=starts,
         lengths=np.asarray(lengths, dtype=np.int64),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from harness.atomic import atomic_write
 from harness.cache import cache_dir
@@ -83,6 +83,20 @@ class NpzFile:
             )
         return self.map(name)
 
+    def dtype(self, name: str) -> np.dtype[np.generic]:
+        """The type of one member, read from its header alone.
+
+        Raises:
+            UserError: the member cannot be read.
+        """
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(f"{name}.npy") as stream:
+                return _read_header(stream).dtype  # type: ignore[arg-type]
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, KeyError) as error:
+            raise UserError(
+                f"{self.path}: member {name!r} cannot be read ({error}); the file may be truncated, copy it again."
+            ) from error
+
     def map(self, name: str) -> Shaped[np.ndarray, "..."]:
         """Memory-map one member."""
         member = f"{name}.npy"
@@ -94,7 +108,8 @@ class NpzFile:
                 if header.dtype.hasobject:
                     raise UserError(
                         f"{self.path}: member {name!r} is an object array, which needs pickle and could run code; "
-                        "open it where you trust it and save that member again with a plain number type."
+                        "if you trust who made the file, convert it once with "
+                        f"`lvm-data import --trust-pickle {self.path} --out NEW.npz`."
                     )
                 source, base = self.path, 0
                 if info.compress_type == zipfile.ZIP_STORED:
@@ -196,54 +211,116 @@ class SequenceWindows(NamedTuple):
     """The others: they cross articles, skip a chunk, or come from other embeddings."""
 
 
+@dataclass(frozen=True)
+class SequenceFile:
+    """A published sequence NPZ, mapped.
+
+    Attributes:
+        path: where it is.
+        contexts: (n, C, D), oldest frame first.
+        targets: (n, D).
+        article_ids: (n,) the article of each target, None where the file does not say.
+        positions: (n,) chunk index of each target in its article, None where the file does not say.
+    """
+
+    path: Path
+    contexts: Float[np.ndarray, "n c d"]
+    targets: Float[np.ndarray, "n d"]
+    article_ids: Int[np.ndarray, " n"] | None
+    positions: Int[np.ndarray, " n"] | None
+
+    @classmethod
+    def open(cls, path: Path, dim: int | None = None, other: Path | None = None) -> "SequenceFile":
+        """Map the file and check shapes; ``dim`` is the width that ``other``, the article store, has.
+
+        Raises:
+            UserError: missing keys, wrong shapes, pickled members.
+        """
+        file = NpzFile.open(path)
+        contexts = file.require(SEQUENCE_CONTEXTS, "contexts")
+        targets = file.require(SEQUENCE_TARGETS, "targets")
+        if contexts.ndim != 3 or targets.ndim != 2 or len(contexts) != len(targets):
+            raise UserError(
+                f"{path}: contexts of shape {contexts.shape} and targets of shape {targets.shape}; they must be "
+                "(windows, context, dim) and (windows, dim)."
+            )
+        if contexts.dtype.kind != "f" or targets.dtype.kind != "f":
+            raise UserError(f"{path}: contexts are {contexts.dtype} and targets {targets.dtype}; they must be floats.")
+        if dim is not None and (contexts.shape[2] != dim or targets.shape[1] != dim):
+            raise UserError(
+                f"{path}: embeddings of {contexts.shape[2]} dimensions, but {other} has {dim}; "
+                "use sequences and articles made with one encoder."
+            )
+        if contexts.shape[2] != targets.shape[1]:
+            raise UserError(
+                f"{path}: contexts of {contexts.shape[2]} dimensions and targets of {targets.shape[1]}; make the file "
+                "again with one encoder."
+            )
+        if file.find(("article_ids",)) is None or file.find(("target_indices",)) is None:
+            return cls(path, contexts, targets, None, None)
+        ids = _integers(file, ("article_ids",), "article ids")
+        positions = _integers(file, ("target_indices",), "target indices")
+        if not len(contexts) == len(ids) == len(positions):
+            raise UserError(
+                f"{path}: {len(contexts)} windows, {len(ids)} article ids and {len(positions)} target indices; "
+                "the three must be equally long."
+            )
+        return cls(path, contexts, targets, ids, positions)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def context(self) -> int:
+        """C."""
+        return int(self.contexts.shape[1])
+
+    def frames(self, index: Int[np.ndarray, " m"] | slice) -> Float[np.ndarray, "m frames d"]:
+        """Context and target of some windows, float32 as stored."""
+        return np.concatenate([self.contexts[index], self.targets[index][:, None]], axis=1).astype(np.float32)
+
+
+def is_sequence_file(path: Path) -> bool:
+    """Whether an NPZ holds windows rather than articles ("X" alone may be either)."""
+    return NpzFile.open(path).find(SEQUENCE_TARGETS) is not None
+
+
 def read_sequences(path: Path, corpus: Corpus) -> SequenceWindows:
     """Locate the windows of a published sequence NPZ in ``corpus``.
 
     Raises:
         UserError: missing keys, wrong shapes, no index fields, or not one window that matches the store.
     """
-    file = NpzFile.open(path)
-    contexts = file.require(SEQUENCE_CONTEXTS, "contexts")
-    targets = file.require(SEQUENCE_TARGETS, "targets")
-    if contexts.ndim != 3 or targets.ndim != 2 or len(contexts) != len(targets):
-        raise UserError(
-            f"{path}: contexts of shape {contexts.shape} and targets of shape {targets.shape}; they must be "
-            "(windows, context, dim) and (windows, dim)."
-        )
-    if contexts.dtype.kind != "f" or targets.dtype.kind != "f":
-        raise UserError(f"{path}: contexts are {contexts.dtype} and targets {targets.dtype}; they must be floats.")
-    if contexts.shape[2] != corpus.dim or targets.shape[1] != corpus.dim:
-        raise UserError(
-            f"{path}: embeddings of {contexts.shape[2]} dimensions, but {corpus.path} has {corpus.dim}; "
-            "use sequences and articles made with one encoder."
-        )
-    if file.find(("article_ids",)) is None or file.find(("target_indices",)) is None:
+    file = SequenceFile.open(path, corpus.dim, corpus.path)
+    if file.article_ids is None or file.positions is None:
         raise UserError(
             f"{path}: article_ids and target_indices are missing, so the windows cannot be found in "
             f"{corpus.path}; use --articles-npz with --val-articles and --ood-articles, which needs no sequence file."
         )
-    ids = _integers(file, ("article_ids",), "article ids")
-    positions = _integers(file, ("target_indices",), "target indices")
-    if not len(contexts) == len(ids) == len(positions):
-        raise UserError(
-            f"{path}: {len(contexts)} windows, {len(ids)} article ids and {len(positions)} target indices; "
-            "the three must be equally long."
-        )
-    rows, known = _locate(corpus, ids, positions)
-    context = contexts.shape[1]
-    known &= rows - corpus.run_start[rows] >= context
-    matching = [
-        index[_same(contexts[index], targets[index], corpus, rows[index])]
-        for index in np.array_split(np.flatnonzero(known), max(1, len(rows) // 4096))
-    ]
-    kept = np.concatenate(matching) if matching else np.empty(0, dtype=np.int64)
+    rows, matches = matching_rows(file, corpus)
+    kept = np.flatnonzero(matches)
     if len(kept) == 0:
         raise UserError(
             f"{path}: not one of its {len(rows)} windows is a run of consecutive chunks of {corpus.path}; "
             "its targets may skip a chunk or the two files may not belong together."
         )
     found = np.unique(rows[kept])
-    return SequenceWindows(Windows(corpus, found, context), len(rows) - len(kept))
+    return SequenceWindows(Windows(corpus, found, file.context), len(rows) - len(kept))
+
+
+def matching_rows(file: SequenceFile, corpus: Corpus) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """The corpus row where each window says its target is, and whether the window is the run that ends there.
+
+    A file without index fields says nothing, so none of its windows match.
+    """
+    if file.article_ids is None or file.positions is None:
+        return np.zeros(len(file), dtype=np.int64), np.zeros(len(file), dtype=bool)
+    rows, known = _locate(corpus, file.article_ids, file.positions)
+    known &= rows - corpus.run_start[rows] >= file.context
+    matches = np.zeros(len(file), dtype=bool)
+    for index in np.array_split(np.flatnonzero(known), max(1, len(rows) // 4096)):
+        matches[index] = is_run(file.frames(index), corpus, rows[index])
+    return rows, matches
 
 
 def _integers(file: NpzFile, names: Sequence[str], what: str) -> Int[np.ndarray, " n"]:
@@ -266,14 +343,11 @@ def _locate(
     return np.maximum(rows, 0), rows >= 0
 
 
-def _same(
-    contexts: Shaped[np.ndarray, "n c d"],
-    targets: Shaped[np.ndarray, "n d"],
-    corpus: Corpus,
-    rows: Int[np.ndarray, " n"],
-) -> Shaped[np.ndarray, " n"]:
-    windows = Windows(corpus, rows, contexts.shape[1])
-    frames = np.concatenate([contexts, targets[:, None]], axis=1).astype(np.float32)
+def is_run(
+    frames: Float[np.ndarray, "n frames d"], corpus: Corpus, rows: Int[np.ndarray, " n"]
+) -> Bool[np.ndarray, " n"]:
+    """Whether the frames of each window are the corpus rows that end at ``rows``, by content."""
+    windows = Windows(corpus, rows, frames.shape[1] - 1)
     stored = np.concatenate([windows.contexts(), windows.target_vectors()[:, None]], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = (frames * stored).sum(axis=2) / np.linalg.norm(frames, axis=2)

@@ -1,0 +1,166 @@
+"""Splits: exact shares, alike in coherence, by article, and what they share is found by content."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from harness.corpus import content_fingerprint, open_corpus
+from harness.errors import UserError
+from harness.near_duplicates import NEAR
+from harness.splitting import article_coherence, range_splits, rewrite_splits, shared_chunks, stratified_splits
+
+
+def test_coherence_is_the_mean_over_adjacent_chunks_and_not_over_gaps(make_corpus, monkeypatch):
+    monkeypatch.setattr("harness.splitting.SCAN_ROWS", 3)
+    corpus = make_corpus([5, 1, 6, 2], jumps={8: 2, 13: 4})
+    vectors = corpus.vectors(np.arange(corpus.size)).astype(np.float64)
+    found = article_coherence(corpus)
+    for article, (start, length) in enumerate(zip(corpus.starts, corpus.lengths, strict=True)):
+        cosines = [
+            vectors[row] @ vectors[row - 1]
+            for row in range(start + 1, start + length)
+            if corpus.chunk_index[row] == corpus.chunk_index[row - 1] + 1
+        ]
+        if cosines:
+            assert found[article] == pytest.approx(np.mean(cosines), abs=1e-6)
+        else:
+            assert np.isnan(found[article])
+    assert np.isnan(found).tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("articles", "val", "ood", "strata"),
+    list(itertools.product([3, 10, 37, 100], [0.0, 0.1, 0.5], [0.0, 0.1, 0.33], [1, 10])),
+)
+def test_shares_are_exact(articles, val, ood, strata):
+    coherence = np.random.default_rng(1).standard_normal(articles)
+    wanted = [round(val * articles), round(ood * articles)]
+    nothing = any(share > 0 and count == 0 for share, count in zip((val, ood), wanted, strict=True))
+    if nothing or sum(wanted) >= articles:
+        with pytest.raises(UserError, match="empty"):
+            stratified_splits(coherence, val=val, ood=ood, seed=0, strata=strata)
+        return
+    splits = stratified_splits(coherence, val=val, ood=ood, seed=0, strata=strata)
+    assert [(splits == name).sum() for name in ("VAL", "OOD", "TRAIN")] == [*wanted, articles - sum(wanted)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_stratum_gives_its_share_to_each_split(seed):
+    coherence = np.random.default_rng(seed).permutation(200) / 200
+    splits = stratified_splits(coherence, val=0.2, ood=0.1, seed=seed, strata=10)
+    for low in range(10):
+        stratum = splits[(coherence * 10).astype(int) == low]
+        assert len(stratum) == 20
+        assert abs((stratum == "VAL").sum() - 4) <= 1
+        assert abs((stratum == "OOD").sum() - 2) <= 1
+
+
+def test_strata_make_the_splits_more_alike_than_chance_does():
+    spread = {}
+    for strata in (1, 10):
+        means = []
+        for seed in range(40):
+            coherence = np.random.default_rng(seed).standard_normal(100)
+            splits = stratified_splits(coherence, val=0.1, ood=0.0, seed=seed, strata=strata)
+            means.append(coherence[splits == "VAL"].mean() - coherence.mean())
+        spread[strata] = np.std(means)
+    assert spread[10] < 0.5 * spread[1]
+
+
+def test_the_draw_is_seeded_and_random():
+    coherence = np.full(50, np.nan)
+    coherence[:30] = np.linspace(0, 1, 30)
+    draws = [stratified_splits(coherence, val=0.2, ood=0.2, seed=seed, strata=5).tolist() for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    # Every article can be drawn.
+    seen = np.zeros(50, dtype=bool)
+    for seed in range(60):
+        seen |= stratified_splits(coherence, val=0.2, ood=0.2, seed=seed, strata=5) == "VAL"
+    assert seen.all()
+
+
+def test_a_share_that_leaves_nothing_is_refused():
+    for val, ood, words in (
+        (0.01, 0.0, "leaves VAL empty"),
+        (0.0, 0.04, "leaves OOD empty"),
+        (0.5, 0.5, "TRAIN empty"),
+    ):
+        with pytest.raises(UserError, match=words):
+            stratified_splits(np.arange(10.0), val=val, ood=ood, seed=0, strata=2)
+
+
+def test_ranges_name_the_articles_and_the_excluded_are_in_no_split(make_corpus):
+    corpus = make_corpus([2] * 10, article_ids=np.arange(10) * 10)
+    splits = range_splits(corpus, val=list(range(15, 35)), ood=[0], exclude=[50, 60, 61])
+    assert splits.tolist() == ["OOD", "TRAIN", "VAL", "VAL", "TRAIN", "", "", "TRAIN", "TRAIN", "TRAIN"]
+
+
+@pytest.mark.parametrize(
+    ("val", "ood", "exclude", "words"),
+    [
+        ([99], [1], [], "no article of the VAL split"),
+        ([1], [1, 2], [], "in both VAL and OOD"),
+        ([1], [2], [1], "article 1 is in both VAL and --exclude"),
+        ([1], [2], [77], "--exclude names no article"),
+        ([0, 1], [2], [3], "leave TRAIN empty"),
+    ],
+)
+def test_ranges_that_cannot_be_are_one_sentence(make_corpus, val, ood, exclude, words):
+    corpus = make_corpus([2] * 4)
+    with pytest.raises(UserError, match=words) as raised:
+        range_splits(corpus, val=val, ood=ood, exclude=exclude)
+    assert str(corpus.path) in str(raised.value)
+
+
+def test_rewriting_changes_the_splits_and_nothing_of_the_content(make_corpus):
+    corpus = make_corpus([4, 5, 6], meta={"kind": "test", "encoder": "mine"}, article_ids=np.array([7, 8, 9]))
+    before = corpus.fingerprint
+    written = rewrite_splits(corpus, np.array(["VAL", "", "TRAIN"]), {"by": "hand"})
+    assert written.splits.tolist() == ["VAL", "", "TRAIN"]
+    assert written.fingerprint == content_fingerprint(written) == before
+    assert written.meta["encoder"] == "mine"
+    assert written.meta["split"] == {"by": "hand", "articles": {"TRAIN": 1, "VAL": 1, "OOD": 0}}
+    assert sorted(file.name for file in corpus.path.iterdir()) == ["articles.npz", "corpus.json", "vectors.npy"]
+
+
+def test_a_failure_while_rewriting_leaves_the_corpus_as_it_was(make_corpus, monkeypatch):
+    corpus = make_corpus([4, 5], splits=["VAL", "TRAIN"])
+
+    def full(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("harness.splitting.np.savez", full)
+    with pytest.raises(OSError, match="disk full"):
+        rewrite_splits(corpus, np.array(["TRAIN", "VAL"]), {})
+    again = open_corpus(corpus.path)
+    assert again.splits.tolist() == ["VAL", "TRAIN"]
+    assert "split" not in again.meta
+
+
+@pytest.mark.parametrize("block", [4, 1000])
+def test_shared_chunks_are_what_all_pairs_say(make_corpus, monkeypatch, block):
+    monkeypatch.setattr("harness.splitting.SCAN_ROWS", block)
+    monkeypatch.setattr("harness.near_duplicates.SCAN_ROWS", block)
+    # Four dimensions: a good part of random pairs lies above the limit.
+    corpus = make_corpus([6, 5, 7, 4], dim=4, splits=["TRAIN", "VAL", "TRAIN", "OOD"])
+    found = shared_chunks(corpus)
+    assert [(one.split, one.other) for one in found] == [("VAL", "TRAIN"), ("OOD", "TRAIN"), ("OOD", "VAL")]
+    for one in found:
+        rows, others = (corpus.vectors(corpus.rows_of(corpus.articles(name))) for name in (one.split, one.other))
+        expected = [any(float(a @ b) > NEAR for b in others) for a in rows]
+        assert one.near == sum(expected)
+        assert one.share.value == pytest.approx(np.mean(expected))
+        assert one.share.n == len(rows)
+    assert found[0].near > 0
+
+
+def test_a_planted_copy_is_found_and_named(make_corpus):
+    corpus = make_corpus(
+        [6, 6, 6], dim=64, splits=["TRAIN", "VAL", "OOD"], copies={8: 3}, article_ids=np.array([5, 6, 7])
+    )
+    found = {(one.split, one.other): one for one in shared_chunks(corpus)}
+    assert found["VAL", "TRAIN"].near == 1
+    assert found["VAL", "TRAIN"].example == "chunk 2 of article 6 and chunk 3 of article 5, cosine 1.000"
+    assert found["OOD", "TRAIN"].near == found["OOD", "VAL"].near == 0
+    assert found["OOD", "TRAIN"].example == ""
