@@ -4,12 +4,21 @@ from pathlib import Path
 
 import click
 
+from commands.data_compare import compare
+from commands.data_embed import embed
+from commands.data_import import import_
+from commands.data_rebuild import rebuild
+from commands.data_score import score
+from commands.data_split import split
 from commands.group import SentenceGroup
 
 
 @click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Make, import and audit corpora of chunk embeddings."""
+
+
+main.add_command(embed)
 
 
 @main.command()
@@ -21,28 +30,12 @@ def main() -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a corpus that is there.")
 def synth(world: str, articles: int | None, dim: int | None, seed: int, out: Path, overwrite: bool) -> None:
     """Draw a synthetic world, whose best possible predictor is known (control:bayes)."""
+    from commands.outputs import require_free
     from harness.worlds import synthesise
 
-    _require_free(out, overwrite)
+    require_free(out, overwrite)
     corpus = synthesise(world, out, articles=articles, dim=dim, seed=seed)
     click.echo(f"{out}: world {world}, {len(corpus.starts)} articles, {corpus.size:,} chunks, {corpus.dim} dimensions")
-
-
-@main.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the corpus.")
-@click.option("--val", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of articles for VAL.")
-@click.option("--ood", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of articles for OOD.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the split.")
-@click.option("--overwrite", is_flag=True, help="Replace a corpus that is there.")
-def import_(files: tuple[Path, ...], out: Path, val: float, ood: float, seed: int, overwrite: bool) -> None:
-    """Join published article NPZ files into one corpus, split at random by article."""
-    from harness.joining import join_articles
-
-    _require_free(out, overwrite)
-    corpus = join_articles(files, out, val=val, ood=ood, seed=seed)
-    counts = ", ".join(f"{len(corpus.articles(split))} {split}" for split in ("TRAIN", "VAL", "OOD"))
-    click.echo(f"{out}: {len(corpus.starts)} articles ({counts}), {corpus.size:,} chunks, {corpus.dim} dimensions")
 
 
 @main.command()
@@ -90,8 +83,8 @@ def audit(
         ctx.exit(1)
 
 
-def _require_free(out: Path, overwrite: bool) -> None:
-    from harness.errors import UserError
-
-    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: is not empty; choose another --out or give --overwrite.")
+main.add_command(split)
+main.add_command(rebuild)
+main.add_command(import_)
+main.add_command(score)
+main.add_command(compare)
