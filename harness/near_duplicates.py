@@ -19,10 +19,11 @@ NEAR = 0.9
 
 def near_duplicates(windows: Windows, training: Sequence[Windows]) -> Bool[np.ndarray, " n"]:
     """Whether each target has a cosine above `NEAR` to some chunk of the training articles."""
+    targets = windows.target_vectors()
     best = np.full(len(windows), -1.0, dtype=np.float32)
     for part in training:
         rows = part.corpus.rows_of(np.unique(part.clusters))
-        best = np.maximum(best, nearest(windows.target_vectors(), part.corpus, rows)[0])
+        best = np.maximum(best, nearest(targets, part.corpus, rows)[0])
     return np.asarray(best > NEAR)
 
 

@@ -55,6 +55,12 @@ def cluster_mean(values: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"
     return Estimate(mean, mean - half, mean + half, n)
 
 
+def cluster_share(values: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]) -> Estimate:
+    """`cluster_mean` of numbers in [0, 1]; its interval is cut there."""
+    estimate = cluster_mean(values, clusters)
+    return estimate._replace(low=float(np.clip(estimate.low, 0, 1)), high=float(np.clip(estimate.high, 0, 1)))
+
+
 def paired_difference(
     first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]
 ) -> Estimate:

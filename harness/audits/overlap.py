@@ -9,7 +9,7 @@ from harness.corpus import SCAN_ROWS, Corpus, SplitName
 from harness.evaluation_set import EvaluationSet
 from harness.inputs import JUDGED, Inputs, training_windows
 from harness.predictor import slices
-from harness.stats import Estimate, cluster_mean
+from harness.stats import Estimate, cluster_share
 
 # Distance between unit vectors. Rounding to float16 moves a coordinate by at most 2^-11 of itself, so a vector by
 # at most 4.9e-4.
@@ -55,10 +55,10 @@ def duplicate_chunks(inputs: Inputs) -> Audit:
     for split, evaluation in inputs.evaluation.items():
         clusters = inputs.corpus.article_of[evaluation.rows]
         repeated = np.bincount(evaluation.labels)[evaluation.labels] > 1
-        figures[f"within {split}"] = _share(repeated, clusters)
+        figures[f"within {split}"] = cluster_share(repeated.astype(np.float64), clusters)
         if inputs.has_training_split:
             copied = training_copies(evaluation, inputs)
-            figures[f"{split} in TRAIN"] = _share(copied, clusters)
+            figures[f"{split} in TRAIN"] = cluster_share(copied.astype(np.float64), clusters)
             chunks, copies = np.bincount(clusters), np.bincount(clusters, weights=copied)
             mostly += [f"{inputs.corpus.article_ids[a]} of {split}" for a in np.flatnonzero(2 * copies > chunks)]
     detail = listing(figures)
@@ -103,7 +103,7 @@ def repeated_frames(inputs: Inputs) -> Audit:
     counts, worst = [], 0.0
     for split, evaluation in inputs.evaluation.items():
         has_repeat = _has_repeat(evaluation)
-        figures[split] = _share(has_repeat, evaluation.windows.clusters)
+        figures[split] = cluster_share(has_repeat.astype(np.float64), evaluation.windows.clusters)
         counts.append(f"{has_repeat.sum()} of {len(has_repeat)} {split}")
         worst = max(worst, figures[split].value)
     detail = f"windows with two equal adjacent frames: {', '.join(counts)}"
@@ -111,12 +111,6 @@ def repeated_frames(inputs: Inputs) -> Audit:
         return Audit("repeated frames", "pass", detail, figures)
     detail += f"; more than {MAX_REPEATED:.0%} makes copying the last frame right; drop the repeated chunks"
     return Audit("repeated frames", "fail", detail, figures)
-
-
-def _share(holds: Bool[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]) -> Estimate:
-    """A share with its interval, which does not leave 0 to 1."""
-    value, low, high, n = cluster_mean(holds.astype(np.float64), clusters)
-    return Estimate(value, float(np.clip(low, 0.0, 1.0)), float(np.clip(high, 0.0, 1.0)), n)
 
 
 def _has_repeat(evaluation: EvaluationSet) -> Bool[np.ndarray, " n"]:

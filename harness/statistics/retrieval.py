@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from harness.observations import Observations
 from harness.retrieval import POOLS
-from harness.stats import Estimate, cluster_mean
+from harness.stats import cluster_mean, cluster_share
 
 
 def retrieval(observed: Observations) -> dict[str, Any]:
@@ -31,9 +31,9 @@ def _pool(
         "MRR": float(np.mean(_harmonic(size) / size)) if len(size) else None,
     }
     return {
-        "R@1": _share(_hits(rank, 1), clusters),
-        "R@5": _share(_hits(rank, 5), clusters),
-        "MRR": _share(1.0 / rank, clusters),
+        "R@1": cluster_share(_hits(rank, 1), clusters),
+        "R@5": cluster_share(_hits(rank, 5), clusters),
+        "MRR": cluster_share(1.0 / rank, clusters),
         "mean_rank": cluster_mean(rank, clusters),
         "size": float(np.mean(size)) if len(size) else None,
         "chance": chance["R@1"],
@@ -44,12 +44,6 @@ def _pool(
 def _hits(rank: Float[np.ndarray, " n"], k: int) -> Float[np.ndarray, " n"]:
     # A rank is NaN only where the protocol has no such pool: undefined, not a miss.
     return np.where(np.isnan(rank), np.nan, rank <= k)
-
-
-def _share(values: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]) -> Estimate:
-    """A mean of numbers in [0, 1]; its interval is cut there."""
-    estimate = cluster_mean(values, clusters)
-    return estimate._replace(low=float(np.clip(estimate.low, 0, 1)), high=float(np.clip(estimate.high, 0, 1)))
 
 
 def _harmonic(size: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from spoken import sentence
 
 from commands.data import main
 from harness.audits import AUDITS
@@ -17,15 +18,6 @@ SMALL = ["--articles", "20", "--dim", "8"]
 
 def lvm_data(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def sentence(result):
-    """The one sentence of a mistake."""
-    assert result.exit_code == 1, result.output
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("Error: ")
-    return lines[0].removeprefix("Error: ")
 
 
 def write_articles(file, lengths, dim=8, *, seed=0, first_id=0, index=True, **more):

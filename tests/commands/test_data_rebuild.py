@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from spoken import sentence
 
 from commands.data import main
 from harness.corpus import open_corpus
@@ -14,13 +15,6 @@ C = 3
 
 def run(*arguments):
     return CliRunner().invoke(main, ["rebuild", *(str(argument) for argument in arguments)])
-
-
-def sentence(result):
-    assert result.exit_code == 1, result.output
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    return lines[0].removeprefix("Error: ")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from spoken import sentence
 
 from commands.data import main
 from harness.corpus import open_corpus, write_corpus
@@ -15,13 +16,6 @@ from harness.windows import windows_of
 
 def run(*arguments):
     return CliRunner().invoke(main, ["score", *(str(argument) for argument in arguments)])
-
-
-def sentence(result):
-    assert result.exit_code == 1, result.output
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    return lines[0].removeprefix("Error: ")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from spoken import sentence
 
 from commands.data import main
 from harness.corpus import content_fingerprint, open_corpus, write_corpus
@@ -12,13 +13,6 @@ from harness.corpus import content_fingerprint, open_corpus, write_corpus
 
 def run(*arguments):
     return CliRunner().invoke(main, ["split", *(str(argument) for argument in arguments)])
-
-
-def sentence(result):
-    assert result.exit_code == 1, result.output
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    return lines[0].removeprefix("Error: ")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from spoken import sentence
 
 from commands.report import main
 from harness.report.terminal import render_terminal
@@ -22,15 +23,6 @@ ROOT = Path(__file__).parents[2]
 
 def lvm_report(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def sentence(result):
-    """The one sentence of a mistake."""
-    assert result.exit_code == 1, result.output
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("Error: ")
-    return lines[0].removeprefix("Error: ")
 
 
 def narrow(text):
