@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.corpus import Corpus, open_corpus
+from harness.corpus import Corpus
 from harness.errors import UserError
-from harness.inputs import CorpusArguments, Inputs, resolve
+from harness.inputs import CorpusArguments, Inputs, open_any, resolve
 from harness.predictor import BATCH_PROBE, Subject, check_batch_invariance
 from harness.profile import load_profile
 from harness.release import check_rule
@@ -99,7 +99,7 @@ def _fallback(arguments: CorpusArguments, subjects: list[Subject]) -> Corpus | N
         recorded = (subject.identity.provenance or {}).get("corpus") or {}
         folder = Path(str(recorded.get("path", "")))
         if recorded.get("path") and (folder / "corpus.json").is_file():
-            corpus = open_corpus(folder)
+            corpus = open_any(folder)
             if corpus.fingerprint == recorded.get("fingerprint"):
                 return corpus
     return default_corpus()

@@ -1,4 +1,8 @@
-"""The data on trial: chunks, windows and splits are what the figures assume. A failed audit blocks every model."""
+"""The data on trial: chunks, windows and splits are what the figures assume. A failed audit blocks every model.
+
+So does one that a release requires and that could not look. One that only describes the corpus is skipped then, with
+the reason: it must not pass.
+"""
 
 import pytest
 
@@ -7,5 +11,8 @@ from harness.run import GateRun
 
 def test_audit(run: GateRun, audit_name: str) -> None:
     found = next(audit for audit in run.audits if audit.name == audit_name)
+    outcome = f"audit {found.name}: {found.status}; {found.detail}"
+    if found.blocks:
+        pytest.fail(outcome, pytrace=False)
     if found.status != "pass":
-        pytest.fail(f"audit {found.name}: {found.status}; {found.detail}", pytrace=False)
+        pytest.skip(outcome)

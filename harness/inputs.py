@@ -15,6 +15,7 @@ from harness.corpus import Corpus, SplitName, check_vectors, open_corpus
 from harness.errors import UserError
 from harness.evaluation_set import EvaluationSet
 from harness.npz import read_articles, read_sequences
+from harness.splitting import check_split_record
 from harness.windows import Windows, sample_windows, windows_of
 
 JUDGED: tuple[SplitName, SplitName] = ("VAL", "OOD")
@@ -73,8 +74,12 @@ def parse_articles(text: str, option: str) -> list[int]:
 
 
 def open_any(path: Path) -> Corpus:
-    """A corpus folder or an article NPZ."""
-    return read_articles(path) if path.suffix == ".npz" else open_corpus(path)
+    """A corpus folder or an article NPZ.
+
+    Raises:
+        UserError: neither, or a folder whose splits are not those of its record.
+    """
+    return read_articles(path) if path.suffix == ".npz" else check_split_record(open_corpus(path))
 
 
 def resolve(

@@ -1,21 +1,24 @@
 """A gate run: every model and control over every split, each predicted once, whoever asks first.
 
-Observations live in one folder, one file a (subject, split), each under a lock of its own. Processes that share the
-folder (pytest workers) share the work: each takes the next pair that nobody else holds.
+Observations live in one folder, one file a (subject, split), and so do the audits of the data, one file an audit, each
+under a lock of its own. Processes that share the folder (pytest workers) share the work: each takes the next piece that
+nobody else holds. The lock of a process that dies goes with it, and a file appears complete or not at all, so that the
+next one starts that piece again.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
 from jaxtyping import Bool
 
 from harness.atomic import atomic_write
-from harness.audits import Audit, audit
+from harness.audits import AUDITS, Audit
 from harness.card import Card, SkillInputs, make_card
 from harness.contamination import contamination
 from harness.controls import FRONTIER_CONTROLS, STANDARD_CONTROLS, Ingredients, build_control
@@ -53,6 +56,15 @@ class Settings:
     batch_size: int
 
 
+class _Piece(NamedTuple):
+    """Work that one process does for all of them."""
+
+    what: str
+    file: Path
+    make: Callable[[Path], None]
+    """Writes the file, atomically."""
+
+
 class GateRun:
     """Everything computed in one run, on demand, and kept in ``folder`` for other processes.
 
@@ -60,7 +72,7 @@ class GateRun:
         settings: how to judge.
         inputs: what to judge on.
         subjects: every model of ``settings.models`` that is no control, loaded.
-        folder: where observations are kept.
+        folder: where observations and audits are kept.
 
     Raises:
         UserError: a model that does not fit the corpus.
@@ -89,28 +101,31 @@ class GateRun:
         return (*STANDARD_CONTROLS, "bayes") if self.inputs.corpus.synthetic else STANDARD_CONTROLS
 
     def prepare(self, on_progress: Callable[[str, int, int], None] | None = None) -> None:
-        """Compute all observations, sharing the work with other processes that do the same.
+        """Compute all observations and audits, sharing the work with other processes that do the same.
 
         Args:
             on_progress: called with (what, done, total).
         """
-        pending = list(self._pairs())
+        pending = [*(self._observing(name, split) for name, split in self._pairs()), *map(self._auditing, AUDITS)]
         total = len(pending)
         while pending:
-            held: list[tuple[str, SplitName]] = []
-            for position, (name, split) in enumerate(pending):
+            held: list[_Piece] = []
+            for position, piece in enumerate(pending):
                 if on_progress:
-                    on_progress(f"{name} on {split}", total - len(pending) + position - len(held), total)
-                if not self._compute(name, split, wait=False):
-                    held.append((name, split))
+                    on_progress(piece.what, total - len(pending) + position - len(held), total)
+                if not self._compute(piece, wait=False):
+                    held.append(piece)
             if held:  # all that is left is in other hands: wait for the first, then look again
-                self._compute(*held[0], wait=True)
+                self._compute(held[0], wait=True)
             pending = held[1:]
 
     @cached_property
     def audits(self) -> list[Audit]:
-        """Audits of the data."""
-        return audit(self.inputs)
+        """Audits of the data, in the order of `harness.audits.AUDITS`."""
+        pieces = [self._auditing(name) for name in AUDITS]
+        for piece in pieces:
+            self._compute(piece, wait=True)
+        return [Audit.load(piece.file) for piece in pieces]
 
     @cached_property
     def conducts(self) -> dict[str, Conduct]:
@@ -136,8 +151,8 @@ class GateRun:
 
     @cached_property
     def outside_reasons(self) -> list[str]:
-        """What blocks every model of this run: failed audits, controls that misbehave."""
-        audits = [f"data audit {a.name}: {a.status}; {a.detail}" for a in self.audits if a.status != "pass"]
+        """What blocks every model of this run: audits that stand in the way, controls that misbehave."""
+        audits = [f"data audit {a.name}: {a.status}; {a.detail}" for a in self.audits if a.blocks]
         controls = [
             f"control:{c.name} misbehaves (not true that it {', that it '.join(c.misbehaved)}"
             f"{''.join(f'; {fact}' for fact in c.facts)}), so the gates cannot be trusted on this data"
@@ -189,12 +204,14 @@ class GateRun:
     def near_duplicates_of(self, split: SplitName) -> Bool[np.ndarray, " n"]:
         """Which windows of a split have a target that nearly equals a training chunk."""
         file = self.folder / f"near-duplicates-{split}.npy"
-        with FileLock(f"{file}.lock"):
-            if not file.is_file():
-                found = near_duplicates(self.inputs.evaluation[split].windows, training_windows(self.inputs))
-                with atomic_write(file) as stream:
-                    np.save(stream, found, allow_pickle=False)
-            return np.asarray(np.load(file, allow_pickle=False))
+
+        def make(file: Path) -> None:
+            found = near_duplicates(self.inputs.evaluation[split].windows, training_windows(self.inputs))
+            with atomic_write(file) as stream:
+                np.save(stream, found, allow_pickle=False)
+
+        self._compute(_Piece(f"near duplicates on {split}", file, make), wait=True)
+        return np.asarray(np.load(file, allow_pickle=False))
 
     def _subject(self, name: str, split: SplitName) -> Subject:
         if not is_control(name):
@@ -208,25 +225,33 @@ class GateRun:
             return dict.fromkeys(JUDGED, Ingredients(self.inputs.corpus, training[JUDGED[0]], seed))
         return {split: Ingredients(self.inputs.corpus, training[split], seed) for split in JUDGED}
 
-    def _file(self, name: str, split: SplitName) -> Path:
-        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}-{split}.npz"
+    def _observing(self, name: str, split: SplitName) -> _Piece:
+        file = self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}-{split}.npz"
+        return _Piece(f"{name} on {split}", file, partial(self._observe, name, split))
 
-    def _compute(self, name: str, split: SplitName, *, wait: bool) -> bool:
-        """Make one file of observations unless it is there. False: another process is at it and we do not wait."""
-        file = self._file(name, split)
+    def _observe(self, name: str, split: SplitName, file: Path) -> None:
+        evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
+        run = observe_published if self.published else observe
+        run(subject, evaluation, batch_size=self.settings.batch_size).save(file)
+
+    def _auditing(self, name: str) -> _Piece:
+        file = self.folder / f"audit-{name.replace(' ', '-')}.npz"
+        return _Piece(f"audit {name}", file, lambda file: AUDITS[name](self.inputs).save(file))
+
+    def _compute(self, piece: _Piece, *, wait: bool) -> bool:
+        """Make the file of one piece unless it is there. False: another process is at it and we do not wait."""
         try:
-            with FileLock(f"{file}.lock", timeout=-1 if wait else 0):
-                if not file.is_file():
-                    evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
-                    run = observe_published if self.published else observe
-                    run(subject, evaluation, batch_size=self.settings.batch_size).save(file)
+            with FileLock(f"{piece.file}.lock", timeout=-1 if wait else 0):
+                if not piece.file.is_file():
+                    piece.make(piece.file)
         except Timeout:
             return False
         return True
 
     def _observations(self, name: str, split: SplitName) -> Observations:
-        self._compute(name, split, wait=True)
-        return Observations.load(self._file(name, split))
+        piece = self._observing(name, split)
+        self._compute(piece, wait=True)
+        return Observations.load(piece.file)
 
 
 def check_fits(subject: Subject, inputs: Inputs) -> None:

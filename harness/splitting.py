@@ -4,11 +4,12 @@ Splits are by article only. Windows overlap, so a random split of windows puts f
 into training; the published trainers did that wherever a file carried no article ids.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from harness.atomic import atomic_write, write_json
 from harness.corpus import SCAN_ROWS, SPLITS, Corpus, SplitName, open_corpus
@@ -19,6 +20,8 @@ from harness.stats import Estimate, cluster_mean
 
 # Each later split against those before it: what VAL and OOD have seen in TRAIN, and OOD in VAL.
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("VAL", "TRAIN"), ("OOD", "TRAIN"), ("OOD", "VAL"))
+# Field of the record's "split" that holds `split_digest`.
+DIGEST = "splits_sha256"
 
 
 def article_coherence(corpus: Corpus) -> Float[np.ndarray, " a"]:
@@ -147,20 +150,47 @@ def shared_chunks(corpus: Corpus, pairs: Iterable[tuple[SplitName, SplitName]] =
 def rewrite_splits(corpus: Corpus, splits: Shaped[np.ndarray, " a"], how: Mapping[str, Any]) -> Corpus:
     """Record new splits in the corpus folder; the vectors and so the fingerprint stay as they are.
 
-    Two files change, one after the other. A kill between them leaves a usable corpus with the new splits and the old
-    record, and the same command finishes the work; the counts in the record show the disagreement.
+    Two files change: the record, which holds a digest of the new splits, and then the splits. A kill between leaves a
+    digest of splits that are not there. `check_split_record` finds that, and the same command finishes the work.
     """
+    splits = splits.astype("<U5")
     counts = {name: int((splits == name).sum()) for name in SPLITS}
+    record = {**how, "articles": counts, DIGEST: split_digest(corpus.article_ids, splits)}
     articles = {
         "article_ids": corpus.article_ids,
         "lengths": corpus.lengths,
         "chunk_index": corpus.chunk_index,
-        "splits": splits.astype("<U5"),
+        "splits": splits,
     }
     with atomic_write(corpus.path / "articles.npz") as stream:
         np.savez(stream, allow_pickle=False, **articles)
-    write_json(corpus.path / "corpus.json", {**corpus.meta, "split": {**how, "articles": counts}})
+        stream.flush()
+        # A full disk has shown by now; what is left are two renames, that of the record first.
+        write_json(corpus.path / "corpus.json", {**corpus.meta, "split": record})
     return open_corpus(corpus.path)
+
+
+def split_digest(article_ids: Int[np.ndarray, " a"], splits: Shaped[np.ndarray, " a"]) -> str:
+    """SHA-256 of which article is in which split."""
+    digest = hashlib.sha256(np.ascontiguousarray(article_ids, dtype=np.int64).tobytes())
+    digest.update("\n".join(splits.tolist()).encode())
+    return digest.hexdigest()
+
+
+def check_split_record(corpus: Corpus) -> Corpus:
+    """The corpus, if its splits are those that its record speaks of; a record without a digest says nothing.
+
+    Raises:
+        UserError: `rewrite_splits` was killed between its two files.
+    """
+    record = corpus.meta.get("split")
+    recorded = record.get(DIGEST) if isinstance(record, dict) else None
+    if recorded not in (None, split_digest(corpus.article_ids, corpus.splits)):
+        raise UserError(
+            f"{corpus.path}: the splits in articles.npz are not those that corpus.json records, as a `lvm-data split` "
+            "that was killed leaves them; run it again."
+        )
+    return corpus
 
 
 def split_coherence(corpus: Corpus, coherence: Float[np.ndarray, " a"]) -> dict[SplitName, Estimate]:

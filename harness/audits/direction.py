@@ -3,7 +3,7 @@
 import numpy as np
 
 from harness.arrow_of_time import arrow_of_time
-from harness.audits.outcome import Audit, written
+from harness.audits.outcome import Audit, describing, not_described, written
 from harness.inputs import Inputs
 
 
@@ -13,9 +13,9 @@ def direction(inputs: Inputs) -> Audit:
     articles = np.flatnonzero(inputs.corpus.splits != "")
     found = arrow_of_time(inputs.corpus, articles, evaluation.windows.context, evaluation.seed)
     if not np.isfinite(found.auc.low):
-        return Audit("arrow of time", "pass", "needs two articles with windows at least; no figure", {})
+        return not_described("arrow of time", "needs at least two articles with windows")
     detail = (
         f"forward against reversed windows: AUC {written(found.auc)}, a lower bound on the direction that is there; "
         f"{written(found.null)} with chunks shuffled inside articles"
     )
-    return Audit("arrow of time", "pass", detail, {"AUC": found.auc, "AUC shuffled": found.null})
+    return describing("arrow of time", detail, {"AUC": found.auc, "AUC shuffled": found.null})

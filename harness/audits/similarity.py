@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.audits.outcome import Audit, listing
+from harness.audits.outcome import Audit, describing, listing, written
 from harness.corpus import SCAN_ROWS
 from harness.evaluation_set import EvaluationSet
 from harness.inputs import Inputs
@@ -17,8 +17,7 @@ def coherence(inputs: Inputs) -> Audit:
     for split, evaluation in inputs.evaluation.items():
         adjacent, random = _pair_cosines(evaluation)
         figures[f"adjacent {split}"], figures[f"random pair {split}"] = adjacent, random
-    detail = listing(figures)
-    return Audit("coherence", "pass", detail, figures)
+    return describing("coherence", listing(figures), figures)
 
 
 def lag_curve(inputs: Inputs) -> Audit:
@@ -27,7 +26,7 @@ def lag_curve(inputs: Inputs) -> Audit:
     for split, evaluation in inputs.evaluation.items():
         found = portray([(inputs.corpus, evaluation.articles)], evaluation.windows.context).figures
         figures |= {f"lag {lag} {split}": found[f"lag {lag}"].estimate for lag in LAGS}
-    return Audit("lag curve", "pass", _short(figures), figures)
+    return describing("lag curve", _short(figures), figures)
 
 
 def positions(inputs: Inputs) -> Audit:
@@ -41,7 +40,7 @@ def positions(inputs: Inputs) -> Audit:
         cosines = np.concatenate(parts).astype(np.float64)
         for slot in range(cosines.shape[1]):
             figures[f"frame {slot} {split}"] = cluster_mean(cosines[:, slot], evaluation.windows.clusters)
-    return Audit("position to target", "pass", _short(figures), figures)
+    return describing("position to target", _short(figures), figures)
 
 
 def temporal_signal(inputs: Inputs) -> Audit:
@@ -58,8 +57,7 @@ def temporal_signal(inputs: Inputs) -> Audit:
             np.concatenate(first).astype(np.float64),
             evaluation.windows.clusters,
         )
-    detail = listing(figures, signed=True)
-    return Audit("temporal signal", "pass", detail, figures)
+    return describing("temporal signal", listing(figures, signed=True), figures)
 
 
 def _short(figures: dict[str, Estimate]) -> str:
@@ -69,7 +67,7 @@ def _short(figures: dict[str, Estimate]) -> str:
         by_split.setdefault(name.rsplit(" ", 1)[1], []).append(figure)
     curves = []
     for split, curve in by_split.items():
-        values = " ".join(f"{one.value:.3f}" for one in curve)
+        values = " ".join(written(Estimate(one.value, np.nan, np.nan, one.n)) for one in curve)
         widest = max(one.high - one.value for one in curve)
         curves.append(f"{split} {values}" + (f" (each ±{widest:.3f} at most)" if np.isfinite(widest) else ""))
     names = [name.rsplit(" ", 1)[0] for name in figures][: len(next(iter(by_split.values())))]

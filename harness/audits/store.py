@@ -14,8 +14,11 @@ UNIT_NORM_SLACK = 1e-2
 def fingerprint(inputs: Inputs) -> Audit:
     """The chunks are those that the folder's record speaks of; fits are cached and checkpoints matched by it."""
     corpus = inputs.corpus
-    if "fingerprint" not in corpus.meta:
+    if corpus.path.is_file():  # an NPZ, which has no record that could be wrong
         return Audit("fingerprint", "pass", f"computed: {corpus.fingerprint[:12]}", {})
+    if "fingerprint" not in corpus.meta:
+        detail = f"the corpus.json of {corpus.path.name} records none to compare with; make the corpus again"
+        return Audit("fingerprint", "not checkable", detail, {})
     if content_fingerprint(corpus) == corpus.fingerprint:
         return Audit("fingerprint", "pass", f"as recorded: {corpus.fingerprint[:12]}", {})
     detail = f"the content of {corpus.path.name} is not what its corpus.json records; make or copy the corpus again"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.audits.outcome import Audit, written
+from harness.audits.outcome import Audit, describing, not_described, written
 from harness.inputs import Inputs, training_windows
 from harness.portrait import difference, excludes_zero, portray, some_articles
 
@@ -11,7 +11,7 @@ def train_against_val(inputs: Inputs) -> Audit:
     """VAL less TRAIN for every figure of `harness.portrait`; the articles are disjoint, so nothing is paired."""
     parts = training_windows(inputs)
     if not parts:
-        return Audit("train against val", "pass", "no training split is named, nothing to compare", {})
+        return not_described("train against val", "no training split is named, nothing to compare")
     val = inputs.evaluation["VAL"]
     context = val.windows.context
     judged = portray([(inputs.corpus, val.articles)], context)
@@ -21,6 +21,11 @@ def train_against_val(inputs: Inputs) -> Audit:
     figures = {
         name: difference(figure, training.figures[name], paired=False) for name, figure in judged.figures.items()
     }
+    unknown = [name for name, one in figures.items() if not np.isfinite(one.low)]
     apart = [f"{name} {written(one, signed=True)}" for name, one in figures.items() if excludes_zero(one)]
-    what = f"VAL less TRAIN: {len(apart)} of {len(figures)} figures differ"
-    return Audit("train against val", "pass", what + (f" ({'; '.join(apart)})" if apart else ""), figures)
+    what = f"VAL less TRAIN: {len(apart)} of {len(figures) - len(unknown)} figures differ"
+    what += f" ({'; '.join(apart)})" if apart else ""
+    if unknown:
+        why = f"too few articles for an interval of {', '.join(unknown)}"
+        return not_described("train against val", f"{why}; {what}", figures)
+    return describing("train against val", what, figures)

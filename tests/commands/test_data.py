@@ -221,6 +221,19 @@ def test_audit_of_what_cannot_be_checked_fails(tmp_path):
     assert lvm_data("audit", "--articles-npz", indexed, *ranges).exit_code == 0
 
 
+def test_audit_without_a_training_split_says_so_and_exits_0(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    file = write_articles(tmp_path / "articles.npz", [12] * 8)
+    result = lvm_data("audit", "--articles-npz", file, "--val-articles", "0-3", "--ood-articles", "4-7")
+    assert result.exit_code == 0, result.output
+    (row,) = [line for line in result.output.splitlines() if "train against val" in line]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        "train against val",
+        "not checkable",
+        "no training split is named, nothing to compare; it only describes the corpus and blocks nothing",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -1,6 +1,10 @@
 """`lvm-data split` as typed."""
 
 import json
+import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from spoken import sentence
 
 from commands.data import main
 from harness.corpus import content_fingerprint, open_corpus, write_corpus
+from harness.splitting import DIGEST, split_digest
 
 
 def run(*arguments):
@@ -47,6 +52,7 @@ def test_split_draws_and_records_how(folder):
         "strata": 4,
         "seed": 3,
         "articles": {"TRAIN": 14, "VAL": 4, "OOD": 2},
+        DIGEST: split_digest(corpus.article_ids, corpus.splits),
     }
     assert "TRAIN" in result.output
 
@@ -71,6 +77,34 @@ def test_split_can_be_done_again(folder):
     assert open_corpus(folder).splits.tolist() != first
     run(folder, "--seed", "0")
     assert open_corpus(folder).splits.tolist() == first
+
+
+def test_a_killed_split_is_refused_by_readers_and_mended_by_itself(folder, tmp_path):
+    """Killed for good: the process is gone before the second of the two files takes its place."""
+    script = (
+        "import os, sys, pathlib\n"
+        "from commands.data import main\n"
+        "replace = pathlib.Path.replace\n"
+        "def last(self, target):\n"
+        "    if pathlib.Path(target).name == 'articles.npz':\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "    return replace(self, target)\n"
+        "pathlib.Path.replace = last\n"
+        "main(['split', *sys.argv[1:]])\n"
+    )
+    arguments = [str(folder), "--val", "0.3", "--seed", "5"]
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, check=False, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    said = sentence(CliRunner().invoke(main, ["audit", "--corpus", str(folder)]))
+    assert "the splits in articles.npz are not those that corpus.json records" in said
+    whole = tmp_path / "whole"
+    shutil.copytree(folder, whole)
+    assert run(*arguments).exit_code == 0
+    assert CliRunner().invoke(main, ["audit", "--corpus", str(folder), "--context", "3"]).exit_code == 0
+    assert [len(open_corpus(folder).articles(split)) for split in ("TRAIN", "VAL", "OOD")] == [12, 6, 2]
+    # Another split does as well: nothing of the half done one is needed.
+    assert run(whole, "--val", "0.2").exit_code == 0
+    assert CliRunner().invoke(main, ["audit", "--corpus", str(whole), "--context", "3"]).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """Each audit fails on its fault, passes without it, and says "not checkable" where it cannot see."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 from harness.audits import (
     AUDITS,
+    Audit,
     audit,
     coherence,
     contiguity,
@@ -26,6 +28,7 @@ from harness.portrait import portray
 from harness.predictor import unit
 from harness.profile import load_profile
 from harness.run import GateRun, Settings
+from harness.stats import Estimate
 from harness.worlds import synthesise
 
 SPLITS = ["VAL", "VAL", "OOD", "OOD", "TRAIN", "TRAIN"]
@@ -42,7 +45,8 @@ def status(inputs):
 
 
 def test_a_sound_corpus_passes_every_audit(make_corpus):
-    found = audit(settle(make_corpus(LENGTHS, dim=8, splits=SPLITS)))
+    # Random pairs of a split take three articles for an interval.
+    found = audit(settle(make_corpus([*LENGTHS, 12, 12], dim=8, splits=[*SPLITS, "VAL", "TRAIN"])))
     assert [a.name for a in found] == list(AUDITS)
     assert {a.status for a in found} == {"pass"}
 
@@ -251,8 +255,110 @@ def test_an_article_that_is_mostly_in_training_is_named(make_corpus):
 def test_without_a_training_split_duplicates_and_the_comparison_say_so(make_corpus):
     inputs = settle(make_corpus(LENGTHS[:4], dim=8, splits=SPLITS[:4]))
     assert "no training split is named" in duplicate_chunks(inputs).detail
+    assert "no training split is named" in disjoint_articles(inputs).detail
     found = train_against_val(inputs)
-    assert (found.status, found.detail) == ("pass", "no training split is named, nothing to compare")
+    assert found.status == "not checkable"
+    assert "no training split is named, nothing to compare" in found.detail
+    assert not found.figures
+
+
+# what cannot be looked at
+
+
+DESCRIBING = {
+    "duplicate chunks",
+    "coherence",
+    "position to target",
+    "temporal signal",
+    "lag curve",
+    "train against val",
+    "arrow of time",
+}
+
+
+def test_audits_without_a_threshold_are_not_required(make_corpus):
+    for lengths in (LENGTHS, [12, 0, 13, 0, 11, 0]):  # measured, and with one article a split
+        kept = [i for i, length in enumerate(lengths) if length]
+        corpus = make_corpus([lengths[i] for i in kept], dim=8, splits=[SPLITS[i] for i in kept])
+        assert {a.name for a in audit(settle(corpus)) if not a.required} == DESCRIBING
+
+
+@pytest.mark.parametrize(
+    ("status", "required", "blocks"),
+    [
+        ("pass", True, False),
+        ("pass", False, False),
+        ("fail", True, True),
+        ("fail", False, True),
+        ("not checkable", True, True),
+        ("not checkable", False, False),
+    ],
+)
+def test_what_blocks(status, required, blocks):
+    assert Audit("x", status, "", {}, required).blocks == blocks
+
+
+def test_a_session_without_training_is_not_blocked_by_what_describes(make_corpus, make_run):
+    """Controls are cross-fitted there; the comparison with training is named as missing and stands in nobody's way."""
+    run = make_run(make_corpus([30] * 8, dim=8, splits=["VAL"] * 4 + ["OOD"] * 4))
+    assert {a.name for a in run.audits if a.status != "pass"} == {"train against val"}
+    assert not [reason for reason in run.outside_reasons if "audit" in reason]
+    (found,) = [a.as_dict() for a in run.audits if a.name == "train against val"]
+    assert (found["status"], found["required"]) == ("not checkable", False)
+    assert "blocks nothing" in found["detail"]
+
+
+def test_a_required_audit_that_cannot_look_blocks(tmp_path, make_run):
+    """An NPZ without chunk indices: the published audit printed zero errors for it."""
+    given = articles_file(tmp_path / "a.npz", with_index=False, lengths=(30,) * 6)
+    spans = {"val_articles": "0-1", "ood_articles": "2-3"}
+    inputs = settle(**given | spans, context=5)
+    run = GateRun(Settings((), load_profile("5cat"), "frontier", "strict", 0, 256), inputs, [], tmp_path)
+    assert any("data audit contiguity: not checkable" in reason for reason in run.outside_reasons)
+
+
+def test_figures_without_a_value_are_named_and_no_pass(make_corpus):
+    """One article a split has no pairs of strangers; ten chunks have none ten apart; both have neighbours."""
+    inputs = settle(make_corpus([10, 10], dim=8, splits=["VAL", "OOD"]))
+    for found, absent, there in (
+        (coherence(inputs), "random pair VAL, random pair OOD", "adjacent VAL"),
+        (lag_curve(inputs), "lag 10 VAL, lag 10 OOD", "lag 1 VAL"),
+    ):
+        assert found.status == "not checkable"
+        assert f"nothing to measure {absent} on" in found.detail
+        assert "nan" not in found.detail
+        assert np.isfinite(found.figures[there].value)
+    assert positions(inputs).status == temporal_signal(inputs).status == "pass"
+
+
+def test_one_article_cannot_be_told_from_training(make_corpus):
+    """Without an interval, "no figure differs" would be said of any two corpora."""
+    corpus = make_corpus([15] * 8, dim=8, splits=["VAL", "OOD", *["TRAIN"] * 6])
+    found = train_against_val(settle(corpus))
+    assert found.status == "not checkable"
+    assert "too few articles for an interval of lag 1, " in found.detail
+    assert "0 of 0 figures differ" in found.detail
+
+
+def test_a_folder_without_a_fingerprint_is_not_checkable(make_corpus, tmp_path):
+    corpus = make_corpus(LENGTHS, dim=8, splits=SPLITS, folder=tmp_path / "corpus")
+    record = json.loads((corpus.path / "corpus.json").read_text())
+    del record["fingerprint"]
+    (corpus.path / "corpus.json").write_text(json.dumps(record))
+    found = AUDITS["fingerprint"](settle(corpus))
+    assert found.status == "not checkable"
+    assert found.blocks
+    assert AUDITS["fingerprint"](settle(**articles_file(tmp_path / "a.npz"))).status == "pass"
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_an_outcome_is_read_back_bit_for_bit(tmp_path, required):
+    figures = {"a b": Estimate(1 / 3, float("nan"), float("inf"), 2**40), "…": Estimate(-0.0, 5e-324, 1e300, 0)}
+    for given in (Audit("x y", "fail", "one; two …", figures, required), Audit("", "pass", "", {}, required)):
+        given.save(tmp_path / "audit.npz")
+        found = Audit.load(tmp_path / "audit.npz")
+        assert repr(found) == repr(given)  # NaN equals NaN there, and -0.0 is no 0.0
+        assert {type(part) for figure in found.figures.values() for part in figure} <= {float, int}
 
 
 # similarity
@@ -303,8 +409,12 @@ def test_the_arrow_of_time_informs_and_never_fails(arrow, make_corpus):
     assert found.figures["AUC"].low > 0.9
     assert found.figures["AUC shuffled"].low < 0.5 < found.figures["AUC shuffled"].high
     assert "a lower bound" in found.detail
-    alone = direction(settle(make_corpus([12, 12, 2], dim=8, splits=["VAL", "OOD", "OOD"], jumps={})))
-    assert alone.status == "pass"
+    inputs = settle(make_corpus([12, 12, 2], dim=8, splits=["VAL", "OOD", "OOD"]))
+    assert direction(inputs).status == "pass"
+    one = dataclasses.replace(inputs.corpus, splits=np.array(["VAL", "", "OOD"]))  # OOD holds no window
+    alone = direction(dataclasses.replace(inputs, corpus=one))
+    assert alone.status == "not checkable"
+    assert "needs at least two articles with windows" in alone.detail
 
 
 @pytest.mark.parametrize("world", ["arrow", "wiki", "reversed", "shuffled"])

@@ -1,14 +1,25 @@
 """Splits: exact shares, alike in coherence, by article, and what they share is found by content."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.corpus import content_fingerprint, open_corpus
 from harness.errors import UserError
+from harness.inputs import open_any
 from harness.near_duplicates import NEAR
-from harness.splitting import article_coherence, range_splits, rewrite_splits, shared_chunks, stratified_splits
+from harness.splitting import (
+    DIGEST,
+    article_coherence,
+    check_split_record,
+    range_splits,
+    rewrite_splits,
+    shared_chunks,
+    split_digest,
+    stratified_splits,
+)
 
 
 def test_coherence_is_the_mean_over_adjacent_chunks_and_not_over_gaps(make_corpus, monkeypatch):
@@ -120,7 +131,11 @@ def test_rewriting_changes_the_splits_and_nothing_of_the_content(make_corpus):
     assert written.splits.tolist() == ["VAL", "", "TRAIN"]
     assert written.fingerprint == content_fingerprint(written) == before
     assert written.meta["encoder"] == "mine"
-    assert written.meta["split"] == {"by": "hand", "articles": {"TRAIN": 1, "VAL": 1, "OOD": 0}}
+    assert written.meta["split"] == {
+        "by": "hand",
+        "articles": {"TRAIN": 1, "VAL": 1, "OOD": 0},
+        DIGEST: split_digest(corpus.article_ids, np.array(["VAL", "", "TRAIN"])),
+    }
     assert sorted(file.name for file in corpus.path.iterdir()) == ["articles.npz", "corpus.json", "vectors.npy"]
 
 
@@ -136,6 +151,62 @@ def test_a_failure_while_rewriting_leaves_the_corpus_as_it_was(make_corpus, monk
     again = open_corpus(corpus.path)
     assert again.splits.tolist() == ["VAL", "TRAIN"]
     assert "split" not in again.meta
+
+
+class Killed(BaseException):
+    """What no `except Exception` sees, as a kill."""
+
+
+@pytest.mark.parametrize("was_split", [False, True])
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_a_kill_between_the_files_is_noticed_and_the_same_work_repairs_it(make_corpus, monkeypatch, done, was_split):
+    corpus = make_corpus([4, 5, 6], splits=["VAL", "OOD", "TRAIN"], meta={"kind": "test", "encoder": "mine"})
+    if was_split:
+        corpus = rewrite_splits(corpus, np.array(["OOD", "VAL", "TRAIN"]), {"by": "hand"})
+    before, after = corpus.splits.tolist(), ["TRAIN", "VAL", "OOD"]
+    replaced, replace = [], Path.replace
+
+    def killed(self, target):
+        if len(replaced) == done:
+            raise Killed
+        replaced.append(target)
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        if done < 2:
+            with pytest.raises(Killed):
+                rewrite_splits(corpus, np.array(after), {"by": "order"})
+        else:
+            rewrite_splits(corpus, np.array(after), {"by": "order"})
+    if done == 1:
+        with pytest.raises(UserError, match=r"not those that corpus\.json records.*run it again") as raised:
+            open_any(corpus.path)
+        assert str(corpus.path) in str(raised.value)
+    else:
+        found = open_any(corpus.path)
+        assert found.splits.tolist() == (after if done else before)
+        assert found.meta.get("split", {}).get("by") == ("order" if done else "hand" if was_split else None)
+    repaired = rewrite_splits(open_corpus(corpus.path), np.array(after), {"by": "order"})
+    assert open_any(corpus.path).splits.tolist() == repaired.splits.tolist() == after
+    assert repaired.meta["split"]["by"] == "order"
+    assert repaired.meta["encoder"] == "mine"
+    assert repaired.fingerprint == content_fingerprint(repaired)
+
+
+def test_a_record_without_a_digest_says_nothing_of_the_splits(make_corpus):
+    """`lvm-data embed` draws its splits once, with the corpus; older corpora have none."""
+    for meta in ({"kind": "test", "split": {"by": "article, at random", "seed": 0}}, {"kind": "test", "split": "old"}):
+        corpus = make_corpus([4, 5], splits=["VAL", "TRAIN"], meta=meta)
+        assert check_split_record(corpus) is corpus
+
+
+def test_the_digest_knows_which_article_is_where():
+    ids, splits = np.array([3, 4, 5]), np.array(["VAL", "", "TRAIN"], dtype="<U5")
+    digest = split_digest(ids, splits)
+    assert digest == split_digest(ids.astype(np.int32), splits.astype("<U9"))
+    for other_ids, other in ((ids + 1, splits), (ids, splits[[1, 0, 2]]), (ids, np.array(["VAL", "", "OOD"]))):
+        assert split_digest(other_ids, other) != digest
 
 
 @pytest.mark.parametrize("block", [4, 1000])

@@ -1,0 +1,92 @@
+"""Audits of a session are made once, whichever process comes first, and a process that dies holds up nobody."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.audits import AUDITS, audit
+from harness.inputs import CorpusArguments, resolve
+from harness.profile import load_profile
+from harness.run import GateRun, Settings
+from harness.scorecard import plain
+from harness.splitting import rewrite_splits
+from harness.worlds import synthesise
+
+SMALL = ("--max-samples=120", "--horizon=3")
+
+# Dies with half of the first outcome written, while it holds the lock.
+DIES = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from test_shared_audits import run_over
+def half(stream, **_):
+    stream.write(b"half of it")
+    stream.flush()
+    os.kill(os.getpid(), 9)
+np.savez = half
+run_over(Path(sys.argv[1]), Path(sys.argv[2])).audits
+"""
+
+
+def run_over(corpus: Path, folder: Path) -> GateRun:
+    inputs = resolve(CorpusArguments(corpus=corpus), context=5, max_samples=120, horizon=3, seed=0)
+    return GateRun(Settings((), load_profile("5cat"), "frontier", "strict", 0, 256), inputs, [], folder)
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory) -> Path:
+    """World `arrow` without a training split."""
+    corpus = synthesise("arrow", tmp_path_factory.mktemp("untrained") / "arrow", articles=60, dim=32, seed=1)
+    splits = corpus.splits.copy()
+    splits[splits == "TRAIN"] = "VAL"
+    rewrite_splits(corpus, splits, {"by": "hand"})
+    return corpus.path
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_each_audit_is_made_once_however_many_workers(run_gates, untrained, tmp_path, workers):
+    log, report = tmp_path / "calls", tmp_path / "report"
+    given = ("--model=control:oracle", f"--corpus={untrained}", *SMALL, f"--report={report}", "-rs")
+    done = run_gates(
+        *given, "-n", workers, "-p", "counted_audits", cwd=Path(__file__).parent, env={"COUNT_FILE": str(log)}
+    )
+    assert sorted(log.read_text().splitlines()) == sorted(AUDITS)
+    # An audit that only describes and could not look: neither a pass nor in the way.
+    assert done.returncode == 0, done.stdout
+    assert "1 skipped" in done.stdout
+    assert "audit train against val: not checkable; no training split is named" in " ".join(done.stdout.split())
+    card = json.loads((report / "scorecard.json").read_text())
+    inputs = resolve(CorpusArguments(corpus=untrained), context=5, max_samples=120, horizon=3, seed=0)
+    assert card["audits"] == [plain(one.as_dict()) for one in audit(inputs)]
+    assert [one["name"] for one in card["audits"] if one["status"] != "pass"] == ["train against val"]
+    for shown in (done.stdout, (report / "scorecard.html").read_text()):
+        assert "NOT CHECKABLE" in shown
+        assert "blocks nothing" in " ".join(shown.split())
+
+
+def test_a_process_that_dies_leaves_neither_a_lock_nor_half_a_file(arrow, tmp_path):
+    here = Path(__file__).parent
+    arguments = [sys.executable, "-c", DIES, str(arrow), str(tmp_path)]
+    done = subprocess.run(arguments, cwd=here, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == -9, done.stderr
+    left = {path.name for path in tmp_path.iterdir()}
+    assert "audit-fingerprint.npz.lock" in left
+    assert any(name.endswith(".tmp") for name in left), "it did not die in the middle"
+    assert "audit-fingerprint.npz" not in left
+    found = run_over(arrow, tmp_path).audits
+    assert repr(found) == repr(audit(run_over(arrow, tmp_path).inputs))
+
+
+def test_a_second_process_reads_what_the_first_made(arrow, tmp_path, monkeypatch):
+    first = run_over(arrow, tmp_path).audits
+
+    def twice(inputs):
+        raise AssertionError("made before")
+
+    for name in AUDITS:
+        monkeypatch.setitem(AUDITS, name, twice)
+    assert repr(run_over(arrow, tmp_path).audits) == repr(first)
