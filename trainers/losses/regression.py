@@ -1,7 +1,4 @@
-"""Losses and the cosine they are judged by, as means over the batch.
-
-In all of them r is the raw head output, p = r / ||r|| the prediction, y the unit target, D their width.
-"""
+"""The regression loss of every recipe, and the cosine it is judged by."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -16,12 +13,25 @@ def mse_loss(raw: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]
 
     Args:
         raw: (B, D) head output.
-        target: (B, D) true next embedding.
+        target: (B, D) true next embedding, of unit norm.
 
     Returns:
         A scalar, 0 only where r = y.
     """
     return (raw - target).square().mean()
+
+
+def cosine_each(a: Float[Tensor, "batch dim"], b: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
+    """Cosine of each row of one batch with the same row of another; neither need be of unit norm.
+
+    Args:
+        a: (B, D).
+        b: (B, D).
+
+    Returns:
+        (B,) in [-1, 1], 0 where either row is zero.
+    """
+    return functional.cosine_similarity(a, b, dim=-1)
 
 
 def cosine(prediction: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
@@ -34,4 +44,4 @@ def cosine(prediction: Float[Tensor, "batch dim"], target: Float[Tensor, "batch 
     Returns:
         A scalar in [-1, 1].
     """
-    return functional.cosine_similarity(prediction, target, dim=-1).mean()
+    return cosine_each(prediction, target).mean()

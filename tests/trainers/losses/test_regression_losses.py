@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from torch.nn import functional
 
-from trainers.losses import cosine, mse_loss
+from trainers.losses import cosine, cosine_each, mse_loss
 
 SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 NUMBERS = st.floats(-10, 10, width=32)
@@ -70,6 +70,21 @@ def test_cosine_ignores_length(pair, scale):
     assert -1 - 1e-5 <= cosine(prediction, target) <= 1 + 1e-5
     torch.testing.assert_close(cosine(scale * prediction, target), cosine(prediction, target), rtol=1e-3, atol=1e-5)
     assert cosine(target, target).item() == pytest.approx(1, abs=1e-5)
+
+
+@properties
+@given(pairs())
+def test_the_cosine_is_the_mean_of_the_cosines_of_the_rows(pair):
+    a, b = (batch.double().numpy() for batch in pair)
+    expected = [x @ y / np.linalg.norm(x) / np.linalg.norm(y) for x, y in zip(a, b, strict=True)]
+    np.testing.assert_allclose(cosine_each(*pair).numpy(), expected, atol=1e-5)
+    assert cosine(*pair).item() == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_a_zero_row_has_cosine_zero():
+    zero = torch.zeros(2, 3)
+    assert cosine_each(zero, torch.ones(2, 3)).tolist() == [0, 0]
+    assert cosine_each(zero, zero).tolist() == [0, 0]
 
 
 @properties
