@@ -1,4 +1,4 @@
-"""Checkpoints: any published ``best_model.pt``, or our own, as a network ready to be asked.
+"""Checkpoints: a published ``best_model.pt``, P7's excepted, or our own, as a network ready to be asked.
 
 Architecture and sizes come from the weights (`harness.checkpoint_network`). What the shapes do not tell, such as
 heads, position scale and context, comes from ``model_config``, ``args`` and our own fields; seed facts 9 describe
@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from harness.checkpoint_file import plain, read_record, save_checkpoint
-from harness.checkpoint_network import network_of, position_scale
+from harness.checkpoint_network import network_of, position_scale, unwrapped
 from harness.device import resolve_device
 from harness.errors import UserError
 from harness.torch_predictor import TorchPredictor
 from models.base import NextEmbedding
-from models.registry import architecture
+from models.registry import ARCHITECTURES, architecture
 
 __all__ = ["Checkpoint", "TorchPredictor", "load_checkpoint", "save_checkpoint", "torch_predictor"]
 
@@ -36,7 +36,7 @@ class Checkpoint:
     Attributes:
         path: the file.
         sha256: of the file's bytes.
-        model_type: key of `models.registry.ARCHITECTURES`.
+        model_type: key of `models.registry.ARCHITECTURES`; ``residual`` for published P2 files, which name their base.
         module: the network, float32, on the CPU, in eval mode.
         dim: D, width of the embeddings it reads and returns.
         context: C it was trained for, None where the file does not say.
@@ -62,7 +62,7 @@ class Checkpoint:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint of any published architecture. NaN weights load: it is for the gates to block them.
+    """Read a checkpoint of any architecture known here. NaN weights load: it is for the gates to block them.
 
     Args:
         path: a ``best_model.pt`` or ``final_model.pt``.
@@ -74,7 +74,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     model_type, state = _identify(path, record)
     metadata = {str(key): plain(value) for key, value in record.items() if key not in STATE_FIELDS}
-    module = network_of(path, model_type, state, _section(metadata, "model_config"))
+    model_type, state, config = unwrapped(path, model_type, state, _section(metadata, "model_config"))
+    module = network_of(path, model_type, state, config)
     context = metadata.get("context")
     return Checkpoint(
         path=path,
@@ -115,12 +116,15 @@ def _identify(path: Path, record: dict[Any, Any]) -> tuple[str, dict[str, Tensor
     """Model type and float32 weights of a record, refused unless both are usable."""
     model_type, state = record.get("model_type"), record.get("model_state_dict")
     if model_type is None and "val_metrics" in record and "config" in record:
-        raise UserError(f"{path}: is a P7 ranker checkpoint, which this version cannot rebuild; give one of P1 to P6b.")
+        raise UserError(
+            f"{path}: is a published P7 checkpoint, which cannot be rebuilt because the names of its weights are "
+            "recorded nowhere; train the ranker anew with `lvm-train p7`."
+        )
     if not isinstance(state, dict):
         found = ", ".join(sorted(map(str, record))[:6]) or "nothing"
         raise UserError(f"{path}: has no model_state_dict (it holds {found}); give a checkpoint written in training.")
     if not isinstance(model_type, str):
-        raise UserError(f"{path}: does not name its model_type; add one of transformer, lstm, gru, amn to it.")
+        raise UserError(f"{path}: does not name its model_type; add one of {', '.join(ARCHITECTURES)} to it.")
     try:
         architecture(model_type)
     except UserError as error:

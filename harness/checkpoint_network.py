@@ -4,6 +4,8 @@ The network is built on torch's "meta" device from the shapes of the weights, co
 only then given them: a file cannot make the loader reserve more memory than its own tensors do.
 """
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,49 @@ import torch
 from torch import Tensor
 
 from harness.errors import UserError
-from models.base import NextEmbedding, WeightsError
+from models.base import ConfigError, NextEmbedding, WeightsError
 from models.position import DEFAULT_SCALE
 from models.registry import architecture, build
+from models.residual import ALPHA, BASE_PREFIX, RESIDUAL
 
-PUBLISHED_HEADS = 8
-# Names under which `args` may record the position scale; the published harness used .03 whatever they said.
-SCALE_ARGUMENTS = ("position_scale", "positional_scalar", "pos_scale")
+# The scale of the saved epoch in the `args` of our own files.
+OWN_SCALE = "position_scale"
+# Names under which published `args` may record it; the published harness used .03 whatever they said.
+PUBLISHED_SCALES = ("positional_scalar", "pos_scale")
+
+
+def unwrapped(
+    path: Path, model_type: str, state: dict[str, Tensor], config: Mapping[str, Any]
+) -> tuple[str, dict[str, Tensor], Mapping[str, Any]]:
+    """A published P2 file as the residual network it holds; any other file as it is.
+
+    P2 files name their base as the model_type, prefix the base's keys with the wrapper's attribute and add one scalar,
+    alpha. The names of neither are recorded (seed facts 9), so they are told apart by what they hold.
+
+    Args:
+        path: for messages.
+        model_type: a known architecture.
+        state: float32 weights.
+        config: the file's ``model_config``.
+
+    Returns:
+        Model type, weights and ``model_config`` of the network to be built.
+
+    Raises:
+        UserError: the weights are wrapped, but not as P2's.
+    """
+    prefix = None if model_type == RESIDUAL else _wrapper_prefix(architecture(model_type), state)
+    if prefix is None:
+        return model_type, state, config
+    beside = [value for key, value in state.items() if not key.startswith(prefix)]
+    if len(beside) != 1 or beside[0].numel() != 1:
+        raise UserError(
+            f"{path}: the weights are wrapped (their keys start with {prefix!r}), but not beside a single alpha as "
+            f"those of recipe P2 are; save the inner {model_type} alone."
+        )
+    base = {BASE_PREFIX + key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    # Published steps are of unit norm (seed facts 2), and published files say nothing about it.
+    return RESIDUAL, base | {ALPHA: beside[0].reshape(())}, {"normalise_delta": True, **config, "base": model_type}
 
 
 def network_of(path: Path, model_type: str, state: dict[str, Tensor], config: Mapping[str, Any]) -> NextEmbedding:
@@ -33,23 +71,12 @@ def network_of(path: Path, model_type: str, state: dict[str, Tensor], config: Ma
     Raises:
         UserError: the weights are not those of the architecture; the first difference is named.
     """
-    kind = architecture(model_type)
     try:
-        sizes = kind.config_from(state)
+        sizes = architecture(model_type).config_from(state, config)
     except WeightsError as error:
-        prefix = _wrapper_prefix(kind, state)
-        if prefix is not None:
-            raise UserError(
-                f"{path}: the weights are wrapped (their keys start with {prefix!r}, as those of recipe P2), "
-                f"which this version cannot rebuild; save the inner {model_type} alone."
-            ) from error
         raise UserError(f"{path}: not a {model_type} checkpoint: {error}; check its model_type.") from error
-    if model_type == "transformer":
-        # Published files call it nhead; shapes cannot tell it.
-        heads = config.get("heads", config.get("nhead", PUBLISHED_HEADS))
-        if not isinstance(heads, int):
-            raise UserError(f"{path}: model_config names {heads!r} heads; save it with a whole number.")
-        sizes["heads"] = heads
+    except ConfigError as error:
+        raise UserError(f"{path}: {error}.") from error
     try:
         with torch.device("meta"):
             module = build(model_type, **sizes)
@@ -76,7 +103,8 @@ def _first_difference(expected: Mapping[str, tuple[int, ...]], state: Mapping[st
 
 def _wrapper_prefix(kind: type[NextEmbedding], state: Mapping[str, Tensor]) -> str | None:
     """The prefix that hides a network of this kind inside another module's keys, if one does."""
-    for prefix in sorted({key.split(".")[0] + "." for key in state}):
+    for name, _ in Counter(key.partition(".")[0] for key in state).most_common(1):
+        prefix = f"{name}."
         inner = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         try:
             kind.config_from(inner)
@@ -90,7 +118,7 @@ def position_scale(path: Path, module: NextEmbedding, args: Mapping[str, Any]) -
     """The scale of the position channel, None for a network without one.
 
     Raises:
-        UserError: the input is neither as wide as the output nor one wider.
+        UserError: the input is neither as wide as the output nor one wider, or our own file names no scale.
     """
     if module.input_dim == module.output_dim:
         return None
@@ -99,7 +127,13 @@ def position_scale(path: Path, module: NextEmbedding, args: Mapping[str, Any]) -
             f"{path}: reads frames {module.input_dim} wide and predicts {module.output_dim}; train it with "
             "inputs as wide as the prediction, or one wider for a position channel."
         )
-    for name in SCALE_ARGUMENTS:
+    own = args.get(OWN_SCALE)
+    if isinstance(own, int | float):
+        # A schedule may start from 0, as P5.1's does.
+        if not (math.isfinite(own) and own >= 0):
+            raise UserError(f"{path}: args name a {OWN_SCALE} of {own}; save it as 0 or a positive number.")
+        return float(own)
+    for name in PUBLISHED_SCALES:
         value = args.get(name)
         # A zero is what V3's flag left behind, while it validated with the default (seed facts 1).
         if isinstance(value, int | float) and value > 0:

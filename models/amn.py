@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.base import NextEmbedding, State, shape_of
+from models.base import NO_CONFIG, Config, NextEmbedding, State, prediction_dim, shape_of
 
 
 class AMN(NextEmbedding):
@@ -40,9 +40,7 @@ class AMN(NextEmbedding):
     ) -> None:
         super().__init__()
         self.input_dim = input_dim
-        self.output_dim = input_dim if output_dim is None else output_dim
-        if self.output_dim > input_dim:
-            raise ValueError(f"an output of {self.output_dim} is wider than the frames of {input_dim} it mixes")
+        self.output_dim = prediction_dim(input_dim, output_dim)
         key_width = width // 2 if key_width is None else key_width
         self.context_encoder = nn.Linear(input_dim, key_width)
         self.query_encoder = nn.Linear(input_dim, key_width)
@@ -68,7 +66,7 @@ class AMN(NextEmbedding):
         return base + residual
 
     @classmethod
-    def config_from(cls, state: State) -> dict[str, Any]:
+    def config_from(cls, state: State, config: Config = NO_CONFIG) -> dict[str, Any]:
         """See `NextEmbedding.config_from`."""
         key_width, input_dim = shape_of(state, "context_encoder.weight", 2)
         return {

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from jaxtyping import Float
@@ -9,10 +10,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 State = Mapping[str, Tensor]
+Config = Mapping[str, Any]
+NO_CONFIG: Config = MappingProxyType({})
+
+# Attention heads of every published network, which record them nowhere (seed facts 9).
+PUBLISHED_HEADS = 8
 
 
 class WeightsError(LookupError):
     """A state dict from which an architecture's sizes cannot be read; the text names the key."""
+
+
+class ConfigError(ValueError):
+    """A ``model_config`` that contradicts itself or its weights; the text says where, and what to do."""
 
 
 class NextEmbedding(nn.Module, ABC):
@@ -39,11 +49,16 @@ class NextEmbedding(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def config_from(cls, state: State) -> dict[str, Any]:
-        """The constructor arguments that give a network of these shapes, as far as shapes tell.
+    def config_from(cls, state: State, config: Config = NO_CONFIG) -> dict[str, Any]:
+        """The constructor arguments that give a network of these weights.
+
+        Args:
+            state: the weights; sizes are read from their shapes and nowhere else.
+            config: ``model_config`` as recorded beside them, for what shapes do not tell.
 
         Raises:
             WeightsError: a key the sizes are read from is missing or of the wrong rank.
+            ConfigError: ``config`` says what cannot be.
         """
 
 
@@ -69,3 +84,50 @@ def count_layers(state: State, prefix: str, suffix: str) -> int:
     if count == 0:
         raise WeightsError(f"the weights lack {prefix}0{suffix}")
     return count
+
+
+def heads_of(config: Config) -> int:
+    """The attention heads a ``model_config`` names, under our name or the published ``nhead``.
+
+    Raises:
+        ConfigError: they are no whole number.
+    """
+    heads = config.get("heads", config.get("nhead", PUBLISHED_HEADS))
+    if not isinstance(heads, int) or isinstance(heads, bool):
+        raise ConfigError(f"model_config names {heads!r} heads; save it with a whole number")
+    return heads
+
+
+def flag_of(config: Config, name: str, default: bool) -> bool:
+    """A choice that a ``model_config`` records; ``default`` where it is silent.
+
+    Raises:
+        ConfigError: it is neither true nor false.
+    """
+    flag = config.get(name, default)
+    if not isinstance(flag, bool):
+        raise ConfigError(f"model_config has {name} {flag!r}; save it as true or false")
+    return flag
+
+
+def require_heads(width: int, heads: int) -> None:
+    """Refuse a width that heads cannot share.
+
+    Raises:
+        ValueError: ``width`` is not a multiple of ``heads``.
+    """
+    if heads < 1 or width % heads:
+        raise ValueError(f"a width of {width} does not divide into {heads} heads")
+
+
+def prediction_dim(input_dim: int, output_dim: int | None) -> int:
+    """D of a network that adds its prediction to the frames it reads; None means as wide as they are.
+
+    Raises:
+        ValueError: an output wider than the frames.
+    """
+    if output_dim is None:
+        return input_dim
+    if output_dim > input_dim:
+        raise ValueError(f"an output of {output_dim} is wider than the frames of {input_dim} it mixes")
+    return output_dim

@@ -8,7 +8,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.base import NextEmbedding, State, count_layers, shape_of
+from models.base import NO_CONFIG, Config, NextEmbedding, State, count_layers, shape_of
 
 
 class GRUBlock(nn.Module):
@@ -58,7 +58,7 @@ class GRU(NextEmbedding):
         return raw
 
     @classmethod
-    def config_from(cls, state: State) -> dict[str, Any]:
+    def config_from(cls, state: State, config: Config = NO_CONFIG) -> dict[str, Any]:
         """See `NextEmbedding.config_from`."""
         width, input_dim = shape_of(state, "input_proj.weight", 2)
         return {

@@ -8,7 +8,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.base import NextEmbedding, State, count_layers, shape_of
+from models.base import NO_CONFIG, Config, NextEmbedding, State, count_layers, shape_of
 
 
 class LSTM(NextEmbedding):
@@ -46,7 +46,7 @@ class LSTM(NextEmbedding):
         return raw
 
     @classmethod
-    def config_from(cls, state: State) -> dict[str, Any]:
+    def config_from(cls, state: State, config: Config = NO_CONFIG) -> dict[str, Any]:
         """See `NextEmbedding.config_from`."""
         output_dim, width = shape_of(state, "output_proj.weight", 2)
         return {

@@ -14,6 +14,11 @@ ARCHITECTURES = {
     "lstm": "models.lstm:LSTM",
     "gru": "models.gru:GRU",
     "amn": "models.amn:AMN",
+    "residual": "models.residual:Residual",
+    "biased-transformer": "models.biased_transformer:BiasedTransformer",
+    "next-token": "models.next_token:NextToken",
+    "ranker": "models.ranker:Ranker",
+    "ranker-lstm": "models.ranker:LSTMRanker",
 }
 
 

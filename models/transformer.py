@@ -4,35 +4,14 @@
 published weights load strictly.
 """
 
-import math
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from models.base import NextEmbedding, State, count_layers, shape_of
-
-# Rows of the sinusoidal table in every published file; the longest context the network can read.
-MAX_CONTEXT = 100
-
-
-class SinusoidalPosition(nn.Module):
-    """Adds the sine-cosine code of Vaswani et al. (arXiv 1706.03762, section 3.5)."""
-
-    pe: Tensor
-
-    def __init__(self, width: int, max_context: int) -> None:
-        super().__init__()
-        slot = torch.arange(max_context, dtype=torch.float32)[:, None]
-        rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10_000.0) / width))
-        code = torch.zeros(max_context, width)
-        code[:, 0::2] = torch.sin(slot * rate)
-        code[:, 1::2] = torch.cos(slot * rate)[:, : width // 2]
-        self.register_buffer("pe", code[None])
-
-    def forward(self, x: Float[Tensor, "batch context width"]) -> Float[Tensor, "batch context width"]:
-        return x + self.pe[:, : x.shape[1]]
+from models.base import NO_CONFIG, Config, NextEmbedding, State, count_layers, heads_of, require_heads, shape_of
+from models.position_code import MAX_CONTEXT, SinusoidalPosition
 
 
 class Transformer(NextEmbedding):
@@ -46,7 +25,7 @@ class Transformer(NextEmbedding):
         output_dim: D; default ``input_dim``.
         width: model width, a multiple of ``heads``; the feed-forward width is four times it.
         depth: decoder layers.
-        heads: attention heads. Shapes do not tell it: it travels in ``model_config``.
+        heads: attention heads. Shapes do not tell them: they travel in ``model_config``.
         max_context: rows of the position table.
         dropout: inside the decoder layers, training only.
 
@@ -66,8 +45,7 @@ class Transformer(NextEmbedding):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if heads < 1 or width % heads:
-            raise ValueError(f"a width of {width} does not divide into {heads} heads")
+        require_heads(width, heads)
         self.input_dim = input_dim
         self.output_dim = input_dim if output_dim is None else output_dim
         self.input_proj = nn.Linear(input_dim, width)
@@ -87,18 +65,23 @@ class Transformer(NextEmbedding):
         Raises:
             ValueError: the context is longer than the position table.
         """
-        context, table = x.shape[1], self.pos_encoder.pe.shape[1]
-        if context > table:
-            raise ValueError(f"a context of {context} is longer than the {table} slots the network knows")
         embedded = self.pos_encoder(self.input_proj(x))
-        # True marks what a slot may not see: everything after it.
-        future = torch.ones(context, context, dtype=torch.bool, device=x.device).triu(1)
-        states = self.transformer_decoder(embedded, embedded, tgt_mask=future, memory_mask=future)
+        mask = self.attention_mask(x.shape[1], x.device)
+        states = self.transformer_decoder(embedded, embedded, tgt_mask=mask, memory_mask=mask)
         raw: Tensor = self.head(states[:, -1])
         return raw
 
+    def attention_mask(
+        self, context: int, device: torch.device
+    ) -> Bool[Tensor, "context context"] | Float[Tensor, "context context"]:
+        """What self- and cross-attention hide from a slot (row), (C, C): True marks everything after it.
+
+        A mask of floats is added to the logits instead.
+        """
+        return torch.ones(context, context, dtype=torch.bool, device=device).triu(1)
+
     @classmethod
-    def config_from(cls, state: State) -> dict[str, Any]:
+    def config_from(cls, state: State, config: Config = NO_CONFIG) -> dict[str, Any]:
         """See `NextEmbedding.config_from`; ``heads`` is not in the shapes."""
         width, input_dim = shape_of(state, "input_proj.weight", 2)
         return {
@@ -106,5 +89,6 @@ class Transformer(NextEmbedding):
             "output_dim": shape_of(state, "head.3.weight", 2)[0],
             "width": width,
             "depth": count_layers(state, "transformer_decoder.layers.", ".linear1.weight"),
+            "heads": heads_of(config),
             "max_context": shape_of(state, "pos_encoder.pe", 3)[1],
         }

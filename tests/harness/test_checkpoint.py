@@ -148,7 +148,7 @@ def softmax(x):
     return e / e.sum(-1, keepdims=True)
 
 
-def attention(state, name, x, memory):
+def attention(state, name, x, memory, last_slot_bias=0.0):
     width = x.shape[-1]
     weight, bias = state[f"{name}.in_proj_weight"], state[f"{name}.in_proj_bias"]
     parts = []
@@ -157,6 +157,7 @@ def attention(state, name, x, memory):
         parts.append(part.reshape(*part.shape[:2], HEADS, width // HEADS).swapaxes(1, 2))
     query, key, value = parts
     scores = query @ key.swapaxes(-1, -2) / np.sqrt(width // HEADS)
+    scores[..., -1, -1] -= last_slot_bias
     scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -np.inf)
     mixed = (softmax(scores) @ value).swapaxes(1, 2).reshape(x.shape)
     return affine(state, f"{name}.out_proj", mixed)
@@ -165,13 +166,14 @@ def attention(state, name, x, memory):
 def reference(model_type, state, x):
     state = {key: value.astype(np.float64) for key, value in state.items()}
     x = x.astype(np.float64)
-    if model_type == "transformer":
+    if model_type in ("transformer", "biased-transformer"):
+        bias = state.get("last_slot_bias", 0.0)
         memory = affine(state, "input_proj", x) + state["pos_encoder.pe"][:, : x.shape[1]]
         h = memory
         for i in range(4):
             layer = f"transformer_decoder.layers.{i}"
-            h = layer_norm(state, f"{layer}.norm1", h + attention(state, f"{layer}.self_attn", h, h))
-            h = layer_norm(state, f"{layer}.norm2", h + attention(state, f"{layer}.multihead_attn", h, memory))
+            h = layer_norm(state, f"{layer}.norm1", h + attention(state, f"{layer}.self_attn", h, h, bias))
+            h = layer_norm(state, f"{layer}.norm2", h + attention(state, f"{layer}.multihead_attn", h, memory, bias))
             inner = np.maximum(affine(state, f"{layer}.linear1", h), 0)
             h = layer_norm(state, f"{layer}.norm3", h + affine(state, f"{layer}.linear2", inner))
         out = affine(state, "head.3", layer_norm(state, "head.2", gelu(affine(state, "head.0", h[:, -1]))))
@@ -230,6 +232,14 @@ def test_published_file_predicts_as_described(tmp_path, model_type, dim, width):
     y = predictor.predict(x)
     assert (y.dtype, y.shape, predictor.dim) == (np.float32, (7, dim), dim)
     np.testing.assert_allclose(y, reference(model_type, state, x), atol=1e-5)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.6, 4.0])
+def test_a_biased_transformer_predicts_as_described(tmp_path, beta):
+    state = published_state("transformer", 24, 32) | {"last_slot_bias": np.array(beta, dtype=np.float32)}
+    checkpoint = load_checkpoint(write(tmp_path / "m.pt", published_record("biased-transformer", state)))
+    expected = reference("biased-transformer", state, contexts_of(24))
+    np.testing.assert_allclose(torch_predictor(checkpoint).predict(contexts_of(24)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("model_type", ["transformer", "lstm", "gru"])
@@ -488,7 +498,7 @@ TRANSFORMER = {k: torch.from_numpy(v) for k, v in published_state("transformer",
         ({"model_state_dict": AMN, "model_type": 3}, "does not name its model_type"),
         (
             {"model_state_dict": AMN, "model_type": "ammn"},
-            "did you mean 'amn'? Known: amn, gru, lstm, transformer.",
+            "did you mean 'amn'? Known: amn, biased-transformer, gru,",
         ),
         ({"model_state_dict": {}, "model_type": "amn"}, "the weights lack context_encoder.weight"),
         (
@@ -539,15 +549,8 @@ TRANSFORMER = {k: torch.from_numpy(v) for k, v in published_state("transformer",
             "model_config names 'x' heads",
         ),
         (
-            {
-                "model_state_dict": {f"base.{k}": v for k, v in TRANSFORMER.items()} | {"alpha": torch.tensor(0.5)},
-                "model_type": "transformer",
-            },
-            "the weights are wrapped (their keys start with 'base.', as those of recipe P2)",
-        ),
-        (
             {"epoch": 1, "model_state_dict": AMN, "config": {}, "val_metrics": {"margin": 0.1}},
-            "is a P7 ranker checkpoint",
+            "is a published P7 checkpoint, which cannot be rebuilt",
         ),
         ({"format_version": 2, "model_state_dict": AMN, "model_type": "amn"}, "checkpoint format 2 is not 1"),
     ],

@@ -1,4 +1,4 @@
-"""The published architectures: sizes, keys and shapes as documented, and what every one must hold to."""
+"""All architectures: sizes, keys and shapes of the published ones as documented, and what every one must hold to."""
 
 import math
 
@@ -10,15 +10,6 @@ from models.position import append_position
 from models.registry import ARCHITECTURES, build
 
 PUBLISHED_PARAMETERS = {"transformer": 17_867_520, "lstm": 5_120_768, "gru": 7_095_552, "amn": 1_510_912}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small networks only wait for one another on several threads, for seconds on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def _linear(name, out, into):
@@ -79,6 +70,7 @@ def _small(model_type, input_dim=24, output_dim=24, **sizes):
     return build(model_type, input_dim=input_dim, output_dim=output_dim, width=32, **sizes).eval()
 
 
+@pytest.mark.parametrize("model_type", sorted(PUBLISHED_PARAMETERS))
 @pytest.mark.parametrize("input_dim", [768, 769])
 def test_state_dict_is_the_published_one(model_type, input_dim):
     with torch.device("meta"):
@@ -87,6 +79,7 @@ def test_state_dict_is_the_published_one(model_type, input_dim):
     assert shapes == published_shapes(model_type, input_dim)
 
 
+@pytest.mark.parametrize("model_type", sorted(PUBLISHED_PARAMETERS))
 def test_parameter_count_is_the_published_one(model_type):
     with torch.device("meta"):
         model = build(model_type)
@@ -147,8 +140,22 @@ def test_order_matters_except_to_the_mixture(model_type):
     assert same == (model_type == "amn")
 
 
-def test_position_code_is_sinusoidal():
-    model = _small("transformer")
+@pytest.mark.parametrize("precise", [torch.float32, torch.bfloat16])
+def test_every_parameter_is_trained(model_type, precise):
+    """In bfloat16 too, as on CUDA."""
+    model = _small(model_type).train()
+    x, target = torch.randn(6, 5, 24), torch.randn(6, 24)
+    with torch.autocast("cpu", precise, enabled=precise is torch.bfloat16):
+        raw = model.raw(x)
+    (raw.float() - target).square().mean().backward()
+    for name, parameter in model.named_parameters():
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.any(), name
+
+
+@pytest.mark.parametrize("model_type", ["transformer", "next-token"])
+def test_position_code_is_sinusoidal(model_type):
+    model = _small(model_type)
     code = model.state_dict()["pos_encoder.pe"]
     for slot, channel in [(0, 0), (0, 1), (3, 0), (7, 5), (99, 30)]:
         angle = slot / 10_000 ** ((channel - channel % 2) / 32)
@@ -156,8 +163,10 @@ def test_position_code_is_sinusoidal():
         assert code[0, slot, channel].item() == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_context_beyond_the_position_table_is_refused():
-    model = _small("transformer", max_context=4)
+@pytest.mark.parametrize("model_type", ["transformer", "biased-transformer", "residual", "next-token", "ranker"])
+def test_a_context_beyond_the_position_table_is_refused(model_type):
+    model = _small(model_type, max_context=4)
+    model(torch.randn(1, 4, 24))
     with pytest.raises(ValueError, match="context of 5 is longer than the 4 slots"):
         model(torch.randn(1, 5, 24))
 
@@ -173,11 +182,22 @@ def test_position_channel_rises_to_its_scale():
 @pytest.mark.parametrize(
     ("model_type", "config", "said"),
     [
-        ("transfomer", {}, r"unknown model type 'transfomer'; did you mean 'transformer'\? Known: amn, gru"),
-        ("xyz", {}, r"unknown model type 'xyz'; Known: amn, gru, lstm, transformer"),
+        ("transfomer", {}, r"unknown model type 'transfomer'; did you mean 'transformer'\? Known: amn, biased-"),
+        ("xyz", {}, r"unknown model type 'xyz'; Known: amn, biased-transformer, gru"),
         ("transformer", {"width": 30}, "width of 30 does not divide into 8 heads"),
         ("gru", {"heads": 8}, "cannot build a gru"),
         ("amn", {"input_dim": 4, "output_dim": 5}, "wider than the frames"),
+        ("residual", {"input_dim": 4, "output_dim": 5}, "wider than the frames"),
+        ("residual", {"base": "residual"}, "cannot wrap another one"),
+        ("residual", {"base": "gruu"}, "unknown model type 'gruu'; did you mean 'gru'"),
+        ("residual", {"base": "gru", "heads": 8}, "cannot build a gru"),
+        ("biased-transformer", {"last_slot_bias": -0.1}, "a last-slot bias of -0.1 is no finite handicap"),
+        ("next-token", {"width": 30}, "width of 30 does not divide into 8 heads"),
+        ("ranker", {"width": 30}, "width of 30 does not divide into 8 heads"),
+        ("ranker", {"input_dim": 4, "output_dim": 5}, "wider than the frames"),
+        ("ranker", {"anchor_share": 1.1}, "anchor share of 1.1 lies outside 0 to 1"),
+        ("ranker-lstm", {"anchor_share": math.nan}, "anchor share of nan lies outside 0 to 1"),
+        ("ranker-lstm", {"anchor_share": 0.9, "learnable": True}, "0.9 does not start between 0.6 and 0.9"),
     ],
 )
 def test_what_cannot_be_built_is_refused(model_type, config, said):
