@@ -26,7 +26,7 @@ class Observations:
         offset_exists: whether all seven chunks exist.
         rank: rank of the target in pools `article`, `novel`, `global`.
         pool_size: candidates in those pools, target included.
-        ablation: change of `cosine` under each of `harness.ablations.ablation_names`.
+        ablation: change of `cosine` under each of `harness.ablations.ablation_names`; NaN where not measured.
         cross_exists: whether another article was there to take a frame from.
         rollout: cos(prediction h, chunk at offset +h), h = 1..H.
         rollout_exists: whether all H chunks exist.

@@ -3,7 +3,12 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Select = Literal["val_cos", "margin", "skill"]
+# off: no sentinel; watch: it reports; act: it drops the guards and stops the run by the documents' rules.
+SentinelMode = Literal["off", "watch", "act"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 # What may differ when a run is resumed: how far to go, and on what hardware.
 FREE_ON_RESUME = ("epochs", "device", "threads")
@@ -15,46 +20,43 @@ class RunConfig:
 
     Attributes:
         recipe: name recorded in the checkpoint.
-        model_type: key of `models.registry.ARCHITECTURES`.
-        model: sizes of the architecture (``width``, ``depth``, ``heads``); the rest follows from the corpus.
-        context: C, frames the network reads.
         epochs: passes over the training windows.
         batch_size: windows per step.
+        options: the recipe's own options, as resolved.
+        context: C, frames the network reads.
         lr: initial learning rate of AdamW.
-        weight_decay: of AdamW.
         factor: what the learning rate is multiplied by when the validation loss stalls.
         patience: epochs without improvement that are waited for before that.
         clip: largest norm of the gradient.
-        seed: of weights, dropout and shuffling.
+        seed: of weights, dropout, augmentation and shuffling.
+        select: what the best checkpoint is best in.
+        sentinel: whether the run is watched, and whether what is seen has consequences.
+        precision: of the forward pass; ``auto`` is bfloat16 on CUDA and float32 elsewhere.
+        start_from: content hash of the checkpoint whose weights the run starts from, None for fresh ones.
         device: cpu, cuda or mps.
         threads: CPU threads, None for what suits the network's size (`trainers.threads`).
-        position_scale: scale of the position channel, None for none.
     """
 
     recipe: str
-    model_type: str
     epochs: int
     batch_size: int
-    model: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     context: int = 5
     lr: float = 5e-4
-    weight_decay: float = 0.01
     factor: float = 0.5
     patience: int = 3
     clip: float = 1.0
     seed: int = 0
+    select: Select = "val_cos"
+    sentinel: SentinelMode = "watch"
+    precision: Precision = "auto"
+    start_from: str | None = None
     device: str = "cpu"
     threads: int | None = None
-    position_scale: float | None = None
-
-    def model_config(self, dim: int) -> dict[str, Any]:
-        """Constructor arguments of the network for embeddings ``dim`` wide."""
-        channel = 0 if self.position_scale is None else 1
-        return {"input_dim": dim + channel, "output_dim": dim, **self.model}
 
     def as_args(self) -> dict[str, Any]:
         """The run as the plain dictionary that checkpoints record."""
-        return {**dataclasses.asdict(self), "model": dict(self.model)}
+        return {**dataclasses.asdict(self), "options": dict(self.options)}
 
     def differences(self, recorded: Mapping[str, Any]) -> list[str]:
         """Choices in which a recorded run differs, other than those a resumed run may change."""

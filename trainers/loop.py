@@ -1,71 +1,56 @@
-"""The one training loop: AdamW, plateau schedule, clipped gradients, best by validation loss (seed facts 1).
+"""The one training loop: AdamW, plateau schedule, clipped gradients, a sentinel (seed facts 1).
 
-A recipe brings a configuration and an objective; the loop knows neither's reasons. Two runs of one
+A recipe brings an architecture, an objective and its schedules; the loop knows none of their reasons. Two runs of one
 configuration give identical weights, interrupted or not: all randomness follows from (seed, epoch).
 """
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from jaxtyping import Float
 from rich.console import Console
-from torch import Tensor
-from torch.nn import functional
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from harness.checkpoint import Checkpoint
 from harness.corpus import Corpus
 from harness.device import resolve_device
 from harness.errors import UserError
-from harness.windows import Windows
+from harness.torch_predictor import TorchPredictor
 from models.base import NextEmbedding
-from models.position import append_position
 from models.registry import build
-from trainers.batches import batches, training_windows
+from trainers.batches import training_windows
 from trainers.config import RunConfig
-from trainers.losses import cosine
-from trainers.progress import Tick, epoch_bar, say
+from trainers.epoch import Run, require_finite, steps, train_epoch
+from trainers.progress import epoch_bar, say
+from trainers.recipe import Recipe
 from trainers.run_folder import EpochRecord, RunFolder
-from trainers.seeding import epoch_order, make_deterministic, seed_epoch
+from trainers.schedule import ramped_together
+from trainers.seeding import make_deterministic, seed_epoch
+from trainers.sentinel import Sentinel
+from trainers.sentinel_rules import Reading, aborts, backs_off, selection
 from trainers.threads import cpu_threads
 from trainers.validation import Validation, validate
 
-
-@dataclass(frozen=True)
-class Step:
-    """What an objective may look at.
-
-    Attributes:
-        raw: (B, D) head output.
-        target: (B, D) true next embedding.
-        context: (B, C, D) what the network read, without a position channel.
-        epoch: from 1.
-    """
-
-    raw: Float[Tensor, "batch dim"]
-    target: Float[Tensor, "batch dim"]
-    context: Float[Tensor, "batch context dim"]
-    epoch: int
-
-    @property
-    def prediction(self) -> Float[Tensor, "batch dim"]:
-        """(B, D) the unit prediction."""
-        return functional.normalize(self.raw, dim=-1)
-
-
-Objective = Callable[[Step], Tensor]
+# Contexts per forward pass of the sentinel; results do not depend on it.
+SENTINEL_BATCH = 500
+# A look may cost 5 % of an epoch. It asks each of its windows five times where training passes three times, and ranks
+# them: at 3 % of the training windows it cost 5.5 % (benchmarks/test_training.py). Fewer than 100 windows would say
+# little, so that many are looked at even if that costs more.
+SENTINEL_WINDOWS = 500
+SENTINEL_SHARE = 0.025
+SENTINEL_FEWEST = 100
 
 
 def train(
     config: RunConfig,
+    recipe: Recipe,
     corpus: Corpus,
     out: Path,
-    objective: Objective,
     *,
+    start: Checkpoint | None = None,
     resume: bool = False,
     overwrite: bool = False,
     console: Console | None = None,
@@ -74,92 +59,128 @@ def train(
 
     Args:
         config: the run.
+        recipe: what is trained.
         corpus: with TRAIN and VAL articles.
-        out: folder for ``best_model.pt``, ``final_model.pt`` and ``training_history.json``.
-        objective: scalar loss of one step.
+        out: folder for ``best_model.pt``, ``final_model.pt``, ``epochs/`` and ``training_history.json``.
+        start: whose weights to start from; fresh ones by default.
         resume: continue the run in ``out``, bit for bit.
         overwrite: replace the run in ``out``.
         console: where progress goes; standard output by default.
 
     Returns:
-        One record an epoch: epoch, train_loss, train_cosine, val_loss, val_cosine, lr.
+        One record an epoch; `trainers.run_folder` lists its fields.
 
     Raises:
-        UserError: unusable corpus, device, sizes or folder; or the loss stopped being finite.
+        UserError: unusable corpus, device, sizes or folder; the loss stopped being finite; or the sentinel, told to
+            act, stopped the run.
     """
     console = console or Console()
     device = resolve_device(config.device)
     make_deterministic(device)
-    training, validation = training_windows(corpus, config.context)
+    if config.context < recipe.needs.frames:
+        raise UserError(
+            f"--context {config.context}: {config.recipe} as asked for compares with the frame before the last; give "
+            f"at least {recipe.needs.frames}."
+        )
+    training, validation = training_windows(corpus, config.context, recipe.needs.target)
+    sentinel = None
+    if config.sentinel != "off":
+        sentinel = Sentinel(corpus, config.context, windows=_sentinel_windows(len(training)))
     seed_epoch(config.seed, 0)
-    model = build(config.model_type, **config.model_config(corpus.dim)).to(device)
-    optimizer = AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    model_config = _model_config(recipe, corpus.dim)
+    model = build(recipe.model_type, **model_config)
+    if start is not None:
+        _start_from(model, start)
+    model = model.to(device)
+    _require_reads(model, config.context, device)
+    # Fused: a third of the time of the plain loop over parameters, which is a sixth of a small network's step.
+    optimizer = AdamW(model.parameters(), lr=config.lr, weight_decay=recipe.weight_decay, fused=True)
     scheduler = ReduceLROnPlateau(optimizer, factor=config.factor, patience=config.patience)
-    folder = RunFolder(out, config, corpus)
+    folder = RunFolder(out, config, corpus, recipe.model_type, model_config)
     history: list[EpochRecord] = []
+    run = Run(config, recipe, model, optimizer, training, device)
+    # Stages that cannot be read are refused now, not in epoch 5, and before an old run is deleted.
+    for epoch in range(1, config.epochs + 1):
+        run.epoch_windows(epoch)
     if resume:
         history = _restore(folder, model, optimizer, scheduler)
     else:
         folder.prepare(overwrite=overwrite)
     if len(history) >= config.epochs:
         say(console, f"{out}: {len(history)} epochs are done already; ask for more with --epochs.")
+    for warning in ramped_together(recipe.pressures, config.epochs):
+        say(console, f"warning: {warning}")
     with cpu_threads(model, config.threads):
         for epoch in range(len(history) + 1, config.epochs + 1):
+            _require_no_abort(config, history)
             began = time.monotonic()
-            lr = optimizer.param_groups[0]["lr"]
+            if recipe.tune is not None:
+                recipe.tune(model, epoch)
             title = f"epoch {epoch}/{config.epochs}"
-            with epoch_bar(console, title, math.ceil(len(training) / config.batch_size)) as tick:
-                loss, cos = _epoch(config, epoch, model, optimizer, training, objective, device, tick)
-            val = validate(model, validation, config.position_scale, device)
-            _require_finite(val.loss, f"the validation loss of epoch {epoch}", config)
-            scheduler.step(val.loss)
-            history.append(_record(epoch, loss, cos, val, lr))
+            windows = run.epoch_windows(epoch)
+            guards = not (config.sentinel == "act" and any(backs_off(reading) for reading in readings(history)))
+            record: EpochRecord = {
+                "epoch": epoch,
+                "windows": len(windows),
+                "lr": optimizer.param_groups[0]["lr"],
+                "position_scale": run.scale(epoch),
+                "guards": guards,
+            }
+            with epoch_bar(console, title, steps(windows, config)) as tick:
+                means = train_epoch(run, epoch, windows, tick, guards=guards)
+            val = validate(model, validation, run.scale(epoch), device, recipe.needs.target)
+            require_finite(val.loss, f"the validation loss of epoch {epoch}", config)
+            if recipe.plateau:
+                scheduler.step(val.loss)
+            reading = None if sentinel is None else _look(sentinel, run, epoch)
+            record |= {f"train_{name}": value for name, value in means.all().items()}
+            record |= {"val_loss": val.loss, "val_cosine": val.cosine, "val_margin": val.margin}
+            score = selection(config.select, val.cosine, reading)
+            record["score"] = score if math.isfinite(score) else None
+            if reading is not None:
+                record["sentinel"] = {**reading.figures, "findings": list(reading.findings)}
+            history.append(record)
             folder.save(
                 history,
                 model_state=model.state_dict(),
                 optimizer_state=optimizer.state_dict(),
                 scheduler_state=scheduler.state_dict(),
             )
-            say(
-                console,
-                f"{title}: train loss {loss:.4e} cosine {cos:.4f}, val loss {val.loss:.4e} "
-                f"cosine {val.cosine:.4f}, lr {lr:.2g}, {time.monotonic() - began:.1f} s",
-            )
+            say(console, f"{title}: {_line(record, val, reading)}, {time.monotonic() - began:.1f} s")
+            for sentence in _said(config, reading, history):
+                say(console, f"sentinel: {sentence}")
+        _require_no_abort(config, history)
     return history
 
 
-def _epoch(
-    config: RunConfig,
-    epoch: int,
-    model: NextEmbedding,
-    optimizer: AdamW,
-    windows: Windows,
-    objective: Objective,
-    device: torch.device,
-    tick: Tick,
-) -> tuple[float, float]:
-    """One pass over the training windows; mean loss and cosine over windows."""
-    seed_epoch(config.seed, epoch)
-    model.train()
-    seen, loss_sum, cosine_sum = 0, 0.0, 0.0
-    order = epoch_order(len(windows), config.seed, epoch)
-    for number, batch in enumerate(batches(windows, order, config.batch_size, device), 1):
-        scale = config.position_scale
-        x = batch.context if scale is None else append_position(batch.context, scale)
-        raw = model.raw(x)
-        loss = objective(Step(raw, batch.target, batch.context, epoch))
-        value = loss.item()
-        _require_finite(value, f"the loss of batch {number} in epoch {epoch}", config)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        _require_finite(norm.item(), f"the gradient of batch {number} in epoch {epoch}", config)
-        optimizer.step()
-        seen += len(x)
-        loss_sum += value * len(x)
-        cosine_sum += float(cosine(raw.detach(), batch.target)) * len(x)
-        tick(loss_sum / seen, cosine_sum / seen)
-    return loss_sum / seen, cosine_sum / seen
+def _sentinel_windows(training: int) -> int:
+    """How many VAL windows the sentinel looks at in a run on ``training`` windows."""
+    return min(SENTINEL_WINDOWS, max(SENTINEL_FEWEST, int(SENTINEL_SHARE * training)))
+
+
+def _model_config(recipe: Recipe, dim: int) -> dict[str, Any]:
+    """Constructor arguments of the network for embeddings ``dim`` wide."""
+    channel = 0 if recipe.position_scale is None else 1
+    return {"input_dim": dim + channel, "output_dim": dim, **recipe.model}
+
+
+def _require_reads(model: NextEmbedding, context: int, device: torch.device) -> None:
+    """Refuse a context that the network has no positions for, before anything is deleted."""
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros(1, context, model.input_dim, device=device))
+    except ValueError as error:
+        raise UserError(f"--context {context}: {error}; give a shorter one.") from error
+
+
+def _start_from(model: NextEmbedding, start: Checkpoint) -> None:
+    try:
+        model.load_state_dict(start.module.state_dict())
+    except RuntimeError as error:
+        raise UserError(
+            f"{start.path}: is another network than this run's (a {start.model_type} for embeddings {start.dim} wide); "
+            "give the sizes it was trained with."
+        ) from error
 
 
 def _restore(
@@ -176,20 +197,65 @@ def _restore(
         raise UserError(f"{folder.path}: the saved run is damaged and cannot be resumed; start anew.") from error
 
 
-def _record(epoch: int, loss: float, cos: float, val: Validation, lr: float) -> EpochRecord:
-    return {
-        "epoch": epoch,
-        "train_loss": loss,
-        "train_cosine": cos,
-        "val_loss": val.loss,
-        "val_cosine": val.cosine,
-        "lr": lr,
-    }
+def _look(sentinel: Sentinel, run: Run, epoch: int) -> Reading:
+    """What the sentinel sees in the network as it is now, which `validate` left in eval mode."""
+    dim = run.windows.corpus.dim
+    predictor = TorchPredictor(
+        f"epoch {epoch}", run.model, dim, run.device, SENTINEL_BATCH, position_scale=run.scale(epoch)
+    )
+    return sentinel.look(predictor, epoch)
 
 
-def _require_finite(value: float, what: str, config: RunConfig) -> None:
-    if not math.isfinite(value):
+def readings(history: list[EpochRecord]) -> list[Reading]:
+    """What the sentinel saw so far, from the history: a resumed run decides as an uninterrupted one."""
+    found = []
+    for record in history:
+        figures = dict(record.get("sentinel") or {})
+        if figures:
+            findings = tuple(figures.pop("findings"))
+            found.append(Reading(record["epoch"], figures, findings))
+    return found
+
+
+def _said(config: RunConfig, reading: Reading | None, history: list[EpochRecord]) -> list[str]:
+    """What the sentinel has to say after an epoch."""
+    if reading is None:
+        return []
+    earlier = readings(history[:-1])
+    abort, back_off = aborts(reading, _best(earlier)), backs_off(reading)
+    said = [*reading.findings]
+    if abort and abort not in said:
+        said.append(abort)
+    if back_off and config.sentinel == "act" and not any(backs_off(before) for before in earlier):
+        said.append(back_off)
+    return said
+
+
+def _best(earlier: list[Reading]) -> Reading | None:
+    """The reading with the highest mean cosine, of those that have one."""
+    known = [reading for reading in earlier if math.isfinite(reading.value("cosine"))]
+    return max(known, key=lambda reading: reading.value("cosine"), default=None)
+
+
+def _require_no_abort(config: RunConfig, history: list[EpochRecord]) -> None:
+    """Stop where the sentinel, told to act, has seen what ends a run; the epoch itself is saved."""
+    seen = readings(history)
+    if config.sentinel != "act" or not seen:
+        return
+    reason = aborts(seen[-1], _best(seen[:-1]))
+    if reason:
         raise UserError(
-            f"training stopped: {what} is {value}; epochs saved before are kept, start again with an --lr "
-            f"below {config.lr:g}."
+            f"training stopped: {reason}; epochs saved are kept, a run with --sentinel watch trains on regardless."
         )
+
+
+def _line(record: EpochRecord, val: Validation, reading: Reading | None) -> str:
+    """One epoch in one line."""
+    text = (
+        f"train loss {record['train_loss']:.3e} cosine {record['train_cosine']:.3f}, "
+        f"val cosine {val.cosine:.3f} margin {val.margin:+.3f}"
+    )
+    if reading is not None:
+        skill = reading.figures["skill_cosine"]["value"]
+        text += ", skill n/a" if skill is None else f", skill {skill:+.3f}"
+    return f"{text}, lr {record['lr']:.2g}"

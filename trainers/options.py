@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, get_args
 
 import click
+
+from trainers.config import Precision, Select, SentinelMode
 
 if TYPE_CHECKING:
     from harness.corpus import Corpus
@@ -12,23 +14,38 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 
-def run_options(recipe: str, *, epochs: int, batch_size: int) -> Callable[[Command], Command]:
+def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Select) -> Callable[[Command], Command]:
     """Decorate a command with the options of a run, this recipe's defaults filled in."""
     positive = click.IntRange(min=1)
     options = [
         click.option("--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: built-in world]."),
         click.option("--out", type=click.Path(path_type=Path), default=Path("runs") / recipe, show_default=True),
-        click.option("--epochs", type=positive, default=epochs, show_default=True),
+        click.option("--epochs", type=positive, default=epochs, show_default=epochs is not None or "as documented"),
         click.option("--batch-size", type=positive, default=batch_size, show_default=True),
         click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=5e-4, show_default=True),
         click.option("--context", type=positive, default=5, show_default=True, help="Chunks the network reads."),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+        click.option(
+            "--select",
+            type=click.Choice(get_args(Select)),
+            default=select,
+            show_default=True,
+            help="What best_model.pt is best in.",
+        ),
+        click.option(
+            "--sentinel",
+            type=click.Choice(get_args(SentinelMode)),
+            default="watch",
+            show_default=True,
+            help="watch: gate 500 VAL windows after each epoch; act: drop guards, stop a collapsed run.",
+        ),
+        click.option("--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True),
         click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda|mps"),
         click.option("--threads", type=positive, help="CPU threads [default: 1 below 5 million parameters]."),
         click.option("--resume", is_flag=True, help="Continue the run in --out, bit for bit."),
         click.option("--overwrite", is_flag=True, help="Replace the run in --out."),
     ]
-    return _apply(options)
+    return apply(options)
 
 
 def size_options(*, width: int, layers: int, heads: int) -> Callable[[Command], Command]:
@@ -36,10 +53,15 @@ def size_options(*, width: int, layers: int, heads: int) -> Callable[[Command], 
     positive = click.IntRange(min=1)
     options = [
         click.option("--width", type=positive, default=width, show_default=True, help="Model width."),
-        click.option("--layers", type=positive, default=layers, show_default=True, help="Decoder layers."),
+        click.option("--layers", type=positive, default=layers, show_default=True, help="Layers."),
         click.option("--heads", type=positive, default=heads, show_default=True, help="Attention heads."),
     ]
-    return _apply(options)
+    return apply(options)
+
+
+def as_published(difference: str) -> Callable[[Command], Command]:
+    """The switch from what the documents say to what the published code did; ``difference`` says in what."""
+    return click.option("--as-published", is_flag=True, help=f"Do as the published code did: {difference}.")
 
 
 def open_training_corpus(folder: Path | None) -> "Corpus":
@@ -53,13 +75,9 @@ def open_training_corpus(folder: Path | None) -> "Corpus":
     return default_corpus()
 
 
-def check_flags(options: dict[str, Any]) -> None:
-    """Refuse flags that contradict each other."""
-    if options["resume"] and options["overwrite"]:
-        raise click.UsageError("--resume and --overwrite exclude each other; give one.")
+def apply(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """Several options as one decorator, listed by ``--help`` in this order."""
 
-
-def _apply(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         # Click lists options in the order in which decorators stand, outermost first.
         for option in reversed(options):

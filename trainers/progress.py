@@ -1,13 +1,14 @@
-"""What a run says while it trains: a bar with the live cosine on a terminal, one line an epoch anywhere."""
+"""What a run says while it trains: a bar with the live cosine and margin on a terminal, one line an epoch anywhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import nan
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-# Called after every step with the epoch's running means of loss and cosine.
-Tick = Callable[[float, float], None]
+# Called after every step with the epoch's running means of loss, cosine and margin.
+Tick = Callable[[float, float, float], None]
 
 
 @contextmanager
@@ -17,17 +18,17 @@ def epoch_bar(console: Console, title: str, steps: int) -> Iterator[Tick]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3e}  cosine {task.fields[cosine]:.4f}"),
+        TextColumn("loss {task.fields[loss]:.2e} cos {task.fields[cosine]:.3f} margin {task.fields[margin]:+.3f}"),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,
         transient=True,
     )
     with bar:
-        task = bar.add_task(title, total=steps, loss=float("nan"), cosine=float("nan"))
+        task = bar.add_task(title, total=steps, loss=nan, cosine=nan, margin=nan)
 
-        def tick(loss: float, cosine: float) -> None:
-            bar.update(task, advance=1, loss=loss, cosine=cosine)
+        def tick(loss: float, cosine: float, margin: float) -> None:
+            bar.update(task, advance=1, loss=loss, cosine=cosine, margin=margin)
 
         yield tick
 

@@ -1,8 +1,8 @@
-"""The folder a run leaves: ``best_model.pt``, ``final_model.pt`` and ``training_history.json``.
+"""The folder a run leaves: ``best_model.pt``, ``final_model.pt``, ``training_history.json`` and ``epochs/``.
 
-After each epoch the best model is written first, then the final model, then the history, each atomically. A
-run cut short anywhere is resumed from ``final_model.pt``, which holds the history too; the rest is made anew,
-identically.
+After each epoch its own checkpoint is written first, then the best model, the final model and the history, each
+atomically. A run cut short anywhere is resumed from ``final_model.pt``, which holds the history too; the rest is made
+anew, identically.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,14 @@ from trainers.config import RunConfig
 BEST = "best_model.pt"
 FINAL = "final_model.pt"
 HISTORY = "training_history.json"
+# Weights after every epoch, without the optimiser's state, which is twice as large.
+EPOCHS = "epochs"
 
-# epoch, train_loss, train_cosine, val_loss, val_cosine, lr
-EpochRecord = dict[str, int | float]
+# epoch, windows, lr, position_scale and guards as they were in the epoch; train_loss, train_cosine, train_margin and
+# train_loss.NAME of each term that was computed; val_loss, val_cosine and val_margin; score, by which the best epoch is
+# chosen; and sentinel, the figures of `trainers.sentinel`. Margins here are cosines to the target less those to the
+# last frame, measured in every epoch.
+EpochRecord = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,15 @@ class RunFolder:
         path: the folder, made when the first file is written.
         config: the run.
         corpus: what it trains on.
+        model_type: key of `models.registry.ARCHITECTURES`.
+        model_config: constructor arguments of the network.
     """
 
     path: Path
     config: RunConfig
     corpus: Corpus
+    model_type: str
+    model_config: Mapping[str, Any]
 
     @cached_property
     def trained_on(self) -> list[str]:
@@ -51,8 +60,12 @@ class RunFolder:
         Raises:
             UserError: a run is there already and ``overwrite`` is off, or the folder cannot be written.
         """
-        old = [file for name in (BEST, FINAL, HISTORY) if (file := self.path / name).exists()]
-        if old and not overwrite:
+        kept = [file for name in (BEST, FINAL, HISTORY) if (file := self.path / name).exists()]
+        saved = sorted((self.path / EPOCHS).glob("epoch-*.pt"))
+        old = kept + saved
+        # What a run leaves that was killed while it saved its first epoch: nothing to resume, nothing to lose.
+        stillborn = [file.name for file in saved] == [_epoch_file(1)] and kept in ([], [self.path / BEST])
+        if old and not (overwrite or stillborn):
             raise UserError(
                 f"{self.path}: already holds a run ({old[0].name}); add --resume to continue it, "
                 "--overwrite to replace it, or give another --out."
@@ -95,38 +108,51 @@ class RunFolder:
         optimizer_state: Mapping[str, Any],
         scheduler_state: Mapping[str, Any],
     ) -> None:
-        """Save the epoch that ends ``history``; as the best too if its validation loss is the lowest so far.
+        """Save the epoch that ends ``history``; as the best too if its score is the highest so far.
 
         Raises:
             UserError: the disk refuses.
         """
         last = history[-1]
-        improved = all(last["val_loss"] < earlier["val_loss"] for earlier in history[:-1])
+        earlier = [record["score"] for record in history[:-1]]
+        # An undefined score is no better than any, so the first epoch stands until there is a defined one.
+        known = [score for score in earlier if score is not None]
+        improved = not earlier or (last["score"] is not None and all(last["score"] > score for score in known))
+
+        def write(path: Path, *, optimizer: Mapping[str, Any], state: Mapping[str, Any] | None) -> None:
+            save_checkpoint(
+                path,
+                model_type=self.model_type,
+                model_state=model_state,
+                model_config=self.model_config,
+                optimizer_state=optimizer,
+                epoch=last["epoch"],
+                val_loss=last["val_loss"],
+                val_cosine=last["val_cosine"],
+                # The scale that this epoch trained with is the one that its weights must be asked with.
+                args={**self.config.as_args(), "position_scale": last["position_scale"]},
+                context=self.config.context,
+                dim=self.corpus.dim,
+                recipe=self.config.recipe,
+                corpus={"path": str(self.corpus.path.absolute()), "fingerprint": self.corpus.fingerprint},
+                train_article_hashes=self.trained_on,
+                training_state=state,
+            )
+
+        resumable = {"scheduler": scheduler_state, "history": history}
         try:
-            for name in (BEST, FINAL) if improved else (FINAL,):
-                save_checkpoint(
-                    self.path / name,
-                    model_type=self.config.model_type,
-                    model_state=model_state,
-                    model_config=self.config.model_config(self.corpus.dim),
-                    optimizer_state=optimizer_state,
-                    epoch=int(last["epoch"]),
-                    val_loss=last["val_loss"],
-                    val_cosine=last["val_cosine"],
-                    args=self.config.as_args(),
-                    context=self.config.context,
-                    dim=self.corpus.dim,
-                    recipe=self.config.recipe,
-                    corpus={
-                        "path": str(self.corpus.path.absolute()),
-                        "fingerprint": self.corpus.fingerprint,
-                    },
-                    train_article_hashes=self.trained_on,
-                    training_state={"scheduler": scheduler_state, "history": history},
-                )
+            (self.path / EPOCHS).mkdir(exist_ok=True)
+            write(self.path / EPOCHS / _epoch_file(last["epoch"]), optimizer={}, state=None)
+            if improved:
+                write(self.path / BEST, optimizer=optimizer_state, state=resumable)
+            write(self.path / FINAL, optimizer=optimizer_state, state=resumable)
             write_json(self.path / HISTORY, {"args": self.config.as_args(), "history": history})
         except OSError as error:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> UserError:
         return UserError(f"{self.path}: cannot be written ({error.strerror or error}); give another --out.")
+
+
+def _epoch_file(epoch: int) -> str:
+    return f"epoch-{epoch:03d}.pt"

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int
 
 # Streams of one epoch; they must not share numbers.
-_NETWORK, _ORDER = 0, 1
+_NETWORK, _ORDER, _NEGATIVES = 0, 1, 2
 
 
 def seed_epoch(seed: int, epoch: int) -> None:
@@ -22,6 +22,11 @@ def seed_epoch(seed: int, epoch: int) -> None:
 def epoch_order(n: int, seed: int, epoch: int) -> Int[np.ndarray, " n"]:
     """(n,) the order in which one epoch visits its windows."""
     return np.random.default_rng([seed, epoch, _ORDER]).permutation(n)
+
+
+def negatives_rng(seed: int, epoch: int) -> np.random.Generator:
+    """The generator that draws the negatives of one epoch."""
+    return np.random.default_rng([seed, epoch, _NEGATIVES])
 
 
 def make_deterministic(device: torch.device) -> None:

@@ -8,27 +8,33 @@ import torch
 from harness.windows import Windows
 from models.base import NextEmbedding
 from models.position import append_position
-from trainers.batches import batches
+from trainers.batches import Gatherer
 from trainers.losses import cosine, mse_loss
+from trainers.recipe import Needs
 
 BATCH_SIZE = 512
 
 
 class Validation(NamedTuple):
-    """Means over windows: MSE of the unit prediction, equal to 2 (1 - cosine) / D, and the cosine."""
+    """Means over windows: MSE of the unit prediction, equal to 2 (1 - cosine) / D; cosine; cosine less the last's."""
 
     loss: float
     cosine: float
+    margin: float
 
 
 @torch.inference_mode()
-def validate(model: NextEmbedding, windows: Windows, position_scale: float | None, device: torch.device) -> Validation:
-    """Score a network on windows; it is left in eval mode."""
+def validate(
+    model: NextEmbedding, windows: Windows, position_scale: float | None, device: torch.device, target: int = 1
+) -> Validation:
+    """Score a network on windows, against the chunk at offset ``target``; it is left in eval mode."""
     model.eval()
-    loss = total = 0.0
-    for batch in batches(windows, np.arange(len(windows)), BATCH_SIZE, device):
+    totals = np.zeros(3)
+    gatherer = Gatherer(Needs(target=target), device, np.random.default_rng(0), windows.targets)
+    for batch in gatherer.batches(windows, np.arange(len(windows)), BATCH_SIZE):
         x = batch.context if position_scale is None else append_position(batch.context, position_scale)
         prediction = model(x)
-        loss += float(mse_loss(prediction, batch.target)) * len(x)
-        total += float(cosine(prediction, batch.target)) * len(x)
-    return Validation(loss / len(windows), total / len(windows))
+        cos = float(cosine(prediction, batch.target))
+        margin = cos - float(cosine(prediction, batch.context[:, -1]))
+        totals += len(x) * np.array([float(mse_loss(prediction, batch.target)), cos, margin])
+    return Validation(*(totals / len(windows)).tolist())

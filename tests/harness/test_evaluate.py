@@ -148,6 +148,33 @@ def test_a_prediction_without_direction_is_marked_and_never_averaged_away(
     assert np.isfinite(observed.cosine[~bad]).all()
 
 
+def test_without_ablations_nothing_else_changes_and_fewer_contexts_are_asked(
+    make_corpus, make_set, as_subject, scrambler
+):
+    evaluation = make_set(make_corpus([20, 6], dim=4))
+
+    class Counting:
+        def __init__(self):
+            self.sound, self.asked = scrambler(3, 4), 0
+
+        def predict(self, contexts):
+            self.asked += len(contexts)
+            return self.sound.predict(contexts)
+
+    full, brief = Counting(), Counting()
+    expected = observe(as_subject(full), evaluation, batch_size=8)
+    observed = observe(as_subject(brief), evaluation, batch_size=8, ablations=False)
+    assert full.asked - brief.asked == len(observed) * observed.ablation.shape[1]
+    assert observed.context == 3
+    assert np.isfinite(expected.ablation).all()
+    assert np.isnan(observed.ablation).all()
+    for name, values in expected.arrays().items():
+        if name != "ablation":
+            np.testing.assert_array_equal(observed.arrays()[name], values, err_msg=name)
+    assert np.isnan(ablation_effects(observed)["shuffle"].value)
+    assert np.isnan(ablation_effects(observed)["leave_one_out"].value)
+
+
 def test_progress_counts_windows(make_corpus, make_set, as_subject, scrambler, monkeypatch):
     monkeypatch.setattr("harness.evaluate.CHUNK", 10)
     seen = []

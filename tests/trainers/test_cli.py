@@ -5,29 +5,40 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from tiny import SMALL, history, lvm_train, trained, weights
 
 from harness.checkpoint import load_checkpoint
 from trainers.cli import main
 
-SMALL = ["--width", "16", "--layers", "1", "--heads", "2", "--context", "3", "--epochs", "1"]
-
-
-def lvm_train(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+RECIPES = [name for name in main.commands if name != "grid"]
+ONE_EPOCH = [*SMALL, "--epochs", "1"]
 
 
 def test_help_does_not_wait_for_torch():
-    code = "import sys, trainers.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    """Importing the commands and asking every one of them for help."""
+    code = (
+        "import sys; from click.testing import CliRunner; from trainers.cli import main\n"
+        "for name in main.commands:\n"
+        "    assert CliRunner().invoke(main, [name, '--help']).exit_code == 0\n"
+        "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    )
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["p1", "--help"]])
 def test_help(arguments):
-    result = lvm_train(*arguments)
-    assert result.exit_code == 0
-    assert "p1" in result.output
+    output = trained(*arguments).output
+    assert "p1" in output
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_help_says_what_every_option_does_by_default(recipe):
+    output = " ".join(trained(recipe, "--help").output.split())
+    for option in ("--corpus", "--out", "--epochs", "--select", "--sentinel", "--precision", "--resume", "--overwrite"):
+        assert option in output
+    assert f"runs/{recipe}" in output
+    assert ("as documented" if recipe == "p7" else "[default: ") in output
 
 
 def test_p1_is_the_documented_recipe():
@@ -39,6 +50,9 @@ def test_p1_is_the_documented_recipe():
         "lr": 5e-4,
         "context": 5,
         "seed": 0,
+        "select": "val_cos",
+        "sentinel": "watch",
+        "precision": "auto",
         "device": "cpu",
         "threads": None,
         "width": 512,
@@ -50,11 +64,13 @@ def test_p1_is_the_documented_recipe():
 
 
 def test_p1_trains_and_says_so(corpus, tmp_path):
-    result = lvm_train("p1", "--corpus", corpus.path, "--out", tmp_path / "run", *SMALL)
-    assert result.exit_code == 0, result.output
-    assert result.output.startswith("epoch 1/1: train loss")
-    assert "cosine" in result.output
-    assert len(result.output.splitlines()) == 1
+    options = ["p1", "--corpus", corpus.path, "--out", tmp_path / "run", *ONE_EPOCH]
+    result = trained(*options)
+    first, *rest = result.output.splitlines()
+    assert first.startswith("epoch 1/1: train loss")
+    for figure in ("cosine", "val cosine", "margin", "skill", "lr 0.0005"):
+        assert figure in first
+    assert all(line.startswith("sentinel: ") for line in rest)
     checkpoint = load_checkpoint(tmp_path / "run" / "best_model.pt")
     assert checkpoint.metadata["recipe"] == "p1"
     assert checkpoint.metadata["model_config"] == {
@@ -64,12 +80,35 @@ def test_p1_trains_and_says_so(corpus, tmp_path):
         "depth": 1,
         "heads": 2,
     }
-    again = lvm_train("p1", "--corpus", corpus.path, "--out", tmp_path / "run", *SMALL)
+    again = lvm_train(*options)
     assert (again.exit_code, again.output.count("\n")) == (1, 1)
     assert again.output.startswith("Error: ")
-    more = lvm_train("p1", "--corpus", corpus.path, "--out", tmp_path / "run", *SMALL, "--resume", "--epochs", "2")
-    assert more.exit_code == 0
+    more = trained(*options, "--resume", "--epochs", "2")
     assert more.output.startswith("epoch 2/2: ")
+
+
+def test_a_recipes_options_are_recorded_and_the_runs_are_not_among_them(corpus, tmp_path):
+    trained("p7", "--corpus", corpus.path, "--out", tmp_path, *ONE_EPOCH, "--margin", "0.2", "--option", "anchor")
+    args = weights(tmp_path)["args"]
+    assert args["options"] == {
+        "option": "anchor",
+        "network": "ranker",
+        "margin": 0.2,
+        "temperature": 0.07,
+        "anchor_share": None,
+        "as_published": False,
+        "width": 16,
+        "layers": 1,
+        "heads": 2,
+    }
+    assert (args["recipe"], args["context"], args["epochs"], args["select"]) == ("p7", 3, 1, "margin")
+
+
+@pytest.mark.parametrize("mode", ["off", "watch", "act"])
+def test_the_sentinel_is_in_the_history_unless_it_is_off(corpus, tmp_path, mode):
+    trained("p1", "--corpus", corpus.path, "--out", tmp_path, *ONE_EPOCH, "--sentinel", mode)
+    (record,) = history(tmp_path)
+    assert ("sentinel" in record) == (mode != "off")
 
 
 @pytest.mark.parametrize(
@@ -80,6 +119,12 @@ def test_p1_trains_and_says_so(corpus, tmp_path):
         (["p1", "--lr", "0"], 2, "--lr"),
         (["p1", "--seed", "-1"], 2, "--seed"),
         (["p1", "--resume", "--overwrite"], 2, "--resume and --overwrite exclude each other"),
+        (["p1", "--select", "skill", "--sentinel", "off"], 2, "--select skill asks the sentinel; give --sentinel"),
+        (["p1", "--select", "margin", "--sentinel", "off"], 2, "--select margin asks the sentinel; give --sentinel"),
+        (["p7", "--sentinel", "off"], 2, "--select margin asks the sentinel; give --sentinel"),
+        (["p1", "--select", "loss"], 2, "'loss' is not one of"),
+        (["p6b", "--version", "v3"], 2, "'v3' is not one of"),
+        (["p7", "--anchor-share", "1.5"], 2, "--anchor-share"),
         (["p9"], 2, "No such command 'p9'"),
     ],
 )
@@ -91,7 +136,7 @@ def test_mistakes(arguments, code, said):
 
 def test_a_users_mistake_is_one_sentence(corpus, tmp_path):
     for extra in (["--device", "gpu"], ["--width", "10", "--heads", "4"], ["--context", "99"]):
-        result = lvm_train("p1", "--corpus", corpus.path, "--out", tmp_path / "run", *SMALL, *extra)
+        result = lvm_train("p1", "--corpus", corpus.path, "--out", tmp_path / "run", *ONE_EPOCH, *extra)
         assert result.exit_code == 1
         assert result.output.startswith("Error: ")
         assert result.output.count("\n") == 1
@@ -100,6 +145,6 @@ def test_a_users_mistake_is_one_sentence(corpus, tmp_path):
 
 def test_no_train_split(make_corpus, tmp_path):
     corpus = make_corpus(tmp_path / "c", ["VAL"])
-    result = lvm_train("p1", "--corpus", corpus.path, "--out", tmp_path / "run", *SMALL)
+    result = lvm_train("p1", "--corpus", corpus.path, "--out", tmp_path / "run", *ONE_EPOCH)
     assert result.exit_code == 1
     assert "has no TRAIN articles" in result.output

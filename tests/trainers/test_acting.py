@@ -1,0 +1,136 @@
+"""A sentinel that may act: guards dropped, runs stopped; and the best checkpoint by each criterion."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from tiny import CONFIG, RECIPE, history, weights
+
+from harness.errors import UserError
+from trainers import loop
+from trainers.loop import train
+from trainers.losses import cosine
+from trainers.objective import Loss, Term, weighted
+from trainers.schedule import constant
+
+GUARDED = replace(
+    RECIPE,
+    objective=weighted(
+        Term("guard", constant(0.1), lambda step: step.raw.square().mean()),
+        Term("always", constant(0.1), lambda step: step.raw.square().mean(), guard=False),
+    ),
+)
+ACT = replace(CONFIG, sentinel="act", epochs=4)
+
+
+@pytest.fixture
+def fires(monkeypatch):
+    """Makes a rule of the sentinel fire after one epoch."""
+
+    def fire(rule, epoch):
+        monkeypatch.setattr(
+            loop, rule, lambda reading, *best: f"{rule} of the test" if reading.epoch == epoch else None
+        )
+
+    return fire
+
+
+@pytest.mark.parametrize(("mode", "guards"), [("act", [True, True, False, False]), ("watch", [True] * 4)])
+def test_guards_are_dropped_from_the_epoch_after_the_rule_fires(corpus, tmp_path, capsys, fires, mode, guards):
+    """And stay dropped, though the rule fires once; what is no guard stays."""
+    fires("backs_off", 2)
+    fires("aborts", None)
+    records = train(replace(ACT, sentinel=mode), GUARDED, corpus, tmp_path)
+    assert [record["guards"] for record in records] == guards
+    assert ["train_loss.guard" in record for record in records] == guards
+    assert all("train_loss.always" in record for record in records)
+    told = capsys.readouterr().out.count("sentinel: backs_off of the test")
+    assert told == (1 if mode == "act" else 0)
+
+
+def test_a_resumed_run_keeps_its_guards_dropped(corpus, tmp_path, fires):
+    fires("backs_off", 2)
+    fires("aborts", None)
+    whole = train(ACT, GUARDED, corpus, tmp_path / "whole")
+    train(replace(ACT, epochs=3), GUARDED, corpus, tmp_path / "parts")
+    assert train(ACT, GUARDED, corpus, tmp_path / "parts", resume=True) == whole
+
+
+def test_an_aborted_run_keeps_its_epochs_and_stops_again_at_once(corpus, tmp_path, fires, monkeypatch):
+    fires("backs_off", None)
+    fires("aborts", 2)
+    with pytest.raises(UserError) as stopped:
+        train(ACT, RECIPE, corpus, tmp_path)
+    sentence = str(stopped.value)
+    assert sentence.startswith("training stopped: aborts of the test; epochs saved are kept")
+    assert sentence.count(". ") == 0
+    assert weights(tmp_path)["epoch"] == 2
+    assert sorted(file.name for file in (tmp_path / "epochs").iterdir()) == ["epoch-001.pt", "epoch-002.pt"]
+    assert len(history(tmp_path)) == 2
+
+    def trains(*given, **named):
+        raise AssertionError("it must not train on")
+
+    monkeypatch.setattr(loop, "train_epoch", trains)
+    for epochs in (2, 4):
+        with pytest.raises(UserError, match="training stopped: aborts of the test"):
+            train(replace(ACT, epochs=epochs), RECIPE, corpus, tmp_path, resume=True)
+
+
+def test_an_abort_after_the_last_epoch_is_told_too(corpus, tmp_path, fires):
+    fires("backs_off", None)
+    fires("aborts", 2)
+    with pytest.raises(UserError, match="training stopped"):
+        train(replace(ACT, epochs=2), RECIPE, corpus, tmp_path)
+    assert weights(tmp_path)["epoch"] == 2
+
+
+def test_a_run_that_turns_to_copying_is_stopped(corpus, tmp_path, capsys):
+    """By the real rule: the cosine falls by more than a tenth. Watched only, it trains on and is told of it."""
+
+    def turns(step):
+        wanted = step.target if step.epoch < 5 else step.last
+        return Loss(1 - cosine(step.raw, wanted), {})
+
+    recipe, act = replace(RECIPE, objective=turns), replace(ACT, lr=0.005, batch_size=8, epochs=6)
+    with pytest.raises(UserError, match=r"the mean cosine fell from 0\.\d+ in epoch 4 to -?0\.\d+ in epoch 5"):
+        train(act, recipe, corpus, tmp_path / "act")
+    assert [record["epoch"] for record in history(tmp_path / "act")] == [1, 2, 3, 4, 5]
+    assert weights(tmp_path / "act", "best_model.pt")["epoch"] == 4
+    capsys.readouterr()
+    assert len(train(replace(act, sentinel="watch"), recipe, corpus, tmp_path / "watch")) == 6
+    assert "sentinel: the mean cosine fell from" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("select", ["val_cos", "margin", "skill"])
+def test_the_best_checkpoint_is_the_epoch_with_the_best_score(corpus, tmp_path, select):
+    # Half a wild learning rate, so that the last epoch is not always the best.
+    config = replace(CONFIG, select=select, sentinel="watch", epochs=5, lr=0.05)
+    records = train(config, RECIPE, corpus, tmp_path)
+    figures = {
+        "val_cos": [record["val_cosine"] for record in records],
+        "margin": [record["sentinel"]["margin"]["value"] for record in records],
+        "skill": [record["sentinel"]["F"]["value"] for record in records],
+    }[select]
+    assert len(set(figures)) == 5
+    assert [record["score"] for record in records] == figures
+    assert weights(tmp_path, "best_model.pt")["epoch"] == 1 + figures.index(max(figures))
+    assert weights(tmp_path, "best_model.pt")["args"]["select"] == select
+
+
+def test_an_undefined_score_is_better_than_no_other(corpus, tmp_path, monkeypatch):
+    """It is recorded as null; the first epoch stands until a score is defined, and a tie changes nothing."""
+    scores = {1: -math.inf, 2: 0.1, 3: -math.inf, 4: 0.3, 5: 0.3, 6: 0.2}
+    epoch = iter(scores)
+    best = []
+
+    def score(*given):
+        now = next(epoch)
+        if now > 1:
+            best.append(weights(tmp_path, "best_model.pt")["epoch"])
+        return scores[now]
+
+    monkeypatch.setattr(loop, "selection", score)
+    records = train(replace(CONFIG, epochs=6), RECIPE, corpus, tmp_path)
+    assert [record["score"] for record in records] == [None, 0.1, None, 0.3, 0.3, 0.2]
+    assert [*best, weights(tmp_path, "best_model.pt")["epoch"]] == [1, 2, 2, 4, 4, 4]

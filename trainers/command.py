@@ -1,0 +1,113 @@
+"""A recipe function as a Click command: its options, then a run of the one loop."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trainers.config import RunConfig, Select
+from trainers.options import Command, apply, open_training_corpus, run_options, size_options
+
+if TYPE_CHECKING:
+    from trainers.recipe import Recipe
+
+# What says how a run is carried out rather than what it is; the rest of a recipe's options is recorded.
+RUN = ("epochs", "batch_size", "lr", "context", "seed", "select", "sentinel", "precision", "device", "threads")
+ELSEWHERE = ("corpus", "out", "resume", "overwrite", "recover")
+Options = Mapping[str, Any]
+History = list[dict[str, Any]]
+
+
+def recipe_command(
+    name: str,
+    *,
+    epochs: int | Callable[[Options], int],
+    batch_size: int,
+    select: Select = "val_cos",
+    options: Sequence[Callable[[Command], Command]] = (),
+) -> Callable[[Callable[[Options], "Recipe"]], click.Command]:
+    """Turn a function that builds a recipe from its options into a subcommand of ``lvm-train``.
+
+    Args:
+        name: of the subcommand.
+        epochs: documented number, or a function of the options where it depends on them.
+        batch_size: documented size.
+        select: documented criterion of the best checkpoint.
+        options: the recipe's own Click options.
+    """
+
+    def decorate(build: Callable[[Options], "Recipe"]) -> click.Command:
+        @click.command(name, help=build.__doc__)
+        @apply(options)
+        @size_options(width=512, layers=4, heads=8)
+        @run_options(name, epochs=None if callable(epochs) else epochs, batch_size=batch_size, select=select)
+        def command(**given: Any) -> History:
+            if callable(epochs) and given["epochs"] is None:
+                given["epochs"] = epochs(given)
+            return run(name, build, given)
+
+        return command
+
+    return decorate
+
+
+def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Path | None = None) -> History:
+    """Train a recipe as asked for on the command line.
+
+    Args:
+        name: of the recipe.
+        build: makes the recipe of its options.
+        given: every option.
+        out: in place of ``--out``.
+
+    Returns:
+        The run's history.
+
+    Raises:
+        UserError: see `trainers.loop.train`.
+    """
+    if given["resume"] and given["overwrite"]:
+        raise click.UsageError("--resume and --overwrite exclude each other; give one.")
+    if given["select"] != "val_cos" and given["sentinel"] == "off":
+        raise click.UsageError(f"--select {given['select']} asks the sentinel; give --sentinel watch with it.")
+    from rich.console import Console
+
+    from trainers.loop import train
+
+    start = _checkpoint(given.get("recover"))
+    config = RunConfig(
+        recipe=name,
+        options={key: _plain(value) for key, value in given.items() if key not in RUN + ELSEWHERE},
+        start_from=None if start is None else start.sha256,
+        **{key: given[key] for key in RUN},
+    )
+    corpus = open_training_corpus(given["corpus"])
+    return train(
+        config,
+        build(given),
+        corpus,
+        out or given["out"],
+        start=start,
+        resume=given["resume"],
+        overwrite=given["overwrite"],
+        # A grid asks for silence.
+        console=click.get_current_context().find_object(Console),
+    )
+
+
+def sizes(given: Options) -> dict[str, Any]:
+    """Sizes of a transformer, as its constructor calls them."""
+    return {"width": given["width"], "depth": given["layers"], "heads": given["heads"]}
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _checkpoint(path: Path | None) -> Any:
+    if path is None:
+        return None
+    from harness.checkpoint import load_checkpoint
+
+    return load_checkpoint(path)

@@ -1,0 +1,69 @@
+"""``lvm-train grid``: one recipe under every combination of some options, one line a run."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.suggest import did_you_mean
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--vary", multiple=True, required=True, metavar="NAME=A,B,...", help="An option and its values; repeat.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the runs.")
+@click.argument("recipe")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, arguments: Sequence[str]) -> None:
+    """Train RECIPE under every combination of the --vary options; ARGUMENTS go to each run.
+
+    Every run has its own folder in --out. The same command goes on where it was interrupted: finished runs are not
+    repeated, an unfinished one is resumed.
+
+    lvm-train grid p7 --vary margin=.07,.10 --vary anchor-share=.7,.8 --out runs/grid --epochs 5
+    """
+    import io
+
+    from rich.console import Console
+
+    parent = context.parent
+    commands = parent.command.commands  # type: ignore[union-attr, attr-defined]
+    command = commands.get(recipe)
+    if command is None or command is grid:
+        known = sorted(name for name in commands if name != "grid")
+        raise click.UsageError(f"unknown recipe {recipe!r}; {did_you_mean(recipe, known)}.")
+    silent = Console(file=io.StringIO())
+    runs = {}
+    # Every line is parsed before the first run, so that a mistake in the last shows at once.
+    for combination in itertools.product(*(_values(one) for one in vary)):
+        name = ",".join(f"{option}={value}" for option, value in combination)
+        given = [text for option, value in combination for text in (f"--{option}", value)]
+        state = ["--resume"] if (out / name / "final_model.pt").is_file() else []
+        line = [*arguments, *given, "--out", str(out / name), *state]
+        runs[name] = command.make_context(recipe, line, parent=parent, obj=silent)
+    for name, run in runs.items():
+        with run:
+            history = command.invoke(run)
+        click.echo(f"{name}: {_summary(history)}")
+
+
+def _values(text: str) -> list[tuple[str, str]]:
+    """``NAME=A,B`` as (NAME, A), (NAME, B)."""
+    name, equals, values = text.partition("=")
+    found = [value.strip() for value in values.split(",") if value.strip()]
+    if not name or not equals or not found:
+        raise click.UsageError(f"--vary {text!r} is not NAME=A,B; name an option of the recipe and its values.")
+    return [(name.strip().removeprefix("--"), value) for value in found]
+
+
+def _summary(history: list[dict[str, Any]]) -> str:
+    """The best epoch of a run in one line."""
+    best = max(history, key=lambda record: (record["score"] is not None, record["score"] or 0.0))
+    skill = best.get("sentinel", {}).get("skill_cosine", {})
+    text = f"best epoch {best['epoch']} of {len(history)}, val cosine {best['val_cosine']:.3f}"
+    text += f", margin over the last frame {best['val_margin']:+.3f}"
+    if skill.get("low") is not None:
+        text += f", skill {skill['value']:+.3f} [{skill['low']:+.3f}, {skill['high']:+.3f}]"
+    return text

@@ -1,0 +1,54 @@
+"""P2: the network predicts the change from the last frame; tiny guards from epoch 6 (seed facts 2)."""
+
+from typing import TYPE_CHECKING
+
+from trainers.command import Options, recipe_command, sizes
+from trainers.options import as_published
+from trainers.recipe import Needs, Recipe
+from trainers.schedule import Schedule, constant
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from trainers.objective import Step
+
+DIRECTIONAL = Schedule({1: 0.0, 6: 0.002})
+FUTURE = Schedule({1: 0.0, 6: 0.002, 11: 0.003})
+RESIDUAL = constant(1e-4)
+MARGIN = 0.01
+
+
+@recipe_command(
+    "p2",
+    epochs=20,
+    batch_size=64,
+    options=[as_published("the change has unit length, its penalty and the future margin are missing")],
+)
+def p2(given: Options) -> Recipe:
+    """Residual network, MSE; from epoch 6 directional and future margins.
+
+    The documents add a free change to the last frame and penalise its size. The published code normalised the change,
+    so that it could not vanish, had no penalty, and a future margin without a body.
+    """
+    from trainers.objective import Term, weighted
+    from trainers.terms import directional, future
+
+    published = given["as_published"]
+    terms = [directional(DIRECTIONAL, MARGIN, published=published)]
+    if not published:
+        # "Always on" in the plan, while the guards can be dropped.
+        terms += [future(FUTURE, MARGIN), Term("residual", RESIDUAL, _size_of_change, guard=False)]
+    return Recipe(
+        objective=weighted(*terms),
+        model_type="residual",
+        model={"base": "transformer", "normalise_delta": published, **sizes(given)},
+        needs=Needs(frames=2) if published else Needs(ahead=2),
+        pressures={"directional": DIRECTIONAL} if published else {"directional": DIRECTIONAL, "future": FUTURE},
+    )
+
+
+def _size_of_change(step: "Step") -> "Tensor":
+    from trainers.losses import residual_regulariser
+
+    # The change as it enters the sum, alpha included: the bare one could explode unseen behind a small alpha.
+    return residual_regulariser(step.raw - step.read[:, -1])

@@ -1,0 +1,39 @@
+"""P3: P1 with tiny guards from epoch 6 (seed facts 2)."""
+
+from trainers.command import Options, recipe_command, sizes
+from trainers.options import as_published
+from trainers.recipe import Needs, Recipe
+from trainers.schedule import Schedule
+
+GUARD = Schedule({1: 0.0, 6: 0.002})
+DROP = Schedule({1: 0.0, 6: 0.05})
+DIRECTIONAL_MARGIN = 0.01
+FUTURE_MARGIN = 0.008
+
+
+@recipe_command(
+    "p3",
+    epochs=20,
+    batch_size=64,
+    options=[as_published("the previous chunk is the second-to-last frame, the future margin is missing")],
+)
+def p3(given: Options) -> Recipe:
+    """MSE; from epoch 6 directional and future margins, the last frame dropped at random.
+
+    The future margin had no body in the published code.
+    """
+    from trainers.augment import drop_last
+    from trainers.objective import weighted
+    from trainers.terms import directional, future
+
+    published = given["as_published"]
+    guards = [directional(GUARD, DIRECTIONAL_MARGIN, published=published)]
+    if not published:
+        guards.append(future(GUARD, FUTURE_MARGIN))
+    return Recipe(
+        objective=weighted(*guards),
+        model=sizes(given),
+        needs=Needs(frames=2) if published else Needs(ahead=2),
+        augment=lambda context, epoch: drop_last(context, DROP.at(epoch)),
+        pressures={"guards": GUARD, "drop": DROP},
+    )

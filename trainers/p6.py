@@ -1,0 +1,51 @@
+"""P6: the chunk after the next one as the target, so that copying the last frame pays less (seed facts 2)."""
+
+import click
+
+from trainers.command import Options, recipe_command, sizes
+from trainers.options import as_published
+from trainers.p51 import CORRUPTED
+from trainers.recipe import Needs, Recipe
+
+# Offset of the target from the last context frame: the chunk in between is never shown.
+SKIP = 2
+
+
+@recipe_command(
+    "p6",
+    epochs=10,
+    batch_size=32,
+    options=[
+        click.option(
+            "--network",
+            type=click.Choice(["transformer", "next-token"]),
+            default="transformer",
+            show_default=True,
+            help="next-token is the plan: a query that cannot see itself, biased against the last slot.",
+        ),
+        click.option(
+            "--target",
+            type=click.Choice(["skip", "next"]),
+            default="skip",
+            show_default=True,
+            help="skip: the chunk after the next one, as run.",
+        ),
+        as_published("the last frame is corrupted by default"),
+    ],
+)
+def p6(given: Options) -> Recipe:
+    """MSE to the chunk after the next one.
+
+    The gates judge it as what it is used for, a predictor of the next chunk; its margin then peaks where it was
+    trained to look. The plan was another network (--network next-token --target next).
+    """
+    from trainers.augment import corrupt_last
+    from trainers.objective import weighted
+
+    return Recipe(
+        objective=weighted(),
+        model_type=given["network"],
+        model=sizes(given),
+        needs=Needs(target=SKIP if given["target"] == "skip" else 1),
+        augment=(lambda context, epoch: corrupt_last(context, CORRUPTED)) if given["as_published"] else None,
+    )

@@ -1,0 +1,87 @@
+"""Figures that change from epoch to epoch, as data: a recipe's schedule reads like the table in its document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# A constant, or the two ends of a linear ramp.
+Piece = float | tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A figure by epoch, in pieces.
+
+    ``Schedule({1: 0.0, 4: (0.005, 0.01), 11: 0.01})`` is 0 in epochs 1 to 3, rises in a straight line from .005 in
+    epoch 4 to .01 in epoch 10, and stays there.
+
+    Attributes:
+        pieces: first epoch of each piece -> its value, or the values in its first and in its last epoch.
+
+    Raises:
+        ValueError: no piece starts at epoch 1, or the last one, which has no end, is a ramp.
+    """
+
+    pieces: Mapping[int, Piece]
+
+    def __post_init__(self) -> None:
+        starts = list(self.pieces)
+        if not starts or starts[0] != 1 or starts != sorted(starts):
+            raise ValueError(f"a schedule's pieces start at epoch 1 and go up, not {starts}")
+        if isinstance(self.pieces[starts[-1]], tuple):
+            raise ValueError(f"the ramp from epoch {starts[-1]} has no end; add the piece that follows it")
+
+    def at(self, epoch: int) -> float:
+        """The figure in ``epoch``, counted from 1."""
+        first = max(start for start in self.pieces if start <= epoch)
+        piece = self.pieces[first]
+        if not isinstance(piece, tuple):
+            return piece
+        last = min(start for start in self.pieces if start > first) - 1
+        share = (epoch - first) / (last - first) if last > first else 1.0
+        return piece[0] + share * (piece[1] - piece[0])
+
+    def rises_at(self, epoch: int) -> bool:
+        """Whether the figure is larger than an epoch earlier; before the first epoch it was whatever it starts at."""
+        return epoch > 1 and self.at(epoch) > self.at(epoch - 1)
+
+    def plus(self, amount: float) -> "Schedule":
+        """The schedule with ``amount`` added wherever it is not zero: what a retry raises."""
+
+        def raised(value: float) -> float:
+            return value + amount if value else value
+
+        return Schedule(
+            {
+                start: (raised(piece[0]), raised(piece[1])) if isinstance(piece, tuple) else raised(piece)
+                for start, piece in self.pieces.items()
+            }
+        )
+
+
+def constant(value: float) -> Schedule:
+    """The same figure in every epoch."""
+    return Schedule({1: value})
+
+
+def ramped_together(pressures: Mapping[str, Schedule], epochs: int) -> list[str]:
+    """A sentence for each set of two pressures or more that rise in the same epochs.
+
+    P6b raised its margin and its share of the loss in the same epoch, and collapsed in it (seed facts 3): when two
+    things change together, nobody can tell which one did it.
+    """
+    together: dict[tuple[str, ...], list[int]] = {}
+    for epoch in range(2, epochs + 1):
+        rising = tuple(name for name, schedule in pressures.items() if schedule.rises_at(epoch))
+        if len(rising) > 1:
+            together.setdefault(rising, []).append(epoch)
+    return [
+        f"{', '.join(names[:-1])} and {names[-1]} rise at once in {_epochs(when)}; if the run collapses there, nothing "
+        "will tell which of them did it"
+        for names, when in together.items()
+    ]
+
+
+def _epochs(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return f"epoch {numbers[0]}"
+    return f"epochs {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"

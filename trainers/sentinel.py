@@ -1,0 +1,162 @@
+"""The watch over a training run: a few gate figures after each epoch, by the harness's own functions.
+
+The documents' "mini-5CAT" had statistics of its own, on the first batches of the file, and its R@5 among six vectors
+had a chance level of .833 (seed facts 2, 5.7, 5.8). Here every figure is the release gate's, on fewer windows of VAL
+and without the ablations.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from harness.controls import FRONTIER_CONTROLS, Ingredients, build_control
+from harness.corpus import Corpus
+from harness.errors import UserError
+from harness.evaluate import observe
+from harness.evaluation_set import EvaluationSet
+from harness.observations import Observations
+from harness.predictor import Clairvoyant, Identity, Predictor, Subject
+from harness.profile import load_profile
+from harness.release import blocking_reasons
+from harness.retrieval import POOLS
+from harness.scorecard import plain
+from harness.statistics import offset_sweep, retrieval, rollout
+from harness.statistics.skill import RESAMPLES, frontier_mrr
+from harness.stats import (
+    Estimate,
+    bootstrap_weights,
+    cluster_mean,
+    paired_difference,
+    percentile_interval,
+)
+from harness.windows import sample_windows, windows_of
+from trainers.sentinel_rules import Reading
+
+__all__ = ["Reading", "Sentinel"]
+
+# Not the run's seed: readings of different runs and epochs must be comparable on the same windows.
+SENTINEL_SEED = 0
+BATCH_SIZE = 256
+# Ridge is left out: its fit on the training windows would cost as much as epochs of a small network, and on Wikipedia
+# an EWMA is above it in cosine and in MRR (SPEC section 4).
+CONTROLS: tuple[str, ...] = tuple(name for name in FRONTIER_CONTROLS if name != "linear")
+_PERSISTENCE = CONTROLS.index("persistence")
+_NOVEL = POOLS.index("novel")
+
+
+class Sentinel:
+    """Looks at one predictor after another on the same VAL windows.
+
+    The controls are asked once, here; a look asks ``windows`` contexts once for each horizon, and a few more to see
+    that predictions do not depend on the batch. The target is the next chunk, k=+1, whichever chunk a recipe trains on.
+
+    Args:
+        corpus: with TRAIN and VAL articles.
+        context: C.
+        windows: how many VAL windows at most.
+        horizon: H of the rollout; windows whose article ends before it have none.
+
+    Raises:
+        UserError: VAL has no window, or TRAIN has none.
+    """
+
+    def __init__(self, corpus: Corpus, context: int, *, windows: int = 500, horizon: int = 5) -> None:
+        articles = corpus.articles("VAL")
+        training = windows_of(corpus, corpus.articles("TRAIN"), context)
+        found = sample_windows(windows_of(corpus, articles, context), windows, SENTINEL_SEED)
+        if not (len(found) and len(training)):
+            raise UserError(
+                f"{corpus.path}: VAL or TRAIN has no article of {context + 1} chunks in a row, so there is nothing to "
+                "watch a run on; use a smaller --context or other splits."
+            )
+        self.evaluation = EvaluationSet("VAL", found, articles, SENTINEL_SEED, horizon)
+        ingredients = Ingredients(corpus, (training,), SENTINEL_SEED)
+        observed = [self._observe(f"control:{name}", build_control(name, ingredients)) for name in CONTROLS]
+        # (n, K) of the K controls.
+        self._cosine = np.stack([each.cosine for each in observed], axis=1)
+        self._mrr = np.stack([_mrr(each) for each in observed], axis=1)
+
+    def look(self, predictor: Predictor | Clairvoyant, epoch: int) -> Reading:
+        """Measure a predictor.
+
+        Near-duplicates of training chunks are not left out, as profile `skill` does: the search would cost more than
+        the look, and their share is the same after every epoch.
+
+        Args:
+            predictor: a network in eval mode, or a control.
+            epoch: from 1.
+
+        Raises:
+            UserError: predictions of a wrong shape, or that change with the batch size.
+        """
+        observed = self._observe(f"the network after epoch {epoch}", predictor)
+        sweep = offset_sweep(observed)
+        # The rule that blocks a release on text, where a negative margin is no fault by itself.
+        findings = tuple(blocking_reasons({"VAL": observed}, {"A": {"VAL": sweep}}, load_profile("skill")))
+        pools = retrieval(observed)
+        figures = {
+            "cosine": cluster_mean(observed.cosine, observed.clusters),
+            **sweep,
+            "article": pools["article"],
+            "novel": pools["novel"],
+            "rollout": rollout(observed)["mean"],
+            **self._skill(observed),
+            **_shape(observed),
+            "finite": float(np.mean(observed.finite)),
+            "collapsed": any(finding.startswith("collapsed") for finding in findings),
+        }
+        return Reading(epoch, plain(figures), findings)
+
+    def _observe(self, name: str, predictor: Predictor | Clairvoyant) -> Observations:
+        subject = Subject(Identity(name), predictor)
+        return observe(subject, self.evaluation, batch_size=BATCH_SIZE, ablations=False)
+
+    def _skill(self, observed: Observations) -> Mapping[str, Estimate]:
+        """Paired differences to persistence, and F: MRR less that of the controls' frontier at the same cosine."""
+        clusters, mrr = observed.clusters, _mrr(observed)
+        return {
+            "skill_cosine": paired_difference(observed.cosine, self._cosine[:, _PERSISTENCE], clusters),
+            "skill_mrr": paired_difference(mrr, self._mrr[:, _PERSISTENCE], clusters),
+            "F": _above_frontier(
+                np.column_stack([observed.cosine, self._cosine]), np.column_stack([mrr, self._mrr]), observed
+            ),
+        }
+
+
+def _mrr(observed: Observations) -> Float[np.ndarray, " n"]:
+    return np.asarray(1.0 / observed.rank[:, _NOVEL])
+
+
+def _above_frontier(
+    cosine: Float[np.ndarray, "n k"], mrr: Float[np.ndarray, "n k"], observed: Observations
+) -> Estimate:
+    """Column 0 against the frontier of the others, which is recomputed in each resample of articles."""
+    n = len(observed)
+    if not np.isfinite(cosine).all():
+        return Estimate(float("nan"), float("nan"), float("nan"), n)
+    _, article = np.unique(observed.clusters, return_inverse=True)
+    one_hot = (article[:, None] == np.arange(article.max() + 1)).astype(np.float64)
+    groups = one_hot.shape[1]
+
+    def excess(weights: Float[np.ndarray, "b g"]) -> Float[np.ndarray, " b"]:
+        share = weights @ one_hot.T
+        share /= share.sum(axis=1, keepdims=True)
+        c, m = share @ cosine, share @ mrr
+        return np.asarray(m[:, 0] - frontier_mrr(c[:, 1:], m[:, 1:], c[:, 0]))
+
+    draws = excess(bootstrap_weights(groups, RESAMPLES if groups > 1 else 0, SENTINEL_SEED))
+    return percentile_interval(float(excess(np.ones((1, groups)))[0]), draws, n)
+
+
+def _shape(observed: Observations) -> Mapping[str, float]:
+    """Effective ranks and variance of the predictions over those of the targets: what collapse is judged by."""
+    own, target = observed.spread, observed.target_spread
+    # Effective rank grows with the number of vectors, so it is compared at the same number only.
+    comparable = own.n == target.n
+    pairs = {
+        "rank_ratio": (own.rankme, target.rankme),
+        "rank_ratio_centred": (own.rankme_centred, target.rankme_centred),
+        "variance_ratio": (own.variance, target.variance),
+    }
+    return {name: a / b if comparable and b else float("nan") for name, (a, b) in pairs.items()}

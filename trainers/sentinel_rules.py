@@ -1,0 +1,172 @@
+"""What the sentinel saw after an epoch, and the rules that act on it: pure functions of plain figures.
+
+A figure that was not measured is None and never zero: the published trainer logged 0.0 for a margin it had not
+computed, and the zero was read as a neutral margin (seed facts 5.11).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.judge import show_offset
+
+Criterion = Literal["val_cos", "margin", "skill"]
+
+# The documents let a run settle before they look: "from epoch 3 on" (S-V3, per-epoch mini-5CAT).
+FIRST_EPOCH_TO_BACK_OFF = 3
+TARGET_OFFSET = 1
+# Below the best mean cosine so far. The published collapses fell by .186 (V3), .202 (P4), .525 (P6b v1) and .155 (P7)
+# in one epoch; the largest fall of an ordinary epoch is .043, of P3 when its guards came on (seed facts 3).
+COLLAPSING_FALL = 0.10
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the sentinel saw after one epoch.
+
+    Attributes:
+        epoch: from 1.
+        figures: plain JSON values, where VALUE is {"value", "low", "high", "n"}: ``cosine``, ``c`` (offset -> VALUE),
+            ``margin`` (+1 less the best other), ``margin_vs_last`` (less k=0), ``margin_vs_previous`` (less k=-1),
+            ``rollout``, ``skill_cosine`` and ``skill_mrr`` (less persistence, MRR in pool `novel`) and ``F`` (see
+            `trainers.sentinel`) are VALUE; ``peak`` is an offset; ``article`` and ``novel`` hold ``R@1``, ``R@5`` and
+            ``MRR`` as VALUE beside the pool's ``size`` and ``chance``; ``rank_ratio``, ``rank_ratio_centred`` and
+            ``variance_ratio`` are of the predictions over the targets; ``finite`` is the share of predictions that
+            have a direction, ``collapsed`` the release rule's word. None is what could not be measured.
+        findings: sentences about what would block a release; one of them explains ``collapsed``.
+    """
+
+    epoch: int
+    figures: Mapping[str, Any]
+    findings: tuple[str, ...]
+
+    def value(self, name: str) -> float:
+        """The value of a VALUE or of a plain number, ``.`` between keys; NaN where it could not be measured."""
+        node: Any = self.figures
+        for key in name.split("."):
+            node = node[key]
+        if isinstance(node, Mapping):
+            node = node["value"]
+        return math.nan if node is None else float(node)
+
+
+def backs_off(reading: Reading) -> str | None:
+    """Whether the guards should weigh nothing from the next epoch on, by the rule of S-V3.
+
+    The rule: from epoch 3 on, the peak is not at k=+1 and the margin of +1 over k=-1 is not positive. On real text it
+    always fires, since the optimal regressor of a nearly reversible chain is nearer to its context than to the target
+    (SPEC section 4); every offset sweep of seed facts 3 meets it. So it says nothing about the guards, and acting on
+    it is the user's choice and not the default.
+
+    Returns:
+        A sentence, or None: the rule does not fire, or the offsets could not be measured.
+    """
+    margin = reading.value("margin_vs_previous")
+    peak = reading.figures["peak"]
+    if reading.epoch < FIRST_EPOCH_TO_BACK_OFF or peak in (None, TARGET_OFFSET) or not margin <= 0:
+        return None
+    return (
+        f"the prediction is nearest to {show_offset(peak)} and its margin over k=-1 is {margin:+.3f}, so the guards "
+        "are dropped to zero"
+    )
+
+
+def aborts(reading: Reading, best: Reading | None) -> str | None:
+    """Whether going on is pointless.
+
+    Three reasons: a prediction without a direction; collapse, by the rule that blocks a release (`harness.release`),
+    of a run that had not been collapsed before; a mean cosine more than `COLLAPSING_FALL` below the best so far. None
+    of the published runs that fell so far came back: V3 had .362 after 20 epochs, P4 .335, P7 .271 (seed facts 3).
+
+    A run that is collapsed from the start may be ordinary: a network learns the mean of the corpus first, and after
+    20 steps its predictions varied .005 as much as the targets, where the floor is .01 (measured: P1, 128 wide, 1,302
+    windows of world `wiki` at 384 dimensions; .016 an epoch later).
+
+    Args:
+        reading: of the last epoch.
+        best: the reading with the highest mean cosine among the earlier epochs, None in the first.
+
+    Returns:
+        A sentence, or None.
+    """
+    finite = reading.value("finite")
+    if finite < 1:
+        return f"{1 - finite:.1%} of the predictions are not finite or have no direction"
+    if best is None:
+        return None
+    if reading.figures["collapsed"] and not best.figures["collapsed"]:
+        return "; ".join(reading.findings)
+    now, then = reading.value("cosine"), best.value("cosine")
+    if now < then - COLLAPSING_FALL:
+        return (
+            f"the mean cosine fell from {then:.3f} in epoch {best.epoch} to {now:.3f} in epoch {reading.epoch}, by "
+            f"more than {COLLAPSING_FALL:.2f}"
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class StageGate:
+    """What a curriculum stage must reach before the next begins; the defaults are stage A of P5 (seed facts 3).
+
+    The document also asks for 3 of 5 gates, which only a gate session can tell: a reading has no ablations and no OOD.
+
+    Attributes:
+        margin: of +1 over the best other offset.
+        recall: R@5 in pool `article`. The published .60 was among the five context frames and the target, where
+            chance is .83 (seed facts 5.8); in the whole article it asks for something.
+        rollout: mean closed-loop cosine.
+        cosine: mean cosine to the target.
+    """
+
+    margin: float = 0.02
+    recall: float = 0.60
+    rollout: float = 0.46
+    cosine: float = 0.50
+
+    def misses(self, reading: Reading) -> list[str]:
+        """A sentence for each threshold that is not met; a figure that could not be measured does not meet its own."""
+        wanted = (
+            ("margin", "margin", self.margin),
+            ("R@5 in pool article", "article.R@5", self.recall),
+            ("rollout", "rollout", self.rollout),
+            ("cosine", "cosine", self.cosine),
+        )
+        return [
+            f"{label} is {_show(value)}, wanted >= {limit:+.2f}"
+            for label, name, limit in wanted
+            if not (value := reading.value(name)) >= limit
+        ]
+
+
+def selection(criterion: Criterion, val_cosine: float, reading: Reading | None) -> float:
+    """The figure that the best checkpoint is chosen by; larger is better.
+
+    ``val_cos`` is the published choice of every recipe but P7. ``margin`` is +1 less the best other offset (P7 chose
+    by +1 less k=0, which is ``margin_vs_last``); of the published runs the largest margin, -.007, belongs to V1 with
+    a cosine of .158 (seed facts 2): a model that resembles nothing has none to lose. ``skill`` is F, the MRR in pool
+    `novel` less what the trivial controls reach at the model's cosine: the point value of what profile `skill`
+    releases by. Cosine alone would choose the epoch that is most like the context's mean and MRR alone the one most
+    like a copy (SPEC section 4); F rises with both, at the rate at which the controls trade one for the other. Beyond
+    every control's cosine it is MRR alone that counts.
+
+    Args:
+        criterion: which.
+        val_cosine: mean cosine on the VAL windows of the run.
+        reading: of the same epoch, None where no sentinel watches.
+
+    Returns:
+        The figure, -inf where it is undefined.
+    """
+    if criterion == "val_cos":
+        value = val_cosine
+    elif reading is None:
+        value = math.nan
+    else:
+        value = reading.value("margin" if criterion == "margin" else "F")
+    return -math.inf if math.isnan(value) else value
+
+
+def _show(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:+.3f}"

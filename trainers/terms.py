@@ -1,0 +1,38 @@
+"""Loss terms that several recipes share, each a function of a schedule and its constants."""
+
+from torch import Tensor
+
+from trainers.losses import (
+    adaptive_guard,
+    adaptive_guard_published,
+    directional_margin,
+    future_margin,
+)
+from trainers.objective import Step, Term
+from trainers.schedule import Schedule
+
+
+def directional(weight: Schedule, margin: float, *, published: bool, adaptive: bool = False) -> Term:
+    """Closer to the target than to the chunk before it, by ``margin``.
+
+    The published code took the second-to-last frame it had read for "the chunk before" (seed facts 0), and its
+    adaptive weight was one number for the batch where the documents promise one a sample (seed facts 2, P4).
+    """
+
+    def value(step: Step) -> Tensor:
+        if not published:
+            each = adaptive_guard(step.last, step.target) if adaptive else None
+            return directional_margin(step.prediction, step.target, step.before, margin, each)
+        plain = directional_margin(step.prediction, step.target, step.read[:, -2], margin)
+        return plain * adaptive_guard_published(step.read[:, -1], step.target) if adaptive else plain
+
+    return Term("directional", weight, value)
+
+
+def future(weight: Schedule, margin: float) -> Term:
+    """Closer to the target than to the two chunks after it; the published body was empty (seed facts 2)."""
+
+    def value(step: Step) -> Tensor:
+        return future_margin(step.prediction, step.target, step.future, step.future_exists, margin)
+
+    return Term("future", weight, value)

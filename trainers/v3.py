@@ -1,0 +1,47 @@
+"""V3: guards against the previous chunk and against copying, from epoch 4 (seed facts 2; known from documents only)."""
+
+from trainers.command import Options, recipe_command, sizes
+from trainers.options import as_published
+from trainers.recipe import Needs, Recipe
+from trainers.schedule import Schedule, constant
+
+GUARD = Schedule({1: 0.0, 4: (0.005, 0.01), 11: 0.01})
+DROP = Schedule({1: 0.0, 4: (0.05, 0.10), 11: 0.10})
+DIRECTIONAL_MARGIN = 0.03
+ANTI_COPY_MARGIN = 0.01
+POSITION_SCALE = 0.03
+
+
+@recipe_command(
+    "v3",
+    epochs=20,
+    batch_size=64,
+    options=[as_published("the previous chunk is the second-to-last frame, the losses see the frames as corrupted")],
+)
+def v3(given: Options) -> Recipe:
+    """MSE; from epoch 4 directional margin and anti-copy hinge, the last frame dropped at random.
+
+    The documents compare with "the previous chunk", which is the last frame; the published code took the frame before
+    that, and the corrupted frames where it said the original ones.
+    """
+    from trainers.augment import drop_last
+    from trainers.losses import anti_copy
+    from trainers.objective import Term, weighted
+    from trainers.terms import directional
+
+    published = given["as_published"]
+    return Recipe(
+        objective=weighted(
+            directional(GUARD, DIRECTIONAL_MARGIN, published=published),
+            Term(
+                "anti_copy",
+                GUARD,
+                lambda s: anti_copy(s.prediction, s.target, s.read if published else s.context, ANTI_COPY_MARGIN),
+            ),
+        ),
+        model=sizes(given),
+        needs=Needs(frames=2 if published else 1),
+        position_scale=constant(POSITION_SCALE),
+        augment=lambda context, epoch: drop_last(context, DROP.at(epoch)),
+        pressures={"directional": GUARD, "anti_copy": GUARD, "drop": DROP},
+    )
