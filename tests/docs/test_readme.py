@@ -16,10 +16,17 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = {"lvm-train": lvm_train, "lvm-data": lvm_data, "lvm-report": lvm_report}
 
 
-def test_gate_options_exist():
-    named = set(re.findall(r"`--([a-z-]+)`", README)) - {"resume", "out"}
-    assert len(named) > 15
-    assert {name.replace("-", "_") for name in named} <= set(OPTION_NAMES)
+def test_options_exist():
+    named = set(re.findall(r"`--([a-z-]+)", README))
+    assert len(named) > 20
+    gates = {name.replace("_", "-") for name in OPTION_NAMES}
+    trainers = {
+        option.removeprefix("--")
+        for command in lvm_train.commands.values()
+        for parameter in command.params
+        for option in parameter.opts
+    }
+    assert named <= gates | trainers
 
 
 @pytest.mark.parametrize("line", re.findall(r"^(lvm-\w+ .*?)(?:\s+#.*)?$", README, flags=re.MULTILINE))

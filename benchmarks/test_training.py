@@ -1,0 +1,64 @@
+"""What the training loop costs beyond its network, and what the sentinel costs beside it. See `test_latency`."""
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import AdamW
+
+from harness.torch_predictor import TorchPredictor
+from harness.windows import windows_of
+from harness.worlds import synthesise
+from models.registry import build
+from trainers.batches import Gatherer
+from trainers.config import RunConfig
+from trainers.epoch import Run, train_epoch
+from trainers.loop import SENTINEL_SHARE
+from trainers.losses import mse_loss
+from trainers.objective import weighted
+from trainers.recipe import Needs, Recipe
+from trainers.sentinel import Sentinel
+
+CONTEXT, BATCH, WINDOWS = 5, 64, 5000
+
+
+@pytest.fixture
+def training(tmp_path, monkeypatch):
+    """A run about to train on 5,000 windows of 384 dimensions."""
+    monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path / "cache"))
+    corpus = synthesise("wiki", tmp_path / "corpus", articles=160, dim=384)
+    windows = windows_of(corpus, corpus.articles("TRAIN"), CONTEXT).take(slice(0, WINDOWS))
+    torch.manual_seed(0)
+    model = build("transformer", input_dim=384, output_dim=384, width=128, depth=2, heads=4)
+    optimizer = AdamW(model.parameters(), lr=1e-4, fused=True)
+    config = RunConfig(recipe="benchmark", epochs=1, batch_size=BATCH, context=CONTEXT)
+    return Run(config, Recipe(objective=weighted()), model, optimizer, windows, torch.device("cpu"))
+
+
+def test_train_epoch(training, time_ratio):
+    """Gathering from the corpus, checks and bookkeeping, against forward, backward and step on batches in memory."""
+    some = training.windows.take(slice(0, 10 * BATCH))
+    gatherer = Gatherer(Needs(), training.device, np.random.default_rng(0), some.targets)
+    ready = list(gatherer.batches(some, np.arange(len(some)), BATCH))
+
+    def bare():
+        training.model.train()
+        for batch in ready:
+            training.optimizer.zero_grad()
+            mse_loss(training.model.raw(batch.context), batch.target).backward()
+            training.optimizer.step()
+
+    time_ratio(lambda: train_epoch(training, 1, some, lambda *_: None, guards=True), bare, rounds=12)
+
+
+def test_sentinel(training, time_ratio):
+    """A look at as many windows as a run of 5,000 gives it, against the epoch it follows; .05 is what is allowed."""
+    watch = Sentinel(training.windows.corpus, CONTEXT, windows=int(SENTINEL_SHARE * WINDOWS))
+
+    def look():
+        training.model.eval()
+        watch.look(TorchPredictor("benchmark", training.model, 384, training.device, 256), 1)
+
+    def epoch():
+        train_epoch(training, 1, training.windows, lambda *_: None, guards=True)
+
+    time_ratio(look, epoch, rounds=7, runs=(20, 1))

@@ -1,0 +1,163 @@
+"""Train every documented recipe on one corpus, gate them all, and set what was reported beside what came out.
+
+The published network takes minutes an epoch on a CPU; --width makes every row smaller alike, and the table says so.
+Interrupted anywhere, the same command goes on: finished runs and gate sessions are not repeated.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ci.reproduction_table import Row, table
+from harness.atomic import atomic_write
+from trainers.cli import main as recipes
+from trainers.p7 import PLANS
+
+REPORTED = Path(__file__).resolve().parent / "reported.toml"
+ROOT = REPORTED.parent.parent
+PROFILES = ("5cat", "skill")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked of every row."""
+
+    corpus: Path
+    out: Path
+    sizes: tuple[str, ...]
+    max_epochs: int | None
+    max_samples: int
+    jobs: int
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--corpus", type=click.Path(path_type=Path, exists=True), required=True, help="With TRAIN, VAL and OOD.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Runs, reports and table.md.")
+@click.option("--width", default=512, show_default=True)
+@click.option("--layers", default=4, show_default=True)
+@click.option("--heads", default=8, show_default=True)
+@click.option("--lr", default=5e-4, show_default=True)
+@click.option("--batch-size", type=int, help="[default: each recipe's own]")
+@click.option("--max-epochs", type=int, help="Stop every run here [default: each recipe's own end].")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--max-samples", default=2000, show_default=True, help="Windows a split that the gates judge.")
+@click.option("--jobs", default=1, show_default=True, help="Runs at a time, one thread each.")
+@click.option("--only", multiple=True, help="Names of the rows to make; all by default.")
+def main(
+    corpus: Path,
+    out: Path,
+    width: int,
+    layers: int,
+    heads: int,
+    lr: float,
+    batch_size: int | None,
+    max_epochs: int | None,
+    device: str,
+    max_samples: int,
+    jobs: int,
+    only: Sequence[str],
+) -> None:
+    """Make the table of reported against reproduced figures."""
+    reported = [one for one in tomllib.loads(REPORTED.read_text())["recipe"] if not only or one["name"] in only]
+    sizes = (f"--width={width}", f"--layers={layers}", f"--heads={heads}", f"--lr={lr}", f"--device={device}")
+    if batch_size:
+        sizes += (f"--batch-size={batch_size}",)
+    plan = Plan(corpus.resolve(), out.resolve(), sizes, max_epochs, max_samples, jobs)
+    with ThreadPoolExecutor(jobs) as pool:
+        folders = list(pool.map(lambda one: train(plan, one), reported))
+    cards = {profile: gate(plan, folders, profile) for profile in PROFILES}
+    rows = [
+        Row(one, history(folder), {profile: card_of(cards[profile], folder) for profile in PROFILES})
+        for one, folder in zip(reported, folders, strict=True)
+    ]
+    text = table(rows, cards, corpus.name, describe(sizes, max_epochs))
+    with atomic_write(out / "table.md") as stream:
+        stream.write(text.encode())
+    click.echo(text)
+
+
+def describe(sizes: Sequence[str], max_epochs: int | None) -> str:
+    """In what our runs differ from the published ones, in words."""
+    words = [size.removeprefix("--").replace("-", " ").replace("=", " ") for size in sizes]
+    return ", ".join([*words, *([f"at most {max_epochs} epochs"] if max_epochs else [])])
+
+
+def train(plan: Plan, reported: dict[str, Any]) -> Path:
+    """Run one recipe to its end, however far it was; returns its folder."""
+    folder = plan.out / reported["name"].replace(" ", "-")
+    command = [Path(sys.executable).parent / "lvm-train", *reported["command"], *plan.sizes]
+    command += ["--corpus", plan.corpus, "--out", folder]
+    epochs = planned_epochs(reported["command"])
+    if plan.max_epochs is not None and plan.max_epochs < epochs:
+        command.append(f"--epochs={plan.max_epochs}")
+    if (folder / "final_model.pt").is_file():
+        command.append("--resume")
+    plan.out.mkdir(parents=True, exist_ok=True)
+    with (plan.out / f"{folder.name}.log").open("a") as log:
+        run([str(part) for part in command], log=log)
+    click.echo(f"{reported['name']}: {len(history(folder))} epochs")
+    return folder
+
+
+def planned_epochs(command: Sequence[str]) -> int:
+    """How many epochs a recipe takes as documented, with the options it is given."""
+    recipe, *options = command
+    with recipes.commands[recipe].make_context(recipe, list(options)) as context:
+        given = context.params["epochs"]
+    return int(PLANS[context.params["option"]].epochs if given is None else given)
+
+
+def gate(plan: Plan, folders: Sequence[Path], profile: str) -> dict[str, Any]:
+    """Gate every best checkpoint under one profile; returns the scorecard."""
+    report = plan.out / f"report-{profile}"
+    scorecard = report / "scorecard.json"
+    models = [folder / "best_model.pt" for folder in folders]
+    asked = [str(model) for model in models]
+    if scorecard.is_file():
+        found = json.loads(scorecard.read_text())
+        newest = max(model.stat().st_mtime for model in models)
+        if [card["name"] for card in found["models"]] == asked and scorecard.stat().st_mtime > newest:
+            return dict(found)
+    command = [sys.executable, "-m", "pytest", "gates/", f"--corpus={plan.corpus}", f"--profile={profile}"]
+    command += [f"--model={model}" for model in asked]
+    command += [f"--max-samples={plan.max_samples}", f"--report={report}", "-q"]
+    with (plan.out / f"report-{profile}.log").open("w") as log:
+        # 1: a gate failed, which is what the table is about.
+        run(command, log=log, allowed=(0, 1))
+    return dict(json.loads(scorecard.read_text()))
+
+
+def run(command: Sequence[str], *, log: Any, allowed: Sequence[int] = (0,)) -> None:
+    """Run a command from the project's root.
+
+    Raises:
+        ClickException: it failed.
+    """
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, env=environment).returncode  # noqa: S603
+    if code not in allowed:
+        raise click.ClickException(f"{' '.join(command)}: exit code {code}; see {log.name}.")
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    """The epochs of a run."""
+    return list(json.loads((folder / "training_history.json").read_text())["history"])
+
+
+def card_of(scorecard: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A model's card in a scorecard."""
+    wanted = str(folder / "best_model.pt")
+    return next(dict(card) for card in scorecard["models"] if card["name"] == wanted)
+
+
+if __name__ == "__main__":
+    main()
