@@ -13,7 +13,7 @@ help:
 	@echo "make demo       set up, train recipe P1 on the embedded world, gate it, show the scorecard"
 	@echo "make test       set up and run the test suite"
 	@echo "make lint       ruff"
-	@echo "make types      mypy, strict on harness/"
+	@echo "make types      mypy, strict on harness/, models/ and trainers/"
 	@echo "make benchmark  latency as ratios within one run, compared with ci/benchmarks/"
 	@echo "make clean      remove the environment and what the demo made"
 

@@ -120,6 +120,11 @@ def require_heads(width: int, heads: int) -> None:
         raise ValueError(f"a width of {width} does not divide into {heads} heads")
 
 
+def gelu_head(width: int, output_dim: int) -> nn.Sequential:
+    """The published transformer's head: linear, GELU, LayerNorm, linear."""
+    return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, output_dim))
+
+
 def prediction_dim(input_dim: int, output_dim: int | None) -> int:
     """D of a network that adds its prediction to the frames it reads; None means as wide as they are.
 

@@ -11,7 +11,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.base import NO_CONFIG, Config, NextEmbedding, State, count_layers, heads_of, require_heads, shape_of
+from models.base import (
+    NO_CONFIG,
+    Config,
+    NextEmbedding,
+    State,
+    count_layers,
+    gelu_head,
+    heads_of,
+    require_heads,
+    shape_of,
+)
 from models.position_code import INITIAL_SCALE, MAX_CONTEXT, SinusoidalPosition
 
 
@@ -90,12 +100,7 @@ class NextToken(NextEmbedding):
         self.next_token = nn.Parameter(INITIAL_SCALE * torch.randn(1, 1, width))
         self.last_slot_bias = nn.Parameter(torch.zeros(()))
         self.blocks = nn.ModuleList(CrossAttentionBlock(width, heads, dropout) for _ in range(depth))
-        self.head = nn.Sequential(
-            nn.Linear(width, width),
-            nn.GELU(),
-            nn.LayerNorm(width),
-            nn.Linear(width, self.output_dim),
-        )
+        self.head = gelu_head(width, self.output_dim)
 
     def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
         """See `NextEmbedding.raw`.

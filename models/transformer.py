@@ -10,7 +10,17 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from models.base import NO_CONFIG, Config, NextEmbedding, State, count_layers, heads_of, require_heads, shape_of
+from models.base import (
+    NO_CONFIG,
+    Config,
+    NextEmbedding,
+    State,
+    count_layers,
+    gelu_head,
+    heads_of,
+    require_heads,
+    shape_of,
+)
 from models.position_code import MAX_CONTEXT, SinusoidalPosition
 
 
@@ -52,12 +62,7 @@ class Transformer(NextEmbedding):
         self.pos_encoder = SinusoidalPosition(width, max_context)
         layer = nn.TransformerDecoderLayer(width, heads, 4 * width, dropout, batch_first=True)
         self.transformer_decoder = nn.TransformerDecoder(layer, depth)
-        self.head = nn.Sequential(
-            nn.Linear(width, width),
-            nn.GELU(),
-            nn.LayerNorm(width),
-            nn.Linear(width, self.output_dim),
-        )
+        self.head = gelu_head(width, self.output_dim)
 
     def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
         """See `NextEmbedding.raw`.

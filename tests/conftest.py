@@ -1,4 +1,4 @@
-"""One BLAS thread a process, and Hypothesis without its 200 ms deadline.
+"""One thread a process, for BLAS and for torch, and Hypothesis without its 200 ms deadline.
 
 Threads of small matrix products spend their time waiting for one another: on two busy cores a Cholesky solve of 320
 unknowns took .54 s on two threads and .002 s on one (measured). A first torch or faiss call exceeds the deadline.
@@ -9,6 +9,8 @@ import os
 # Before anything loads scipy's BLAS; numpy's may have been loaded by a plugin, which is harmless.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import pytest
+import torch
 from hypothesis import settings
 
 settings.register_profile("dev", max_examples=25, deadline=None)
@@ -18,3 +20,12 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 else:
     settings.load_profile("dev")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Networks as small as those of the tests only wait for one another on several threads, for seconds."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -57,10 +57,11 @@ def select_windows(
 
     def select(windows: "Windows", epoch: int) -> "Windows":
         letter = stage_at(epoch, first)
-        if letter not in selected and stages is None:
-            selected.update(_rank(score, windows))
-        elif letter not in selected:
-            selected[letter] = _read(stages, letter, windows)
+        if letter not in selected:
+            if stages is None:
+                selected.update(_rank(score, windows))
+            else:
+                selected[letter] = _read(stages, letter, windows)
         return selected[letter]
 
     return select

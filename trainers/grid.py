@@ -28,8 +28,8 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
 
     from rich.console import Console
 
-    parent = context.parent
-    commands = parent.command.commands  # type: ignore[union-attr, attr-defined]
+    group = context.parent.command if context.parent else None
+    commands = group.commands if isinstance(group, click.Group) else {}
     command = commands.get(recipe)
     if command is None or command is grid:
         known = sorted(name for name in commands if name != "grid")
@@ -42,7 +42,7 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
         given = [text for option, value in combination for text in (f"--{option}", value)]
         state = ["--resume"] if (out / name / "final_model.pt").is_file() else []
         line = [*arguments, *given, "--out", str(out / name), *state]
-        runs[name] = command.make_context(recipe, line, parent=parent, obj=silent)
+        runs[name] = command.make_context(recipe, line, parent=context.parent, obj=silent)
     for name, run in runs.items():
         with run:
             history = command.invoke(run)

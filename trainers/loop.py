@@ -146,7 +146,7 @@ def train(
                 optimizer_state=optimizer.state_dict(),
                 scheduler_state=scheduler.state_dict(),
             )
-            say(console, f"{title}: {_line(record, val, reading)}, {time.monotonic() - began:.1f} s")
+            say(console, f"{title}: {_line(record, val, reading)}, {time.monotonic() - began:.0f} s")
             for sentence in _said(config, reading, history):
                 say(console, f"sentinel: {sentence}")
         _require_no_abort(config, history)
@@ -250,12 +250,17 @@ def _require_no_abort(config: RunConfig, history: list[EpochRecord]) -> None:
 
 
 def _line(record: EpochRecord, val: Validation, reading: Reading | None) -> str:
-    """One epoch in one line."""
+    """One epoch in one line of 80 columns; the history has the rest."""
     text = (
-        f"train loss {record['train_loss']:.3e} cosine {record['train_cosine']:.3f}, "
-        f"val cosine {val.cosine:.3f} margin {val.margin:+.3f}"
+        f"loss {record['train_loss']:.2e} cos {_short(record['train_cosine'])}, "
+        f"val cos {_short(val.cosine)} margin {_short(val.margin, '+')}"
     )
     if reading is not None:
         skill = reading.figures["skill_cosine"]["value"]
-        text += ", skill n/a" if skill is None else f", skill {skill:+.3f}"
-    return f"{text}, lr {record['lr']:.2g}"
+        text += " skill n/a" if skill is None else f" skill {_short(skill, '+')}"
+    return text
+
+
+def _short(cosine: float, sign: str = "-") -> str:
+    """Three digits, without the zero before the point."""
+    return f"{cosine:{sign}.3f}".replace("0.", ".", 1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -11,7 +11,7 @@ from trainers.config import Precision, Select, SentinelMode
 if TYPE_CHECKING:
     from harness.corpus import Corpus
 
-Command = Callable[..., None]
+Command = Callable[..., Any]
 
 
 def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Select) -> Callable[[Command], Command]:

@@ -50,5 +50,6 @@ def p2(given: Options) -> Recipe:
 def _size_of_change(step: "Step") -> "Tensor":
     from trainers.losses import residual_regulariser
 
-    # The change as it enters the sum, alpha included: the bare one could explode unseen behind a small alpha.
+    # As it enters the sum. The documents penalise it bare, before alpha, which a step does not see; dividing by alpha
+    # would have no gradient where alpha reaches 0.
     return residual_regulariser(step.raw - step.read[:, -1])

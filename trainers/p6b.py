@@ -7,7 +7,7 @@ once the margin is met, and grows with the MSE it drives up (seed facts 7). That
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -102,7 +102,7 @@ VERSIONS = {
         confidence=True,
     ),
 }
-AS_PUBLISHED = {
+AS_PUBLISHED: dict[str, dict[str, Any]] = {
     "v2": {
         "margin": Schedule({1: 0.02, 4: 0.03, 7: 0.04, 10: 0.05}),
         "share": Schedule({1: 0.10, 4: 0.15, 7: 0.20, 10: 0.25}),
@@ -191,14 +191,14 @@ def objective(version: Version, *, published: bool) -> "Objective":
         skipped = skips(positive.mean(), negative.mean())
         total = mse if skipped else mse + weight * term
         floor, floor_weight = version.floor
-        for extra_weight, extra in (
-            (floor_weight, lambda: positive_floor(positive, floor)),
-            (version.norm, lambda: unit_norm_penalty(step.prediction)),
-            (version.orthogonality, lambda: orthogonality(negative)),
-        ):
-            if extra_weight:
-                total = total + extra_weight * extra()
-        parts = {
+        if floor_weight:
+            total = total + floor_weight * positive_floor(positive, floor)
+        if version.norm:
+            # Of a prediction, which is of unit norm, it is nothing: so it was published.
+            total = total + version.norm * unit_norm_penalty(step.prediction if published else step.raw)
+        if version.orthogonality:
+            total = total + version.orthogonality * orthogonality(negative)
+        parts: dict[str, Tensor | float] = {
             "mse": mse,
             "direction": term,
             "skipped": float(skipped),

@@ -17,15 +17,6 @@ TYPES = ["transformer", "lstm", "gru", "amn"]
 HEADS = 8
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small networks only wait for one another on several threads, for seconds on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 # --- published files, made without the code under test ---
 
 

@@ -24,15 +24,6 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small networks only wait for one another on several threads, for seconds on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def contexts(n=7):
     x = np.random.default_rng(1).normal(size=(n, CONTEXT, DIM)).astype(np.float32)
     return x / np.linalg.norm(x, axis=-1, keepdims=True)

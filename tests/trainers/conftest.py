@@ -8,17 +8,6 @@ from harness.corpus import write_corpus
 DIM = 8
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Networks this small only wait for one another on several threads, for seconds on a busy machine."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def _make_corpus(folder, splits, length=14, vectors=None, seed=0):
     """Articles whose chunks follow one rotation, so that the next chunk can be learnt."""
     rng = np.random.default_rng(seed)

@@ -130,7 +130,8 @@ def unit_norm_penalty(prediction: Float[Tensor, "batch dim"]) -> Scalar:
     Returns:
         A scalar, 0 exactly when every length is 1.
     """
-    return (torch.linalg.vector_norm(prediction, dim=-1) - 1).square().mean()
+    penalty: Tensor = (torch.linalg.vector_norm(prediction, dim=-1) - 1).square().mean()
+    return penalty
 
 
 def orthogonality(negative: Float[Tensor, " batch"]) -> Scalar:
