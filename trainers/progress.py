@@ -16,9 +16,9 @@ def epoch_bar(console: Console, title: str, steps: int) -> Iterator[Tick]:
     """A bar over ``steps`` steps; silent where the console is no terminal, as in a log file."""
     bar = Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=10),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.2e} cos {task.fields[cosine]:.3f} margin {task.fields[margin]:+.3f}"),
+        TextColumn("loss {task.fields[loss]:.1e} cos {task.fields[cosine]:.3f} margin {task.fields[margin]:+.3f}"),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,

@@ -48,6 +48,8 @@ def test_epochs_are_the_documented_ones(command, epochs):
         ([0.459, 0.523, 0.540, 0.354, 0.362], "epoch 4: 0.540 to 0.354, -34%"),
         ([0.4599, 0.4758, -0.0494], "epoch 3: 0.476 to -0.049, -110%"),
         ([-0.1, -0.2, 0.1], "none"),
+        ([0.396, 0.241, 0.22, 0.15], "epoch 2: 0.396 to 0.241, -39%"),
+        ([0.5], "none"),
     ],
 )
 def test_largest_fall(cosines, said):
