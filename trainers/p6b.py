@@ -194,8 +194,8 @@ def objective(version: Version, *, published: bool) -> "Objective":
         if floor_weight:
             total = total + floor_weight * positive_floor(positive, floor)
         if version.norm:
-            # Of a prediction, which is of unit norm, it is nothing: so it was published.
-            total = total + version.norm * unit_norm_penalty(step.prediction if published else step.raw)
+            # Documents and code alike take it of the prediction, which is of unit norm: it is nothing (seed facts 2).
+            total = total + version.norm * unit_norm_penalty(step.prediction)
         if version.orthogonality:
             total = total + version.orthogonality * orthogonality(negative)
         parts: dict[str, Tensor | float] = {
