@@ -12,11 +12,11 @@ from models.registry import build
 from trainers.batches import Gatherer
 from trainers.config import RunConfig
 from trainers.epoch import Run, train_epoch
-from trainers.loop import SENTINEL_SHARE
 from trainers.losses import mse_loss
 from trainers.objective import weighted
 from trainers.recipe import Needs, Recipe
 from trainers.sentinel import Sentinel
+from trainers.watch import SHARE
 
 CONTEXT, BATCH, WINDOWS = 5, 64, 5000
 
@@ -52,7 +52,7 @@ def test_train_epoch(training, time_ratio):
 
 def test_sentinel(training, time_ratio):
     """A look at as many windows as a run of 5,000 gives it, against the epoch it follows; .05 is what is allowed."""
-    watch = Sentinel(training.windows.corpus, CONTEXT, windows=int(SENTINEL_SHARE * WINDOWS))
+    watch = Sentinel(training.windows.corpus, CONTEXT, windows=int(SHARE * WINDOWS))
 
     def look():
         training.model.eval()

@@ -18,7 +18,6 @@ from harness.checkpoint import Checkpoint
 from harness.corpus import Corpus
 from harness.device import resolve_device
 from harness.errors import UserError
-from harness.torch_predictor import TorchPredictor
 from models.base import NextEmbedding
 from models.registry import build
 from trainers.batches import training_windows
@@ -29,19 +28,10 @@ from trainers.recipe import Recipe
 from trainers.run_folder import EpochRecord, RunFolder
 from trainers.schedule import ramped_together
 from trainers.seeding import make_deterministic, seed_epoch
-from trainers.sentinel import Sentinel
-from trainers.sentinel_rules import Reading, aborts, backs_off, selection
+from trainers.sentinel_rules import Reading, selection
 from trainers.threads import cpu_threads
 from trainers.validation import Validation, validate
-
-# Contexts per forward pass of the sentinel; results do not depend on it.
-SENTINEL_BATCH = 500
-# A look may cost 5 % of an epoch. It asks each of its windows five times where training passes three times, and ranks
-# them: at 3 % of the training windows it cost 5.5 % (benchmarks/test_training.py). Fewer than 100 windows would say
-# little, so that many are looked at even if that costs more.
-SENTINEL_WINDOWS = 500
-SENTINEL_SHARE = 0.025
-SENTINEL_FEWEST = 100
+from trainers.watch import keeps_guards, look, open_sentinel, recorded, remarks, require_no_abort
 
 
 def train(
@@ -83,9 +73,7 @@ def train(
             f"at least {recipe.needs.frames}."
         )
     training, validation = training_windows(corpus, config.context, recipe.needs.target)
-    sentinel = None
-    if config.sentinel != "off":
-        sentinel = Sentinel(corpus, config.context, windows=_sentinel_windows(len(training)))
+    sentinel = open_sentinel(config, corpus, len(training))
     seed_epoch(config.seed, 0)
     model_config = _model_config(recipe, corpus.dim)
     model = build(recipe.model_type, **model_config)
@@ -112,13 +100,13 @@ def train(
         say(console, f"warning: {warning}")
     with cpu_threads(model, config.threads):
         for epoch in range(len(history) + 1, config.epochs + 1):
-            _require_no_abort(config, history)
+            require_no_abort(config.sentinel, history)
             began = time.monotonic()
             if recipe.tune is not None:
                 recipe.tune(model, epoch)
             title = f"epoch {epoch}/{config.epochs}"
             windows = run.epoch_windows(epoch)
-            guards = not (config.sentinel == "act" and any(backs_off(reading) for reading in readings(history)))
+            guards = keeps_guards(config.sentinel, history)
             record: EpochRecord = {
                 "epoch": epoch,
                 "windows": len(windows),
@@ -132,13 +120,13 @@ def train(
             require_finite(val.loss, f"the validation loss of epoch {epoch}", config)
             if recipe.plateau:
                 scheduler.step(val.loss)
-            reading = None if sentinel is None else _look(sentinel, run, epoch)
+            reading = None if sentinel is None else look(sentinel, run, epoch)
             record |= {f"train_{name}": value for name, value in means.all().items()}
             record |= {"val_loss": val.loss, "val_cosine": val.cosine, "val_margin": val.margin}
             score = selection(config.select, val.cosine, reading)
             record["score"] = score if math.isfinite(score) else None
             if reading is not None:
-                record["sentinel"] = {**reading.figures, "findings": list(reading.findings)}
+                record["sentinel"] = recorded(reading)
             history.append(record)
             folder.save(
                 history,
@@ -147,15 +135,10 @@ def train(
                 scheduler_state=scheduler.state_dict(),
             )
             say(console, f"{title}: {_line(record, val, reading)}, {time.monotonic() - began:.0f} s")
-            for sentence in _said(config, reading, history):
+            for sentence in remarks(config.sentinel, history) if reading is not None else ():
                 say(console, f"sentinel: {sentence}")
-        _require_no_abort(config, history)
+        require_no_abort(config.sentinel, history)
     return history
-
-
-def _sentinel_windows(training: int) -> int:
-    """How many VAL windows the sentinel looks at in a run on ``training`` windows."""
-    return min(SENTINEL_WINDOWS, max(SENTINEL_FEWEST, int(SENTINEL_SHARE * training)))
 
 
 def _model_config(recipe: Recipe, dim: int) -> dict[str, Any]:
@@ -195,58 +178,6 @@ def _restore(
         return list(record["training_state"]["history"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder.path}: the saved run is damaged and cannot be resumed; start anew.") from error
-
-
-def _look(sentinel: Sentinel, run: Run, epoch: int) -> Reading:
-    """What the sentinel sees in the network as it is now, which `validate` left in eval mode."""
-    dim = run.windows.corpus.dim
-    predictor = TorchPredictor(
-        f"epoch {epoch}", run.model, dim, run.device, SENTINEL_BATCH, position_scale=run.scale(epoch)
-    )
-    return sentinel.look(predictor, epoch)
-
-
-def readings(history: list[EpochRecord]) -> list[Reading]:
-    """What the sentinel saw so far, from the history: a resumed run decides as an uninterrupted one."""
-    found = []
-    for record in history:
-        figures = dict(record.get("sentinel") or {})
-        if figures:
-            findings = tuple(figures.pop("findings"))
-            found.append(Reading(record["epoch"], figures, findings))
-    return found
-
-
-def _said(config: RunConfig, reading: Reading | None, history: list[EpochRecord]) -> list[str]:
-    """What the sentinel has to say after an epoch."""
-    if reading is None:
-        return []
-    earlier = readings(history[:-1])
-    abort, back_off = aborts(reading, _best(earlier)), backs_off(reading)
-    said = [*reading.findings]
-    if abort and abort not in said:
-        said.append(abort)
-    if back_off and config.sentinel == "act" and not any(backs_off(before) for before in earlier):
-        said.append(back_off)
-    return said
-
-
-def _best(earlier: list[Reading]) -> Reading | None:
-    """The reading with the highest mean cosine, of those that have one."""
-    known = [reading for reading in earlier if math.isfinite(reading.value("cosine"))]
-    return max(known, key=lambda reading: reading.value("cosine"), default=None)
-
-
-def _require_no_abort(config: RunConfig, history: list[EpochRecord]) -> None:
-    """Stop where the sentinel, told to act, has seen what ends a run; the epoch itself is saved."""
-    seen = readings(history)
-    if config.sentinel != "act" or not seen:
-        return
-    reason = aborts(seen[-1], _best(seen[:-1]))
-    if reason:
-        raise UserError(
-            f"training stopped: {reason}; epochs saved are kept, a run with --sentinel watch trains on regardless."
-        )
 
 
 def _line(record: EpochRecord, val: Validation, reading: Reading | None) -> str:

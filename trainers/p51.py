@@ -113,8 +113,8 @@ def recipe(given: Options) -> Recipe:
 
 def _missed(history: list[dict[str, Any]]) -> list[str]:
     """What stage A lacks, by the sentinel's reading after its last epoch."""
-    from trainers.loop import readings
     from trainers.sentinel_rules import StageGate
+    from trainers.watch import readings
 
     last = next(reading for reading in readings(history) if reading.epoch == min(len(history), STAGE_A_EPOCHS))
     return StageGate().misses(last)

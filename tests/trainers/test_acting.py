@@ -7,7 +7,7 @@ import pytest
 from tiny import CONFIG, RECIPE, history, weights
 
 from harness.errors import UserError
-from trainers import loop
+from trainers import loop, watch
 from trainers.loop import train
 from trainers.losses import cosine
 from trainers.objective import Loss, Term, weighted
@@ -29,7 +29,7 @@ def fires(monkeypatch):
 
     def fire(rule, epoch):
         monkeypatch.setattr(
-            loop, rule, lambda reading, *best: f"{rule} of the test" if reading.epoch == epoch else None
+            watch, rule, lambda reading, *best: f"{rule} of the test" if reading.epoch == epoch else None
         )
 
     return fire

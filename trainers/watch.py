@@ -1,0 +1,96 @@
+"""A sentinel at work in a run: how much it looks at, what it says, and what follows where it may act.
+
+What follows depends on the history alone, so a resumed run decides as an uninterrupted one.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.corpus import Corpus
+from harness.errors import UserError
+from harness.torch_predictor import TorchPredictor
+from trainers.config import RunConfig, SentinelMode
+from trainers.epoch import Run
+from trainers.sentinel import Sentinel
+from trainers.sentinel_rules import Reading, aborts, backs_off
+
+# Contexts per forward pass; results do not depend on it.
+BATCH = 500
+# A look may cost 5 % of an epoch. It asks each of its windows five times where training passes three times, and ranks
+# them: at 3 % of the training windows it cost 5.5 % (benchmarks/test_training.py). Fewer than 100 windows would say
+# little, so that many are looked at even if that costs more.
+MOST = 500
+SHARE = 0.025
+FEWEST = 100
+
+History = Sequence[Mapping[str, Any]]
+
+
+def open_sentinel(config: RunConfig, corpus: Corpus, training: int) -> Sentinel | None:
+    """The sentinel of a run on ``training`` windows, None where it is off."""
+    if config.sentinel == "off":
+        return None
+    return Sentinel(corpus, config.context, windows=min(MOST, max(FEWEST, int(SHARE * training))))
+
+
+def look(sentinel: Sentinel, run: Run, epoch: int) -> Reading:
+    """What the sentinel sees in a run's network as it is now; it must be in eval mode."""
+    dim, scale = run.windows.corpus.dim, run.scale(epoch)
+    predictor = TorchPredictor(f"epoch {epoch}", run.model, dim, run.device, BATCH, position_scale=scale)
+    return sentinel.look(predictor, epoch)
+
+
+def recorded(reading: Reading) -> dict[str, Any]:
+    """A reading as the history keeps it; `readings` gets it back."""
+    return {**reading.figures, "findings": list(reading.findings)}
+
+
+def readings(history: History) -> list[Reading]:
+    """What the sentinel saw so far."""
+    found = []
+    for record in history:
+        figures = dict(record.get("sentinel") or {})
+        if figures:
+            findings = tuple(figures.pop("findings"))
+            found.append(Reading(record["epoch"], figures, findings))
+    return found
+
+
+def keeps_guards(mode: SentinelMode, history: History) -> bool:
+    """Whether the next epoch has its guards: one back-off drops them for good, where the sentinel may act."""
+    return mode != "act" or not any(backs_off(reading) for reading in readings(history))
+
+
+def remarks(mode: SentinelMode, history: History) -> list[str]:
+    """What there is to say of the last epoch; nothing where nobody watched."""
+    seen = readings(history)
+    if not seen:
+        return []
+    *earlier, last = seen
+    said, abort, back_off = list(last.findings), aborts(last, _best(earlier)), backs_off(last)
+    if abort and abort not in said:
+        said.append(abort)
+    if back_off and mode == "act" and not any(backs_off(before) for before in earlier):
+        said.append(back_off)
+    return said
+
+
+def require_no_abort(mode: SentinelMode, history: History) -> None:
+    """Stop a run that the sentinel, told to act, has seen the end of; the epoch itself is saved.
+
+    Raises:
+        UserError: the last reading is one to abort on.
+    """
+    seen = readings(history)
+    reason = aborts(seen[-1], _best(seen[:-1])) if mode == "act" and seen else None
+    if reason:
+        raise UserError(
+            f"training stopped: {reason}; epochs saved are kept, a run with --sentinel watch trains on regardless."
+        )
+
+
+def _best(earlier: Sequence[Reading]) -> Reading | None:
+    """The reading with the highest mean cosine, of those that have one."""
+    known = [reading for reading in earlier if math.isfinite(reading.value("cosine"))]
+    return max(known, key=lambda reading: reading.value("cosine"), default=None)
