@@ -38,7 +38,7 @@ def recipe_command(
     """
 
     def decorate(build: Callable[[Options], "Recipe"]) -> click.Command:
-        @click.command(name, help=build.__doc__)
+        @click.command(name, help=build.__doc__, short_help=first_line(build))
         @apply(options)
         @size_options(width=512, layers=4, heads=8)
         @run_options(name, epochs=None if callable(epochs) else epochs, batch_size=batch_size, select=select)
@@ -50,6 +50,11 @@ def recipe_command(
         return command
 
     return decorate
+
+
+def first_line(function: Callable[..., Any]) -> str:
+    """What a list of commands says of one: Click would cut it after a few words."""
+    return (function.__doc__ or "").partition("\n")[0]
 
 
 def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Path | None = None) -> History:

@@ -10,7 +10,9 @@ import click
 from harness.suggest import did_you_mean
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True}, short_help="Train a recipe under combinations of its options."
+)
 @click.option("--vary", multiple=True, required=True, metavar="NAME=A,B,...", help="An option and its values; repeat.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the runs.")
 @click.argument("recipe")

@@ -27,7 +27,7 @@ MORE_POSITION = 0.05
 MORE_BIAS = 0.2
 
 
-@click.command(NAME)
+@click.command(NAME, short_help="Stage A of P5 with micro-ranking, a bias against the last slot, and a stage gate.")
 @apply(
     [
         *curriculum_options("advantage"),
