@@ -18,10 +18,10 @@ from trainers.sentinel_rules import Reading, aborts, backs_off
 # Contexts per forward pass; results do not depend on it.
 BATCH = 500
 # A look may cost 5 % of an epoch. It asks each of its windows five times where training passes three times, and ranks
-# them: at 3 % of the training windows it cost 5.5 % (benchmarks/test_training.py). Fewer than 100 windows would say
-# little, so that many are looked at even if that costs more.
+# them: at 3 % of the training windows it cost 5.5 %, at 2.5 % 5.0 % (benchmarks/test_training.py). Fewer than 100 would
+# say little, so that many are looked at even if that costs more.
 MOST = 500
-SHARE = 0.025
+SHARE = 0.02
 FEWEST = 100
 
 History = Sequence[Mapping[str, Any]]
