@@ -59,8 +59,8 @@ def blocking_reasons(observed: Mapping[str, Observations], gates: Mapping[str, A
         bad = int((~values.finite).sum())
         if bad:
             reasons.append(f"{bad:,} of {len(values):,} predictions on {split} are not finite or have no direction")
-        elif collapse := _collapse(values):
-            reasons.append(f"collapsed on {split}: {collapse}")
+        elif fault := collapse(values):
+            reasons.append(f"collapsed on {split}: {fault}")
     for split in observed:
         target, margin = gates["A"][split]["c"]["1"], gates["A"][split]["margin"]
         if profile.protocol != "published" and target.low <= 0:
@@ -71,7 +71,8 @@ def blocking_reasons(observed: Mapping[str, Observations], gates: Mapping[str, A
     return reasons
 
 
-def _collapse(values: Observations) -> str | None:
+def collapse(values: Observations) -> str | None:
+    """How the predictions have collapsed beside the targets, in words; None if they have not, or cannot be compared."""
     own, target = values.spread, values.target_spread
     if own.n < 2 or not target.variance:
         return None

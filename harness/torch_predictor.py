@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from harness.errors import UserError
 from models.base import NextEmbedding
-from models.position import append_position
+from models.position import with_position
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,8 @@ class TorchPredictor:
                 # Copied, since contexts may be a read-only or reversed view.
                 batch = np.array(contexts[part], dtype=np.float32, order="C")
                 x = torch.from_numpy(batch).to(self.device)
-                if self.position_scale is not None:
-                    x = append_position(x, self.position_scale)
                 try:
-                    predictions[part] = self.module(x).cpu().numpy()
+                    predictions[part] = self.module(with_position(x, self.position_scale)).cpu().numpy()
                 except ValueError as error:
                     raise UserError(f"{self.name}: {error}; use a shorter context.") from error
         return predictions

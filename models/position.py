@@ -21,3 +21,8 @@ def append_position(x: Float[Tensor, "batch context dim"], scale: float) -> Floa
     batch, context, _ = x.shape
     channel = torch.linspace(0.0, scale, context, dtype=x.dtype, device=x.device)
     return torch.cat([x, channel.expand(batch, context).unsqueeze(-1)], dim=-1)
+
+
+def with_position(x: Float[Tensor, "batch context dim"], scale: float | None) -> Float[Tensor, "batch context input"]:
+    """What a network reads of contexts: with a position channel, or as they are where ``scale`` is None."""
+    return x if scale is None else append_position(x, scale)

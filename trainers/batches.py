@@ -17,7 +17,6 @@ from trainers.recipe import Needs
 MAX_VALIDATION_WINDOWS = 5000
 # Not the run's seed: runs of different seeds must be comparable on the same windows.
 VALIDATION_SEED = 0
-NEXT = Needs()
 
 
 class Batch(NamedTuple):

@@ -14,7 +14,7 @@ from torch.optim import AdamW
 from harness.errors import UserError
 from harness.windows import Windows
 from models.base import NextEmbedding
-from models.position import append_position
+from models.position import with_position
 from trainers.batches import Batch, Gatherer
 from trainers.config import RunConfig
 from trainers.losses import cosine
@@ -101,7 +101,7 @@ def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, guards: b
     for number, batch in enumerate(gatherer.batches(windows, order, config.batch_size), 1):
         read = batch.context if recipe.augment is None else recipe.augment(batch.context, epoch)
         with torch.autocast(run.device.type, torch.bfloat16, enabled=_mixed(config, run.device)):
-            raw = model.raw(_with_position(read, scale))
+            raw = model.raw(with_position(read, scale))
         step = _step(raw.float(), batch, read, epoch, guards, model, scale)
         loss = recipe.objective(step)
         value = loss.total.item()
@@ -121,12 +121,6 @@ def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, guards: b
         means.add({"loss": value, "cosine": cos, "margin": margin, **parts}, len(read))
         tick(means["loss"], means["cosine"], means["margin"])
     return means
-
-
-def _with_position(
-    context: Float[Tensor, "batch context dim"], scale: float | None
-) -> Float[Tensor, "batch context input"]:
-    return context if scale is None else append_position(context, scale)
 
 
 def _step(
@@ -150,8 +144,7 @@ def _step(
         article=batch.article,
         epoch=epoch,
         guards=guards,
-        model=model,
-        predict=lambda context: functional.normalize(model.raw(_with_position(context, scale)), dim=-1),
+        predict=lambda context: functional.normalize(model.raw(with_position(context, scale)), dim=-1),
     )
 
 

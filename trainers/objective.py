@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from models.base import NextEmbedding
 from trainers.losses import mse_loss
 from trainers.schedule import Schedule
 
@@ -29,7 +28,6 @@ class Step:
         article: (B,) the article of each window.
         epoch: from 1.
         guards: False once the sentinel has had the guards dropped.
-        model: the network, for objectives that look inside.
         predict: (B, C, D) contexts -> (B, D) unit predictions, with gradient.
     """
 
@@ -44,7 +42,6 @@ class Step:
     article: Int[Tensor, " batch"]
     epoch: int
     guards: bool
-    model: NextEmbedding
     predict: Callable[[Float[Tensor, "batch context dim"]], Float[Tensor, "batch dim"]]
 
     @property
@@ -89,16 +86,11 @@ class Term:
     guard: bool = True
 
 
-def weighted(*terms: Term, base: Callable[[Step], Tensor] | None = None) -> Objective:
-    """``base`` plus weighted terms, of which the sentinel may have the guards dropped.
-
-    Args:
-        terms: the terms.
-        base: mean squared error on the raw output by default.
-    """
+def weighted(*terms: Term) -> Objective:
+    """Mean squared error on the raw output plus weighted terms, of which the sentinel may have the guards dropped."""
 
     def objective(step: Step) -> Loss:
-        total = mse_loss(step.raw, step.target) if base is None else base(step)
+        total = mse_loss(step.raw, step.target)
         parts: dict[str, Tensor | float] = {"base": total}
         for term in terms:
             weight = term.weight.at(step.epoch)

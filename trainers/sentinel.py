@@ -18,22 +18,14 @@ from harness.evaluation_set import EvaluationSet
 from harness.observations import Observations
 from harness.predictor import Clairvoyant, Identity, Predictor, Subject
 from harness.profile import load_profile
-from harness.release import blocking_reasons
+from harness.release import blocking_reasons, collapse
 from harness.retrieval import POOLS
 from harness.scorecard import plain
 from harness.statistics import offset_sweep, retrieval, rollout
-from harness.statistics.skill import RESAMPLES, frontier_mrr
-from harness.stats import (
-    Estimate,
-    bootstrap_weights,
-    cluster_mean,
-    paired_difference,
-    percentile_interval,
-)
+from harness.statistics.skill import against_frontier
+from harness.stats import Estimate, cluster_mean, paired_difference
 from harness.windows import sample_windows, windows_of
 from trainers.sentinel_rules import Reading
-
-__all__ = ["Reading", "Sentinel"]
 
 # Not the run's seed: readings of different runs and epochs must be comparable on the same windows.
 SENTINEL_SEED = 0
@@ -104,7 +96,7 @@ class Sentinel:
             **self._skill(observed),
             **_shape(observed),
             "finite": float(np.mean(observed.finite)),
-            "collapsed": any(finding.startswith("collapsed") for finding in findings),
+            "collapsed": bool(observed.finite.all()) and collapse(observed) is not None,
         }
         return Reading(epoch, plain(figures), findings)
 
@@ -118,35 +110,17 @@ class Sentinel:
         return {
             "skill_cosine": paired_difference(observed.cosine, self._cosine[:, _PERSISTENCE], clusters),
             "skill_mrr": paired_difference(mrr, self._mrr[:, _PERSISTENCE], clusters),
-            "F": _above_frontier(
-                np.column_stack([observed.cosine, self._cosine]), np.column_stack([mrr, self._mrr]), observed
-            ),
+            "F": against_frontier(
+                np.column_stack([observed.cosine, self._cosine]),
+                np.column_stack([mrr, self._mrr]),
+                clusters,
+                SENTINEL_SEED,
+            )["F"],
         }
 
 
 def _mrr(observed: Observations) -> Float[np.ndarray, " n"]:
     return np.asarray(1.0 / observed.rank[:, _NOVEL])
-
-
-def _above_frontier(
-    cosine: Float[np.ndarray, "n k"], mrr: Float[np.ndarray, "n k"], observed: Observations
-) -> Estimate:
-    """Column 0 against the frontier of the others, which is recomputed in each resample of articles."""
-    n = len(observed)
-    if not np.isfinite(cosine).all():
-        return Estimate(float("nan"), float("nan"), float("nan"), n)
-    _, article = np.unique(observed.clusters, return_inverse=True)
-    one_hot = (article[:, None] == np.arange(article.max() + 1)).astype(np.float64)
-    groups = one_hot.shape[1]
-
-    def excess(weights: Float[np.ndarray, "b g"]) -> Float[np.ndarray, " b"]:
-        share = weights @ one_hot.T
-        share /= share.sum(axis=1, keepdims=True)
-        c, m = share @ cosine, share @ mrr
-        return np.asarray(m[:, 0] - frontier_mrr(c[:, 1:], m[:, 1:], c[:, 0]))
-
-    draws = excess(bootstrap_weights(groups, RESAMPLES if groups > 1 else 0, SENTINEL_SEED))
-    return percentile_interval(float(excess(np.ones((1, groups)))[0]), draws, n)
 
 
 def _shape(observed: Observations) -> Mapping[str, float]:

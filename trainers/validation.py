@@ -7,7 +7,7 @@ import torch
 
 from harness.windows import Windows
 from models.base import NextEmbedding
-from models.position import append_position
+from models.position import with_position
 from trainers.batches import Gatherer
 from trainers.losses import cosine, mse_loss
 from trainers.recipe import Needs
@@ -32,9 +32,8 @@ def validate(
     totals = np.zeros(3)
     gatherer = Gatherer(Needs(target=target), device, np.random.default_rng(0), windows.targets)
     for batch in gatherer.batches(windows, np.arange(len(windows)), BATCH_SIZE):
-        x = batch.context if position_scale is None else append_position(batch.context, position_scale)
-        prediction = model(x)
+        prediction = model(with_position(batch.context, position_scale))
         cos = float(cosine(prediction, batch.target))
         margin = cos - float(cosine(prediction, batch.context[:, -1]))
-        totals += len(x) * np.array([float(mse_loss(prediction, batch.target)), cos, margin])
+        totals += len(prediction) * np.array([float(mse_loss(prediction, batch.target)), cos, margin])
     return Validation(*(totals / len(windows)).tolist())

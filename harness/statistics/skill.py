@@ -81,7 +81,7 @@ def skill(
         "near_duplicates": int(near_duplicate.sum()),
         "cosine": cluster_mean(cosine[:, 0], clusters),
         "MRR": cluster_mean(mrr[:, 0], clusters),
-        **_against_frontier(cosine, mrr, clusters, seed),
+        **against_frontier(cosine, mrr, clusters, seed),
         "frontier": {
             name: {"cosine": cluster_mean(cosine[:, i], clusters), "MRR": cluster_mean(mrr[:, i], clusters)}
             for i, name in enumerate(names, start=1)
@@ -99,9 +99,20 @@ def skill(
     return figures
 
 
-def _against_frontier(
+def against_frontier(
     cosine: Float[np.ndarray, "n k"], mrr: Float[np.ndarray, "n k"], clusters: Int[np.ndarray, " n"], seed: int
 ) -> dict[str, Any]:
+    """A model against the frontier of K controls, which is recomputed in each resample of articles.
+
+    Args:
+        cosine: of the model in column 0, of the controls in the others.
+        mrr: the same.
+        clusters: article of each window.
+        seed: of the bootstrap.
+
+    Returns:
+        ``F``, ``excess_cosine`` and ``beyond_frontier``; see `skill`.
+    """
     n = len(clusters)
     undefined = Estimate(float("nan"), float("nan"), float("nan"), n)
     if n == 0 or not np.isfinite(cosine).all():
@@ -177,7 +188,7 @@ def _thirds(
         {
             "from": float(edges[i]),
             "to": float(edges[i + 1]),
-            "F": _against_frontier(cosine[third == i], mrr[third == i], clusters[third == i], seed)["F"],
+            "F": against_frontier(cosine[third == i], mrr[third == i], clusters[third == i], seed)["F"],
         }
         for i in range(3)
     ]

@@ -6,11 +6,8 @@ import torch
 from tiny import SMALL, lvm_train
 from torch.nn import functional
 
-from models import registry
 from trainers.objective import Step
 
-# No recipe looks inside it.
-NETWORK = registry.build("amn", input_dim=8, width=4)
 BATCH, CONTEXT, DIM, AHEAD, NEGATIVES = 24, 4, 8, 2, 2
 
 
@@ -52,7 +49,6 @@ def step(epoch, seed=0, **changes):
         article=torch.arange(BATCH) // 2,
         epoch=epoch,
         guards=True,
-        model=NETWORK,
         predict=lambda context: context[:, -1],
     )
     return dataclasses.replace(made, **changes)
