@@ -39,7 +39,7 @@ class Audit:
         return self.status == "fail" or (self.status == "not checkable" and self.required)
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "figures": self.figures}
+        return {**asdict(self), "figures": self.figures, "blocks": self.blocks}
 
     def save(self, path: Path) -> None:
         """Write atomically; another process may be waiting to read. NPZ keeps every bit of a figure, NaN included."""

@@ -46,16 +46,11 @@ def _heading(scorecard: Mapping[str, Any]) -> Text:
 def _audits(scorecard: Mapping[str, Any]) -> Iterator[RenderableType]:
     audits = scorecard.get("audits", [])
     rest = [audit for audit in audits if audit["status"] != "pass"]
-    style = "red" if any(_blocks(audit) for audit in rest) else "dim"
+    style = "red" if any(words.blocks(audit) for audit in rest) else "dim"
     yield Text(f"data audits: {len(audits) - len(rest)} of {len(audits)} pass", style=style)
     for audit in rest:
-        colour = "red" if _blocks(audit) else "yellow"
+        colour = "red" if words.blocks(audit) else "yellow"
         yield _bullet(f"{audit['name']}: {audit['status'].upper()}; {audit['detail']}", colour)
-
-
-def _blocks(audit: Mapping[str, Any]) -> bool:
-    # Scorecards of earlier versions do not say which audits are required; all were.
-    return audit["status"] == "fail" or bool(audit.get("required", True))
 
 
 def _model(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[RenderableType]:

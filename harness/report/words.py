@@ -50,3 +50,8 @@ def spread(counts: list[int]) -> str:
     """``3,185``, or ``3,120-3,185`` where the figures of a gate have different n."""
     low, high = min(counts), max(counts)
     return count(low) if low == high else f"{count(low)}-{count(high)}"
+
+
+def blocks(audit: Mapping[str, Any]) -> bool:
+    """Whether an audit stands in the way of a release; scorecards of earlier versions do not say, and all did."""
+    return bool(audit.get("blocks", audit["status"] != "pass"))

@@ -127,5 +127,13 @@ def test_failed_audit_and_finding_stand_above_the_gates() -> None:
     assert text.index("the best possible predictor of world wiki fails gate A") < text.index("Gates of profile")
 
 
+@pytest.mark.parametrize(("said", "marked"), [({"blocks": True}, True), ({"blocks": False}, False), ({}, True)])
+def test_only_an_audit_that_blocks_is_marked_as_bad(said: dict[str, bool], marked: bool) -> None:
+    audits = [{"name": "arrow of time", "status": "not checkable", "detail": "one article", "figures": {}, **said}]
+    html = render_html(scorecard(audits=audits))
+    assert ('<strong class="bad">Data audit arrow of time' in html) == marked
+    assert ('<td class="mark fail">not checkable' in html) == marked
+
+
 def test_svg_names_what_it_shows(html: str) -> None:
     assert html.count('<svg role="img" aria-label="Gate A: offset sweep, ') == 2

@@ -87,6 +87,14 @@ def test_failed_audit_stands_before_the_models() -> None:
     assert text.index("contiguity: NOT CHECKABLE; no chunk indices") < text.index("RELEASE")
 
 
+@pytest.mark.parametrize(("blocks", "colour"), [(True, "31"), (False, "33")])
+def test_an_audit_that_blocks_is_red_and_one_that_does_not_yellow(blocks: bool, colour: str) -> None:
+    audits = [{"name": "arrow", "status": "not checkable", "detail": "", "figures": {}, "blocks": blocks}]
+    text = render_terminal(scorecard(audits=audits), colour=True)
+    assert re.search(rf"\x1b\[{colour}m[^\x1b]*arrow: NOT CHECKABLE", text)
+    assert ("\x1b[31mdata audits: 0 of 1 pass" in text) == blocks
+
+
 def test_conduct_of_controls_is_shown() -> None:
     whole = scorecard()
     whole["controls"][0]["misbehaved"] = ["passes gate A"]
