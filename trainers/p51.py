@@ -49,7 +49,7 @@ def p51(**given: Any) -> History:
     from rich.console import Console
 
     from trainers.progress import say
-    from trainers.run_folder import FINAL
+    from trainers.run_folder import FINAL, saved_files
 
     # A grid asks for silence.
     console = click.get_current_context().find_object(Console) or Console()
@@ -65,6 +65,10 @@ def p51(**given: Any) -> History:
             "resume": given["resume"] and (attempt == 0 or (folder / FINAL).is_file()),
         }
         history = run(NAME, recipe, options, folder)
+        if given["overwrite"] and attempt == 0:
+            # The retries of the run that this one has replaced would be taken for its own.
+            for file in (file for stale in given["out"].glob("attempt-*") for file in saved_files(stale)):
+                file.unlink()
         missed = _missed(history)
         verdict = f"misses its gate: {'; '.join(missed)}" if missed else "passes its gate"
         say(console, f"{folder}: stage A {verdict}")

@@ -60,11 +60,10 @@ class RunFolder:
         Raises:
             UserError: a run is there already and ``overwrite`` is off, or the folder cannot be written.
         """
-        kept = [file for name in (BEST, FINAL, HISTORY) if (file := self.path / name).exists()]
-        saved = sorted((self.path / EPOCHS).glob("epoch-*.pt"))
-        old = kept + saved
+        old = saved_files(self.path)
         # What a run leaves that was killed while it saved its first epoch: nothing to resume, nothing to lose.
-        stillborn = [file.name for file in saved] == [_epoch_file(1)] and kept in ([], [self.path / BEST])
+        first = self.path / EPOCHS / _epoch_file(1)
+        stillborn = old in ([first], [self.path / BEST, first])
         if old and not (overwrite or stillborn):
             raise UserError(
                 f"{self.path}: already holds a run ({old[0].name}); add --resume to continue it, "
@@ -152,6 +151,12 @@ class RunFolder:
 
     def _unwritable(self, error: OSError) -> UserError:
         return UserError(f"{self.path}: cannot be written ({error.strerror or error}); give another --out.")
+
+
+def saved_files(folder: Path) -> list[Path]:
+    """What a run has left in a folder."""
+    kept = [file for name in (BEST, FINAL, HISTORY) if (file := folder / name).exists()]
+    return kept + sorted((folder / EPOCHS).glob("epoch-*.pt"))
 
 
 def _epoch_file(epoch: int) -> str:

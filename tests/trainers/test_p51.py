@@ -116,6 +116,15 @@ def test_a_half_done_attempt_is_resumed(corpus, tmp_path, gate, monkeypatch, sto
         assert_same(weights(resumed)["model_state_dict"], weights(whole)["model_state_dict"])
 
 
+def test_a_run_that_is_overwritten_takes_its_retries_with_it(corpus, tmp_path, gate):
+    gate(2.0)
+    trained(*p51(corpus, tmp_path / "run", "--epochs", "2", "--retries", "1"))
+    gate(-2.0)
+    trained(*p51(corpus, tmp_path / "run", "--epochs", "2", "--overwrite"))
+    assert list(runs(tmp_path / "run")) == ["run"]
+    assert not list((tmp_path / "run").rglob("attempt-*/**/*.pt"))
+
+
 def test_stage_b_is_resumed(corpus, tmp_path, gate):
     gate(-2.0)
     trained(*p51(corpus, tmp_path / "whole", "--epochs", "4"))
