@@ -1,5 +1,6 @@
 """Stages of a curriculum on disk: corpus rows of the targets, and which corpus they are rows of."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -54,3 +55,20 @@ def read_stage(folder: Path, letter: str, corpus: Corpus) -> Windows:
             "corpus with `lvm-data score`."
         )
     return Windows(corpus, targets, context)
+
+
+def stages_digest(folder: Path) -> str:
+    """SHA-256 of the stage files in a folder, of those that are there.
+
+    Raises:
+        UserError: one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("stage*")):
+        try:
+            digest.update(f"{file.name}:{file.stat().st_size}:".encode() + file.read_bytes())
+        except OSError as error:
+            raise UserError(
+                f"{file}: cannot be read ({error.strerror}); write it again with `lvm-data score`."
+            ) from error
+    return digest.hexdigest()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainers.config import RunConfig, Select
-from trainers.options import Command, apply, open_training_corpus, run_options, size_options
+from trainers.config import NEEDS_NO_SENTINEL, RunConfig, Select
+from trainers.options import Command, apply, open_training_corpus, refuse_beside, run_options, size_options
 
 if TYPE_CHECKING:
     from trainers.recipe import Recipe
@@ -74,16 +74,23 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
     """
     if given["resume"] and given["overwrite"]:
         raise click.UsageError("--resume and --overwrite exclude each other; give one.")
-    if given["select"] != "val_cos" and given["sentinel"] == "off":
+    if given["select"] not in NEEDS_NO_SENTINEL and given["sentinel"] == "off":
         raise click.UsageError(f"--select {given['select']} asks the sentinel; give --sentinel watch with it.")
     from rich.console import Console
 
     from trainers.loop import train
 
     start = _checkpoint(given.get("recover"))
+    options = {key: _plain(value) for key, value in given.items() if key not in RUN + ELSEWHERE}
+    if given.get("stages") is not None:
+        from harness.curriculum_files import stages_digest
+
+        refuse_beside("--stages", "score")
+        # What the stages are, not where: written anew they make another run.
+        options |= {"score": None, "stages": stages_digest(given["stages"])}
     config = RunConfig(
         recipe=name,
-        options={key: _plain(value) for key, value in given.items() if key not in RUN + ELSEWHERE},
+        options=options,
         start_from=None if start is None else start.sha256,
         **{key: given[key] for key in RUN},
     )

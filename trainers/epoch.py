@@ -49,6 +49,11 @@ class Run:
         schedule = self.recipe.position_scale
         return None if schedule is None else schedule.at(epoch)
 
+    def raw(self, context: Float[Tensor, "batch context dim"], epoch: int) -> Float[Tensor, "batch dim"]:
+        """(B, D) float32 head output, computed in the precision of the run."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=_mixed(self.config, self.device)):
+            return self.model.raw(with_position(context, self.scale(epoch))).float()
+
     def epoch_windows(self, epoch: int) -> Windows:
         """The windows of one epoch: all, or what the curriculum selects."""
         select = self.recipe.select_windows
@@ -94,15 +99,12 @@ def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, guards: b
     config, recipe, model = run.config, run.recipe, run.model
     seed_epoch(config.seed, epoch)
     model.train()
-    scale = run.scale(epoch)
     gatherer = Gatherer(recipe.needs, run.device, negatives_rng(config.seed, epoch), run.windows.targets)
     order = epoch_order(len(windows), config.seed, epoch)
     means = Means()
     for number, batch in enumerate(gatherer.batches(windows, order, config.batch_size), 1):
         read = batch.context if recipe.augment is None else recipe.augment(batch.context, epoch)
-        with torch.autocast(run.device.type, torch.bfloat16, enabled=_mixed(config, run.device)):
-            raw = model.raw(with_position(read, scale))
-        step = _step(raw.float(), batch, read, epoch, guards, model, scale)
+        step = _step(run.raw(read, epoch), batch, read, epoch, guards, run)
         loss = recipe.objective(step)
         value = loss.total.item()
         require_finite(value, f"the loss of batch {number} in epoch {epoch}", config)
@@ -129,8 +131,7 @@ def _step(
     read: Float[Tensor, "batch context dim"],
     epoch: int,
     guards: bool,
-    model: NextEmbedding,
-    scale: float | None,
+    run: Run,
 ) -> Step:
     return Step(
         raw=raw,
@@ -144,7 +145,7 @@ def _step(
         article=batch.article,
         epoch=epoch,
         guards=guards,
-        predict=lambda context: functional.normalize(model.raw(with_position(context, scale)), dim=-1),
+        predict=lambda context: functional.normalize(run.raw(context, epoch), dim=-1),
     )
 
 

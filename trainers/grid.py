@@ -42,7 +42,8 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
     for combination in itertools.product(*(_values(one) for one in vary)):
         name = ",".join(f"{option}={value}" for option, value in combination)
         given = [text for option, value in combination for text in (f"--{option}", value)]
-        state = ["--resume"] if (out / name / "final_model.pt").is_file() else []
+        begun = (out / name / "final_model.pt").is_file() and "--overwrite" not in arguments
+        state = ["--resume"] if begun else []
         line = [*arguments, *given, "--out", str(out / name), *state]
         runs[name] = command.make_context(recipe, line, parent=context.parent, obj=silent)
     for name, run in runs.items():

@@ -6,6 +6,7 @@ configuration give identical weights, interrupted or not: all randomness follows
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,23 +74,22 @@ def train(
             f"at least {recipe.needs.frames}."
         )
     training, validation = training_windows(corpus, config.context, recipe.needs.target)
-    sentinel = open_sentinel(config, corpus, len(training))
     seed_epoch(config.seed, 0)
     model_config = _model_config(recipe, corpus.dim)
     model = build(recipe.model_type, **model_config)
     if start is not None:
-        _start_from(model, start)
+        _start_from(model, start, recipe.model_type, model_config)
     model = model.to(device)
     _require_reads(model, config.context, device)
     # Fused: a third of the time of the plain loop over parameters, which is a sixth of a small network's step.
     optimizer = AdamW(model.parameters(), lr=config.lr, weight_decay=recipe.weight_decay, fused=True)
     scheduler = ReduceLROnPlateau(optimizer, factor=config.factor, patience=config.patience)
-    folder = RunFolder(out, config, corpus, recipe.model_type, model_config)
+    folder = RunFolder(out, config, corpus, recipe.model_type, model_config, start)
     history: list[EpochRecord] = []
     run = Run(config, recipe, model, optimizer, training, device)
     # Stages that cannot be read are refused now, not in epoch 5, and before an old run is deleted.
-    for epoch in range(1, config.epochs + 1):
-        run.epoch_windows(epoch)
+    sizes = [len(run.epoch_windows(epoch)) for epoch in range(1, config.epochs + 1)]
+    sentinel = open_sentinel(config, corpus, min(sizes))
     if resume:
         history = _restore(folder, model, optimizer, scheduler)
     else:
@@ -123,7 +123,7 @@ def train(
             reading = None if sentinel is None else look(sentinel, run, epoch)
             record |= {f"train_{name}": value for name, value in means.all().items()}
             record |= {"val_loss": val.loss, "val_cosine": val.cosine, "val_margin": val.margin}
-            score = selection(config.select, val.cosine, reading)
+            score = selection(config.select, val.cosine, val.margin, reading)
             record["score"] = score if math.isfinite(score) else None
             if reading is not None:
                 record["sentinel"] = recorded(reading)
@@ -156,14 +156,23 @@ def _require_reads(model: NextEmbedding, context: int, device: torch.device) -> 
         raise UserError(f"--context {context}: {error}; give a shorter one.") from error
 
 
-def _start_from(model: NextEmbedding, start: Checkpoint) -> None:
-    try:
-        model.load_state_dict(start.module.state_dict())
-    except RuntimeError as error:
+def _start_from(model: NextEmbedding, start: Checkpoint, model_type: str, model_config: Mapping[str, Any]) -> None:
+    """Take over weights, of the same network only: shapes alone do not tell heads."""
+    state = start.module.state_dict()
+    found = {"model_type": start.model_type}
+    if start.model_type == model_type:
+        recorded = start.metadata.get("model_config")
+        found |= type(model).config_from(state, recorded if isinstance(recorded, dict) else {})
+    wanted = {"model_type": model_type, **model_config}
+    differences = [
+        f"{key} {found[key]}, here {wanted[key]}" for key in found if found[key] != wanted.get(key, found[key])
+    ]
+    if differences:
         raise UserError(
-            f"{start.path}: is another network than this run's (a {start.model_type} for embeddings {start.dim} wide); "
-            "give the sizes it was trained with."
-        ) from error
+            f"{start.path}: is another network than this run's ({'; '.join(differences)}); start from a checkpoint of "
+            "this architecture and these sizes."
+        )
+    model.load_state_dict(state)
 
 
 def _restore(
@@ -175,9 +184,12 @@ def _restore(
         model.load_state_dict(record["model_state_dict"])
         optimizer.load_state_dict(record["optimizer_state_dict"])
         scheduler.load_state_dict(record["training_state"]["scheduler"])
-        return list(record["training_state"]["history"])
+        history = list(record["training_state"]["history"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder.path}: the saved run is damaged and cannot be resumed; start anew.") from error
+    # The history is written last: a run killed right before that has an old one.
+    folder.write_history(history)
+    return history
 
 
 def _line(record: EpochRecord, val: Validation, reading: Reading | None) -> str:

@@ -1,10 +1,12 @@
 """Command-line options that every recipe has; no torch here, since `lvm-train --help` must be instant."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from trainers.config import Precision, Select, SentinelMode
 
@@ -22,7 +24,9 @@ def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Sel
         click.option("--out", type=click.Path(path_type=Path), default=Path("runs") / recipe, show_default=True),
         click.option("--epochs", type=positive, default=epochs, show_default=epochs is not None or "as documented"),
         click.option("--batch-size", type=positive, default=batch_size, show_default=True),
-        click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=5e-4, show_default=True),
+        click.option(
+            "--lr", type=click.FloatRange(min=0, min_open=True), default=5e-4, show_default=True, callback=finite
+        ),
         click.option("--context", type=positive, default=5, show_default=True, help="Chunks the network reads."),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
         click.option(
@@ -37,7 +41,7 @@ def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Sel
             type=click.Choice(get_args(SentinelMode)),
             default="watch",
             show_default=True,
-            help="watch: gate 500 VAL windows after each epoch; act: drop guards, stop a collapsed run.",
+            help="watch: gate up to 500 VAL windows after each epoch; act: drop guards, stop a collapsed run.",
         ),
         click.option("--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True),
         click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda|mps"),
@@ -73,6 +77,31 @@ def open_training_corpus(folder: Path | None) -> "Corpus":
     from harness.worlds import default_corpus
 
     return default_corpus()
+
+
+def finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse what Click lets through every range: NaN, and infinity where a range is open."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number; give one.")
+    return value
+
+
+def asked(option: str) -> bool:
+    """Whether the user gave an option, by its parameter's name, and not its default."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source not in (None, ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+
+
+def refuse_beside(switch: str, *options: str) -> None:
+    """Refuse options that ``switch`` leaves without effect.
+
+    Raises:
+        UsageError: the user gave one of them.
+    """
+    for option in options:
+        if asked(option):
+            flag = f"--{option.replace('_', '-')}"
+            raise click.UsageError(f"{flag} has no effect beside {switch}; leave it out.")
 
 
 def apply(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:

@@ -1,5 +1,6 @@
 """P5.1: P5 with position ramp, attention bias, corrupted last frame, micro-ranking, stage gate (seed facts 2)."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ import click
 
 from trainers.command import History, Options, run, sizes
 from trainers.curriculum import curriculum_options, select_windows
-from trainers.options import apply, as_published, run_options, size_options
+from trainers.options import apply, as_published, refuse_beside, run_options, size_options
 from trainers.recipe import Recipe
 from trainers.schedule import Schedule
 
@@ -49,12 +50,13 @@ def p51(**given: Any) -> History:
     from rich.console import Console
 
     from trainers.progress import say
-    from trainers.run_folder import FINAL, saved_files
+    from trainers.run_folder import FINAL
 
     # A grid asks for silence.
     console = click.get_current_context().find_object(Console) or Console()
     published = given["as_published"]
     if published:
+        refuse_beside("--as-published", "score", "stages", "retries")
         given |= {"score": "corrected", "retries": 0}
     for attempt in range(given["retries"] + 1):
         folder: Path = given["out"] if attempt == 0 else given["out"] / f"attempt-{attempt + 1}"
@@ -64,17 +66,15 @@ def p51(**given: Any) -> History:
             # An attempt killed in its first epoch left nothing to resume.
             "resume": given["resume"] and (attempt == 0 or (folder / FINAL).is_file()),
         }
+        whole = options | {"epochs": given["epochs"], "resume": True, "overwrite": False}
+        if options["resume"] and _begun(folder):
+            return run(NAME, recipe, whole, folder)
         history = run(NAME, recipe, options, folder)
-        if given["overwrite"] and attempt == 0:
-            # The retries of the run that this one has replaced would be taken for its own.
-            for file in (file for stale in given["out"].glob("attempt-*") for file in saved_files(stale)):
-                file.unlink()
         missed = _missed(history)
         verdict = f"misses its gate: {'; '.join(missed)}" if missed else "passes its gate"
         say(console, f"{folder}: stage A {verdict}")
         if not missed or published:
             if given["epochs"] > STAGE_A_EPOCHS:
-                whole = options | {"epochs": given["epochs"], "resume": True, "overwrite": False}
                 history = run(NAME, recipe, whole, folder)
             return history
     if given["epochs"] > STAGE_A_EPOCHS:
@@ -113,6 +113,16 @@ def recipe(given: Options) -> Recipe:
         select_windows=select_windows(given["score"], given["stages"]),
         pressures={"position": POSITION, "ranking": RANKING} | ({} if published else {"bias": bias}),
     )
+
+
+def _begun(folder: Path) -> bool:
+    """Whether the stages after A were begun there, so that its gate was passed."""
+    from trainers.run_folder import HISTORY
+
+    try:
+        return len(json.loads((folder / HISTORY).read_text())["history"]) > STAGE_A_EPOCHS
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _missed(history: list[dict[str, Any]]) -> list[str]:

@@ -1,11 +1,16 @@
 """P6: the chunk after the next one as the target, so that copying the last frame pays less (seed facts 2)."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from trainers.command import Options, recipe_command, sizes
 from trainers.options import as_published
 from trainers.p51 import CORRUPTED
 from trainers.recipe import Needs, Recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Offset of the target from the last context frame: the chunk in between is never shown.
 SKIP = 2
@@ -36,10 +41,9 @@ SKIP = 2
 def p6(given: Options) -> Recipe:
     """MSE to the chunk after the next one.
 
-    The gates judge it as what it is used for, a predictor of the next chunk; its margin then peaks where it was
-    trained to look. The plan was another network (--network next-token --target next).
+    The gates judge it as what it is used for, a predictor of the next chunk. The plan was another network
+    (--network next-token --target next).
     """
-    from trainers.augment import corrupt_last
     from trainers.objective import weighted
 
     return Recipe(
@@ -47,5 +51,12 @@ def p6(given: Options) -> Recipe:
         model_type=given["network"],
         model=sizes(given),
         needs=Needs(target=SKIP if given["target"] == "skip" else 1),
-        augment=(lambda context, epoch: corrupt_last(context, CORRUPTED)) if given["as_published"] else None,
+        augment=corrupted if given["as_published"] else None,
     )
+
+
+def corrupted(context: "Tensor", epoch: int) -> "Tensor":
+    """What P6 and P6b read as launched: P5.1's corruption of the last frame had become the default (seed facts 1)."""
+    from trainers.augment import corrupt_last
+
+    return corrupt_last(context, CORRUPTED)

@@ -13,7 +13,7 @@ import click
 
 from trainers.command import Options, recipe_command, sizes
 from trainers.options import as_published
-from trainers.p6 import SKIP
+from trainers.p6 import SKIP, corrupted
 from trainers.recipe import Needs, Recipe
 from trainers.schedule import Schedule
 
@@ -128,19 +128,24 @@ Before = Callable[["Step"], "Tensor"]
             metavar="CHECKPOINT",
             help="Start from these weights; the published recovery named a checkpoint and started from scratch.",
         ),
-        as_published("the previous chunk is the second-to-last frame, v2 and v2.3 change their steps later"),
+        as_published(
+            "the previous chunk is the second-to-last frame, v2 and v2.3 change their steps later, the last frame is "
+            "corrupted by default"
+        ),
     ],
 )
 def p6b(given: Options) -> Recipe:
     """P6 under a softplus margin over the chunk before the target, weighted by the regression loss.
 
-    That chunk is the one the network never sees; the published code took a frame two places earlier.
+    That chunk is the one the network never sees; the published code took a frame two places earlier, and corrupted
+    last frames by a default that nobody had asked for.
     """
     version = version_of(given["version"], published=given["as_published"])
     return Recipe(
         objective=objective(version, published=given["as_published"]),
         model=sizes(given),
         needs=Needs(target=SKIP, frames=2 if given["as_published"] else 1),
+        augment=corrupted if given["as_published"] else None,
         pressures={"margin": version.margin, "share": version.share},
     )
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.atomic import write_json
+from harness.checkpoint import Checkpoint
 from harness.checkpoint_file import read_record, save_checkpoint
-from harness.contamination import article_hashes
+from harness.contamination import RECORD, article_hashes
 from harness.corpus import Corpus
 from harness.errors import UserError
+from harness.splitting import split_digest
 from trainers.config import RunConfig
 
 BEST = "best_model.pt"
@@ -23,6 +25,8 @@ FINAL = "final_model.pt"
 HISTORY = "training_history.json"
 # Weights after every epoch, without the optimiser's state, which is twice as large.
 EPOCHS = "epochs"
+# Folders inside a run's for what was tried again (P5.1).
+RETRIES = "attempt-*"
 
 # epoch, windows, lr, position_scale and guards as they were in the epoch; train_loss, train_cosine, train_margin and
 # train_loss.NAME of each term that was computed; val_loss, val_cosine and val_margin; score, by which the best epoch is
@@ -41,6 +45,7 @@ class RunFolder:
         corpus: what it trains on.
         model_type: key of `models.registry.ARCHITECTURES`.
         model_config: constructor arguments of the network.
+        start: whose weights the run starts from, None for fresh ones.
     """
 
     path: Path
@@ -48,11 +53,22 @@ class RunFolder:
     corpus: Corpus
     model_type: str
     model_config: Mapping[str, Any]
+    start: Checkpoint | None = None
 
     @cached_property
     def trained_on(self) -> list[str]:
-        """Content hashes of the training articles, for the checkpoint."""
-        return sorted(article_hashes(self.corpus, self.corpus.articles("TRAIN")))
+        """Content hashes of the training articles, for the checkpoint; those of ``start`` too, as far as it says."""
+        before = None if self.start is None else self.start.metadata.get(RECORD)
+        return sorted({*article_hashes(self.corpus, self.corpus.articles("TRAIN")), *(before or ())})
+
+    @cached_property
+    def trained_from(self) -> dict[str, str]:
+        """The corpus and its splits, for the checkpoint; the fingerprint is of the chunks alone."""
+        return {
+            "path": str(self.corpus.path.absolute()),
+            "fingerprint": self.corpus.fingerprint,
+            "splits": split_digest(self.corpus.article_ids, self.corpus.splits),
+        }
 
     def prepare(self, *, overwrite: bool) -> None:
         """Make room for a new run.
@@ -86,12 +102,16 @@ class RunFolder:
         if not file.is_file():
             raise UserError(f"{self.path}: holds no {FINAL} to resume from; start the run without --resume.")
         record = read_record(file)
-        args, corpus = record.get("args"), record.get("corpus")
+        args = record.get("args")
         if not isinstance(record.get("training_state"), dict) or not isinstance(args, dict):
             raise UserError(f"{file}: was not written by lvm-train and cannot be resumed; start a new run.")
         differences = self.config.differences(args)
-        if not isinstance(corpus, dict) or corpus.get("fingerprint") != self.corpus.fingerprint:
-            differences.append(f"the corpus is another than {(corpus or {}).get('path')}")
+        recorded = record.get("corpus")
+        corpus = recorded if isinstance(recorded, dict) else {}
+        if corpus.get("fingerprint") != self.corpus.fingerprint:
+            differences.append(f"the corpus is another than {corpus.get('path')}")
+        elif corpus.get("splits") != self.trained_from["splits"]:
+            differences.append("articles have changed their split since")
         if differences:
             raise UserError(
                 f"{file}: is another run ({'; '.join(differences)}); give the options it was started with, "
@@ -133,7 +153,7 @@ class RunFolder:
                 context=self.config.context,
                 dim=self.corpus.dim,
                 recipe=self.config.recipe,
-                corpus={"path": str(self.corpus.path.absolute()), "fingerprint": self.corpus.fingerprint},
+                corpus=self.trained_from,
                 train_article_hashes=self.trained_on,
                 training_state=state,
             )
@@ -145,18 +165,23 @@ class RunFolder:
             if improved:
                 write(self.path / BEST, optimizer=optimizer_state, state=resumable)
             write(self.path / FINAL, optimizer=optimizer_state, state=resumable)
-            write_json(self.path / HISTORY, {"args": self.config.as_args(), "history": history})
+            self.write_history(history)
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def write_history(self, history: list[EpochRecord]) -> None:
+        """Write the history beside the models, which hold it too."""
+        write_json(self.path / HISTORY, {"args": self.config.as_args(), "history": history})
 
     def _unwritable(self, error: OSError) -> UserError:
         return UserError(f"{self.path}: cannot be written ({error.strerror or error}); give another --out.")
 
 
 def saved_files(folder: Path) -> list[Path]:
-    """What a run has left in a folder."""
+    """What a run and its retries have left in a folder."""
     kept = [file for name in (BEST, FINAL, HISTORY) if (file := folder / name).exists()]
-    return kept + sorted((folder / EPOCHS).glob("epoch-*.pt"))
+    retries = [file for retry in sorted(folder.glob(RETRIES)) for file in saved_files(retry)]
+    return kept + sorted((folder / EPOCHS).glob("epoch-*.pt")) + retries
 
 
 def _epoch_file(epoch: int) -> str:

@@ -7,11 +7,10 @@ computed, and the zero was read as a neutral margin (seed facts 5.11).
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from harness.judge import show_offset
-
-Criterion = Literal["val_cos", "margin", "skill"]
+from trainers.config import NEEDS_NO_SENTINEL, Select
 
 # The documents let a run settle before they look: "from epoch 3 on" (S-V3, per-epoch mini-5CAT).
 FIRST_EPOCH_TO_BACK_OFF = 3
@@ -97,6 +96,11 @@ def aborts(reading: Reading, best: Reading | None) -> str | None:
         return None
     if reading.figures["collapsed"] and not best.figures["collapsed"]:
         return "; ".join(reading.findings)
+    return fell(reading, best)
+
+
+def fell(reading: Reading, best: Reading) -> str | None:
+    """Whether the mean cosine lies more than `COLLAPSING_FALL` below the best so far, as a sentence."""
     now, then = reading.value("cosine"), best.value("cosine")
     if now < then - COLLAPSING_FALL:
         return (
@@ -140,27 +144,28 @@ class StageGate:
         ]
 
 
-def selection(criterion: Criterion, val_cosine: float, reading: Reading | None) -> float:
+def selection(criterion: Select, val_cosine: float, val_margin: float, reading: Reading | None) -> float:
     """The figure that the best checkpoint is chosen by; larger is better.
 
-    ``val_cos`` is the published choice of every recipe but P7. ``margin`` is +1 less the best other offset (P7 chose
-    by +1 less k=0, which is ``margin_vs_last``); of the published runs the largest margin, -.007, belongs to V1 with
-    a cosine of .158 (seed facts 2): a model that resembles nothing has none to lose. ``skill`` is F, the MRR in pool
-    `novel` less what the trivial controls reach at the model's cosine: the point value of what profile `skill`
-    releases by. Cosine alone would choose the epoch that is most like the context's mean and MRR alone the one most
-    like a copy (SPEC section 4); F rises with both, at the rate at which the controls trade one for the other. Beyond
-    every control's cosine it is MRR alone that counts.
+    ``val_cos`` is the published choice of every recipe but P7, and ``last-margin``, the cosine to the target less that
+    to the last frame, P7's. ``margin`` is +1 less the best other offset; of the published runs the largest, -.007,
+    belongs to V1 with a cosine of .158 (seed facts 2): a model that resembles nothing has none to lose. ``skill`` is F,
+    the MRR in pool `novel` less what the trivial controls reach at the model's cosine: the point value of what profile
+    `skill` releases by. Cosine alone would choose the epoch that is most like the context's mean and MRR alone the one
+    most like a copy (SPEC section 4); F rises with both, at the rate at which the controls trade one for the other.
+    Beyond every control's cosine it is MRR alone that counts.
 
     Args:
         criterion: which.
-        val_cosine: mean cosine on the VAL windows of the run.
+        val_cosine: mean cosine to the target on the VAL windows of the run.
+        val_margin: less the mean cosine to the last frame.
         reading: of the same epoch, None where no sentinel watches.
 
     Returns:
         The figure, -inf where it is undefined.
     """
-    if criterion == "val_cos":
-        value = val_cosine
+    if criterion in NEEDS_NO_SENTINEL:
+        value = val_cosine if criterion == "val_cos" else val_margin
     elif reading is None:
         value = math.nan
     else:

@@ -13,7 +13,7 @@ from harness.torch_predictor import TorchPredictor
 from trainers.config import RunConfig, SentinelMode
 from trainers.epoch import Run
 from trainers.sentinel import Sentinel
-from trainers.sentinel_rules import Reading, aborts, backs_off
+from trainers.sentinel_rules import Reading, aborts, backs_off, fell
 
 # Contexts per forward pass; results do not depend on it.
 BATCH = 500
@@ -68,9 +68,10 @@ def remarks(mode: SentinelMode, history: History) -> list[str]:
     if not seen:
         return []
     *earlier, last = seen
-    said, abort, back_off = list(last.findings), aborts(last, _best(earlier)), backs_off(last)
-    if abort and abort not in said:
-        said.append(abort)
+    # The other reasons to abort are among the findings.
+    said, best, back_off = list(last.findings), _best(earlier), backs_off(last)
+    if best is not None and (fall := fell(last, best)):
+        said.append(fall)
     if back_off and mode == "act" and not any(backs_off(before) for before in earlier):
         said.append(back_off)
     return said

@@ -102,13 +102,33 @@ def test_a_run_that_turns_to_copying_is_stopped(corpus, tmp_path, capsys):
     assert "sentinel: the mean cosine fell from" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("select", ["val_cos", "margin", "skill"])
+def test_the_sentinel_is_sized_by_the_smallest_epoch(corpus, tmp_path, monkeypatch):
+    """A curriculum's first epochs are short, and a look may cost a twentieth of each."""
+    asked = []
+    monkeypatch.setattr(loop, "open_sentinel", lambda config, corpus, training: asked.append(training))
+    recipe = replace(RECIPE, select_windows=lambda windows, epoch: windows.take(slice(0, 20 * epoch)))
+    train(replace(CONFIG, epochs=2), recipe, corpus, tmp_path)
+    assert asked == [20]
+
+
+def test_a_collapse_of_two_kinds_is_told_once():
+    value = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    figures = {"cosine": value, "collapsed": False, "finite": 1.0, "peak": 1, "margin_vs_previous": value}
+    whole, broken = figures | {"findings": []}, figures | {"collapsed": True, "findings": ["of rank 1", "all alike"]}
+    records = [{"epoch": 1, "sentinel": whole}, {"epoch": 2, "sentinel": broken}]
+    assert watch.remarks("act", records) == ["of rank 1", "all alike"]
+    with pytest.raises(UserError, match="training stopped: of rank 1; all alike; epochs saved"):
+        watch.require_no_abort("act", records)
+
+
+@pytest.mark.parametrize("select", ["val_cos", "last-margin", "margin", "skill"])
 def test_the_best_checkpoint_is_the_epoch_with_the_best_score(corpus, tmp_path, select):
     # Half a wild learning rate, so that the last epoch is not always the best.
     config = replace(CONFIG, select=select, sentinel="watch", epochs=5, lr=0.05)
     records = train(config, RECIPE, corpus, tmp_path)
     figures = {
         "val_cos": [record["val_cosine"] for record in records],
+        "last-margin": [record["val_margin"] for record in records],
         "margin": [record["sentinel"]["margin"]["value"] for record in records],
         "skill": [record["sentinel"]["F"]["value"] for record in records],
     }[select]

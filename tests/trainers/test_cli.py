@@ -103,7 +103,7 @@ def test_a_recipes_options_are_recorded_and_the_runs_are_not_among_them(corpus, 
         "layers": 1,
         "heads": 2,
     }
-    assert (args["recipe"], args["context"], args["epochs"], args["select"]) == ("p7", 3, 1, "margin")
+    assert (args["recipe"], args["context"], args["epochs"], args["select"]) == ("p7", 3, 1, "last-margin")
 
 
 @pytest.mark.parametrize("mode", ["off", "watch", "act"])
@@ -123,7 +123,12 @@ def test_the_sentinel_is_in_the_history_unless_it_is_off(corpus, tmp_path, mode)
         (["p1", "--resume", "--overwrite"], 2, "--resume and --overwrite exclude each other"),
         (["p1", "--select", "skill", "--sentinel", "off"], 2, "--select skill asks the sentinel; give --sentinel"),
         (["p1", "--select", "margin", "--sentinel", "off"], 2, "--select margin asks the sentinel; give --sentinel"),
-        (["p7", "--sentinel", "off"], 2, "--select margin asks the sentinel; give --sentinel"),
+        (["p1", "--lr", "nan"], 2, "nan is not a finite number; give one"),
+        (["p1", "--lr", "inf"], 2, "inf is not a finite number; give one"),
+        (["p7", "--margin", "nan"], 2, "nan is not a finite number; give one"),
+        (["p7", "--temperature", "nan"], 2, "nan is not a finite number; give one"),
+        (["p7", "--anchor-share", "nan"], 2, "nan is not a finite number; give one"),
+        (["p7", "--network", "ranker-lstm", "--heads", "4"], 2, "--heads has no effect beside --network ranker-lstm"),
         (["p1", "--select", "loss"], 2, "'loss' is not one of"),
         (["p6b", "--version", "v3"], 2, "'v3' is not one of"),
         (["p7", "--anchor-share", "1.5"], 2, "--anchor-share"),

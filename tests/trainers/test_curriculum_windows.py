@@ -83,7 +83,19 @@ def test_a_run_on_stage_files_is_the_run_on_their_score(corpus, tmp_path):
     trained(*run(corpus, tmp_path / "ranked", "--epochs", "2", "--score", "plan"))
     assert history(tmp_path / "read") == history(tmp_path / "ranked")
     assert [record["windows"] for record in history(tmp_path / "read")] == [40, 40]
-    assert weights(tmp_path / "read")["args"]["options"]["stages"] == str(folder)
+    recorded = weights(tmp_path / "read")["args"]["options"]
+    assert (recorded["score"], len(recorded["stages"])) == (None, 64)
+    folder.rename(tmp_path / "elsewhere")
+    trained(*run(corpus, tmp_path / "read", "--epochs", "2", "--stages", tmp_path / "elsewhere", "--resume"))
+    score(corpus, tmp_path / "stages", "--by", "as-run", "--context", "3")
+    line = run(corpus, tmp_path / "read", "--epochs", "3", "--stages", tmp_path / "stages", "--resume")
+    assert "is another run (options was" in lvm_train(*line).output
+
+
+def test_stages_beside_a_score_are_refused(corpus, tmp_path):
+    result = lvm_train(*run(corpus, tmp_path / "run", "--stages", tmp_path, "--score", "plan"))
+    assert result.exit_code == 2
+    assert "--score has no effect beside --stages; leave it out." in result.output
 
 
 def refused(corpus, out, *options):

@@ -51,6 +51,11 @@ def test_finished_runs_stay_and_unfinished_ones_are_resumed(corpus, tmp_path):
         assert history(parts / run) == history(tmp_path / "whole" / run)
 
 
+def test_a_grid_can_be_made_anew(corpus, tmp_path):
+    line = ["p1", "--vary", "seed=0", "--epochs", "1", "--sentinel", "off", "--overwrite"]
+    assert trained(*grid(corpus, tmp_path, *line)).output == trained(*grid(corpus, tmp_path, *line)).output
+
+
 def test_a_grid_of_p51_has_a_line_a_run_too(corpus, tmp_path):
     line = ["p51", "--vary", "score=plan,corrected", "--epochs", "1", "--retries", "0"]
     lines = trained(*grid(corpus, tmp_path, *line)).output.splitlines()

@@ -10,6 +10,7 @@ from tiny import CONFIG, RECIPE, assert_same, weights
 
 from harness.checkpoint import load_checkpoint, torch_predictor
 from harness.errors import UserError
+from harness.splitting import split_digest
 from harness.windows import windows_of
 from trainers.loop import train
 from trainers.objective import Loss, Term, weighted
@@ -40,7 +41,8 @@ def test_a_run_leaves_files_that_agree(corpus, tmp_path):
     assert final.metadata["epoch"] == 3
     assert best.metadata["val_loss"] == min(record["val_loss"] for record in history)
     assert (best.dim, best.context, best.metadata["recipe"]) == (corpus.dim, 3, "test")
-    assert best.corpus == {"path": str(corpus.path), "fingerprint": corpus.fingerprint}
+    splits = split_digest(corpus.article_ids, corpus.splits)
+    assert best.corpus == {"path": str(corpus.path), "fingerprint": corpus.fingerprint, "splits": splits}
     assert len(best.metadata["train_article_hashes"]) == 12
 
 
@@ -214,6 +216,22 @@ def test_mistakes_are_found_before_anything_is_deleted(corpus, make_corpus, tmp_
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
         train(CONFIG, RECIPE, corpus, tmp_path / "file")
+
+
+def test_a_rollout_is_computed_in_the_precision_of_the_run(corpus, tmp_path):
+    """P4 asks the network again inside its loss; what comes back is float32 all the same."""
+    seen = []
+
+    def objective(step):
+        again = step.predict(step.read)
+        same = torch.nn.functional.normalize(step.raw, dim=-1)
+        seen.append((again.dtype, bool(torch.equal(again, same))))
+        return RECIPE.objective(step)
+
+    # Without dropout twice the same contexts have the same prediction, in one precision.
+    recipe = replace(RECIPE, objective=objective, model={**RECIPE.model, "dropout": 0.0})
+    train(replace(CONFIG, epochs=1, precision="bfloat16"), recipe, corpus, tmp_path)
+    assert set(seen) == {(torch.float32, True)}
 
 
 def test_the_network_reads_in_bfloat16_where_asked(corpus, tmp_path):

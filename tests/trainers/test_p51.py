@@ -125,11 +125,31 @@ def test_a_run_that_is_overwritten_takes_its_retries_with_it(corpus, tmp_path, g
     assert not list((tmp_path / "run").rglob("attempt-*/**/*.pt"))
 
 
+def test_an_overwritten_run_that_is_killed_does_not_resume_the_old_ones_retries(corpus, tmp_path, gate, monkeypatch):
+    gate(2.0)
+    options = ["--epochs", "2", "--retries", "1"]
+    trained(*p51(corpus, tmp_path / "run", *options))
+    anew = p51(corpus, tmp_path / "run", *options, "--seed", "5")
+    train_epoch = loop.train_epoch
+
+    def killed(run, epoch, *given, **named):
+        if epoch == 2:
+            raise SystemExit(137)
+        return train_epoch(run, epoch, *given, **named)
+
+    monkeypatch.setattr(loop, "train_epoch", killed)
+    assert lvm_train(*anew, "--overwrite").exit_code == 137
+    monkeypatch.setattr(loop, "train_epoch", train_epoch)
+    trained(*anew, "--resume")
+    assert {weights(run)["args"]["seed"] for run in runs(tmp_path / "run").values()} == {5}
+
+
 def test_stage_b_is_resumed(corpus, tmp_path, gate):
     gate(-2.0)
     trained(*p51(corpus, tmp_path / "whole", "--epochs", "4"))
     trained(*p51(corpus, tmp_path / "parts", "--epochs", "3"))
-    trained(*p51(corpus, tmp_path / "parts", "--epochs", "4", "--resume"))
+    said = trained(*p51(corpus, tmp_path / "parts", "--epochs", "4", "--resume")).output
+    assert "are done already" not in said
     assert history(tmp_path / "parts") == history(tmp_path / "whole")
 
 

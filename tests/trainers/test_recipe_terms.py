@@ -6,7 +6,16 @@ import pytest
 import torch
 from steps import BATCH, DIM, build, step, unit
 
-from trainers.losses import adaptive_guard, anti_copy, directional_margin, micro_ranking, mse_loss, softplus_margin
+from models.ranker import context_anchor
+from trainers.losses import (
+    adaptive_guard,
+    anti_copy,
+    directional_gate,
+    directional_margin,
+    micro_ranking,
+    mse_loss,
+    softplus_margin,
+)
 
 
 @pytest.fixture
@@ -59,7 +68,7 @@ def test_p2_penalises_what_is_added_to_the_last_frame(built, made):
 
 
 def test_p4_rolls_out_with_gradient_or_as_published_one_step(built):
-    """A mean over three steps, the first of which is free; as published the second alone has a penalty."""
+    """A mean over three steps, the first the error to the target; as published the second alone has a penalty."""
     contexts = []
 
     def stands_still(context):
@@ -68,14 +77,16 @@ def test_p4_rolls_out_with_gradient_or_as_published_one_step(built):
 
     made = step(4, predict=stands_still)
     made.raw.requires_grad_()
-    assert built("p4").objective(made).parts["rollout"].item() == pytest.approx(2 / 3 * 10 * 0.05, rel=1e-4)
+    error = mse_loss(made.prediction, made.target).item() / 3
+    assert error > 0.05, "the first step must show"
+    assert built("p4").objective(made).parts["rollout"].item() == pytest.approx(error + 2 / 3 * 10 * 0.05, rel=1e-4)
     first, second = contexts
     assert torch.equal(first, torch.cat([made.read[:, 1:], made.prediction[:, None]], dim=1))
     assert torch.equal(second, torch.cat([first[:, 1:], made.prediction[:, None]], dim=1))
     assert first.requires_grad
     contexts.clear()
     published = built("p4", "--as-published").objective(made).parts["rollout"]
-    assert published.item() == pytest.approx(1 / 3 * 10 * 0.05, rel=1e-4)
+    assert published.item() == pytest.approx(error + 1 / 3 * 10 * 0.05, rel=1e-4)
     assert [context.requires_grad for context in contexts] == [False]
 
 
@@ -169,6 +180,28 @@ def test_p7s_gate_asks_whether_the_text_moves_on(built):
     now = step(20, context=context, read=context, before=context[:, -1])
     assert float(built("p7").objective(now).parts["gate"]) == pytest.approx((0.25 + 1) / 2)
     assert float(built("p7", "--as-published").objective(now).parts["gate"]) == 0.25
+
+
+def test_p7_weighs_each_sample_by_its_gate(built, made):
+    gates = directional_gate(made.last, made.target, made.context[:, -2])
+    assert 0.25 < gates.mean() < 1, "some move on and some do not"
+    cosines = [torch.nn.functional.cosine_similarity(made.prediction, other) for other in (made.target, made.last)]
+    hinges = (0.07 - cosines[0] + cosines[1]).clamp(min=0)
+    expected = (gates * hinges).sum() / gates.sum()
+    assert abs(expected - hinges.mean()) > 1e-3, "the weights must show"
+    assert float(built("p7").objective(made).parts["hinge"]) == pytest.approx(float(expected), rel=1e-5)
+    plain = float(built("p7", "--as-published").objective(made).parts["hinge"])
+    assert plain == pytest.approx(float(hinges.mean()), rel=1e-5)
+
+
+def test_p7s_anchor_floor_is_under_the_query_and_not_under_its_mixture(built):
+    """A query orthogonal to the anchor pays the whole floor, though its mixture has a cosine of .555."""
+    made = step(20)
+    anchor = context_anchor(made.context)
+    query = torch.nn.functional.normalize(made.raw - (made.raw * anchor).sum(1, keepdim=True) * anchor, dim=-1)
+    parts = built("p7", "--option", "anchor").objective(step(20, raw=0.6 * query + 0.4 * anchor)).parts
+    assert float(parts["anchor_cosine"]) == pytest.approx(0.555, abs=1e-3)
+    assert float(parts["anchor"]) == pytest.approx(0.5, abs=1e-5)
 
 
 def test_p7s_rivals_of_the_same_article_are_left_out_or_as_published_counted(built):

@@ -7,6 +7,7 @@ import torch
 from tiny import SMALL, lvm_train, trained, weights
 
 from harness.checkpoint import load_checkpoint
+from harness.contamination import RECORD
 from trainers import loop
 from trainers.loop import train
 
@@ -58,13 +59,35 @@ def test_it_is_resumed_as_the_same_run_only(corpus, tmp_path, first):
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[1])
 
 
-@pytest.mark.parametrize("options", [["--width", "32"], ["--layers", "2"]])
-def test_another_networks_sizes_are_refused_in_one_sentence(corpus, tmp_path, first, options):
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (["--width", "32"], "width 16, here 32"),
+        (["--layers", "2"], "depth 1, here 2"),
+        (["--heads", "4"], "heads 2, here 4"),
+    ],
+)
+def test_another_networks_sizes_are_refused_in_one_sentence(corpus, tmp_path, first, options, what):
     result = lvm_train(*recover(corpus, tmp_path / "run", "--recover", first, *options))
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: {first}: is another network than this run's (a transformer")
+    assert result.output.startswith(f"Error: {first}: is another network than this run's ({what});")
     assert result.output.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_position_channel_is_another_network(corpus, tmp_path):
+    v3 = ["v3", "--corpus", corpus.path, "--out", tmp_path / "v3", *SMALL, "--epochs", "1", "--sentinel", "off"]
+    trained(*v3)
+    result = lvm_train(*recover(corpus, tmp_path / "run", "--recover", tmp_path / "v3" / "best_model.pt"))
+    assert "(input_dim 9, here 8)" in result.output
+
+
+def test_what_the_checkpoint_was_trained_on_stays_on_the_record(corpus, tmp_path, first):
+    """A gate finds contamination by that record; the start's corpus may be split otherwise."""
+    record = weights(first.parent, "best_model.pt")
+    torch.save(record | {RECORD: [*record[RECORD], "0f"]}, tmp_path / "start.pt")
+    trained(*recover(corpus, tmp_path / "run", "--recover", tmp_path / "start.pt"))
+    assert weights(tmp_path / "run")[RECORD] == sorted([*record[RECORD], "0f"])
 
 
 def test_another_architecture_is_refused(corpus, tmp_path, first):

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from tiny import CONFIG, RECIPE, SMALL, assert_same, history, trained, weights
@@ -128,8 +129,12 @@ def test_a_finished_run_can_be_extended(corpus, tmp_path):
 def test_resuming_a_finished_run_changes_nothing(corpus, tmp_path, capsys):
     train(CONFIG, RECIPE, corpus, tmp_path)
     before = (tmp_path / "final_model.pt").read_bytes()
+    whole = history(tmp_path)
+    # Killed right before its last file was written.
+    (tmp_path / "training_history.json").unlink()
     assert len(train(CONFIG, RECIPE, corpus, tmp_path, resume=True)) == 3
     assert (tmp_path / "final_model.pt").read_bytes() == before
+    assert history(tmp_path) == whole
     assert "3 epochs are done already" in capsys.readouterr().out
 
 
@@ -144,6 +149,10 @@ def test_resuming_another_run_is_refused(corpus, make_corpus, tmp_path):
     other = make_corpus(tmp_path / "other", ["TRAIN", "VAL"], seed=3)
     with pytest.raises(UserError, match="the corpus is another"):
         train(CONFIG, RECIPE, other, tmp_path, resume=True)
+    again = replace(corpus, splits=np.where(corpus.splits == "VAL", "TRAIN", corpus.splits))
+    again.splits[0] = "VAL"
+    with pytest.raises(UserError, match="articles have changed their split since"):
+        train(replace(CONFIG, epochs=2), RECIPE, again, tmp_path, resume=True)
     record = weights(tmp_path)
     torch.save(record | {"training_state": {"history": []}}, tmp_path / "final_model.pt")
     with pytest.raises(UserError, match="damaged and cannot be resumed"):

@@ -147,7 +147,7 @@ def test_nan_is_seen_and_never_averaged_away(arrow, watch):
     assert seen.findings == ("120 of 120 predictions on VAL are not finite or have no direction",)
     assert aborts(seen, None) is not None
     assert backs_off(seen) is None
-    assert selection("skill", 0.5, seen) == -np.inf
+    assert selection("skill", 0.5, 0.0, seen) == -np.inf
 
 
 def test_one_bad_prediction_in_many_makes_means_undefined(arrow, watch):
@@ -202,7 +202,7 @@ def test_the_optimum_of_reversible_text_meets_the_rule_for_backing_off(wiki, arr
 
 def test_the_better_predictor_is_selected_by_skill(arrow, watch):
     order = ["random", "persistence", "bayes"]
-    chosen = [selection("skill", 0.0, watch.look(control(arrow, name), 1)) for name in order]
+    chosen = [selection("skill", 0.0, 0.0, watch.look(control(arrow, name), 1)) for name in order]
     assert chosen == sorted(set(chosen))
     assert len(chosen) == 3
 

@@ -168,17 +168,19 @@ def test_thresholds_of_a_stage_can_be_chosen():
 
 def test_each_criterion_reads_its_own_figure():
     seen = reading(margin=0.11, F=0.07)
-    assert selection("val_cos", 0.52, seen) == 0.52
-    assert selection("val_cos", 0.52, None) == 0.52
-    assert selection("margin", 0.52, seen) == 0.11
-    assert selection("skill", 0.52, seen) == 0.07
+    assert selection("val_cos", 0.52, -0.3, seen) == 0.52
+    assert selection("val_cos", 0.52, -0.3, None) == 0.52
+    assert selection("margin", 0.52, -0.3, seen) == 0.11
+    assert selection("skill", 0.52, -0.3, seen) == 0.07
+    assert selection("last-margin", 0.52, -0.3, seen) == -0.3
+    assert selection("last-margin", 0.52, -0.3, None) == -0.3
 
 
 @pytest.mark.parametrize("criterion", ["margin", "skill"])
 def test_what_is_undefined_is_never_the_best(criterion):
-    assert selection(criterion, 0.9, None) == -math.inf
-    assert selection(criterion, 0.9, reading(margin=None, F=None)) == -math.inf
-    assert selection("val_cos", math.nan, reading()) == -math.inf
+    assert selection(criterion, 0.9, 0.1, None) == -math.inf
+    assert selection(criterion, 0.9, 0.1, reading(margin=None, F=None)) == -math.inf
+    assert selection("val_cos", math.nan, 0.1, reading()) == -math.inf
 
 
 def test_a_misspelt_figure_is_an_error():

@@ -8,22 +8,22 @@ from trainers.losses.regression import cosine_each
 
 
 def anchor_floor(
-    prediction: Float[Tensor, "batch dim"], anchor: Float[Tensor, "batch dim"], floor: float
+    query: Float[Tensor, "batch dim"], anchor: Float[Tensor, "batch dim"], floor: float
 ) -> Float[Tensor, ""]:
-    """Mean of [floor - cos(p, anchor)]+, in cosines: planned for P7 with a floor of .5, never run (seed facts 2).
+    """Mean of [floor - cos(q, anchor)]+, in cosines: planned for P7, never run (seed facts 2).
 
-    The mixture with the anchor is no bound by itself: at a share of .8 an orthogonal query has cosine .243
-    (seed facts 6 #38).
+    Of the query before it is mixed with the anchor, as planned: the mixture of an orthogonal query has cosine .243 at a
+    share of .8 and .555 at .6 (seed facts 6 #38), so that a floor under it would ask for next to nothing.
 
     Args:
-        prediction: (B, D).
+        query: (B, D) the network's own answer, of any length.
         anchor: (B, D) `models.ranker.context_anchor`, the direction of the context's mean.
         floor: least cosine that costs nothing.
 
     Returns:
         A scalar, 0 exactly when no cosine is below the floor.
     """
-    return functional.relu(floor - cosine_each(prediction, anchor)).mean()
+    return functional.relu(floor - cosine_each(query, anchor)).mean()
 
 
 def teacher_pull(

@@ -16,6 +16,7 @@ def info_nce(
     temperature: float = 0.07,
     in_batch: bool = True,
     exclude: Bool[Tensor, "batch batch"] | None = None,
+    weight: Float[Tensor, " batch"] | None = None,
 ) -> Float[Tensor, ""]:
     """Mean cross entropy of softmax(cos(p, candidate) / temperature) with the target as the answer, in nats.
 
@@ -30,6 +31,7 @@ def info_nce(
         in_batch: whether the other targets are candidates.
         exclude: (B, B) True at [i, j] where target j is no negative for sample i: of the same article, or equal to
             target i. The diagonal does not matter. None excludes nothing.
+        weight: (B,) factor of each sample, such as `directional_gate`; 1 by default. The mean is over B, not over it.
 
     Returns:
         A scalar, not negative; 0 where a sample has no candidate but its target.
@@ -45,7 +47,9 @@ def info_nce(
             left_out = left_out | exclude
         candidates.append(similarity.masked_fill(left_out, -torch.inf))
     logits = torch.cat(candidates, dim=1) / temperature
-    return functional.cross_entropy(logits, logits.new_zeros(len(p), dtype=torch.long))
+    answer = logits.new_zeros(len(p), dtype=torch.long)
+    each = functional.cross_entropy(logits, answer, reduction="none")
+    return (each if weight is None else weight * each).mean()
 
 
 def _unit(vectors: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:

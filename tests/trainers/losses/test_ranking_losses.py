@@ -12,7 +12,7 @@ from loss_cases import cases, cos, make_case, properties
 from trainers.losses import info_nce
 
 
-def by_hand(case, temperature, in_batch, exclude):
+def by_hand(case, temperature, in_batch, exclude, weight=1.0):
     losses = []
     for i, prediction in enumerate(case.prediction):
         others = list(case.negatives[i])
@@ -20,7 +20,7 @@ def by_hand(case, temperature, in_batch, exclude):
             others += [y for j, y in enumerate(case.target) if j != i and not exclude[i, j]]
         logits = np.array([cos(prediction, other) for other in [case.target[i], *others]]) / temperature
         losses.append(np.log(np.exp(logits - logits[0]).sum()))
-    return np.mean(losses)
+    return np.mean(weight * np.array(losses))
 
 
 @properties
@@ -30,6 +30,15 @@ def test_it_is_the_cross_entropy_over_the_candidates(case, temperature, in_batch
     exclude = torch.tensor([[random.random() < 0.3 for _ in range(size)] for _ in range(size)])
     loss = info_nce(case.prediction, case.target, case.negatives, temperature, in_batch, exclude).item()
     assert loss == pytest.approx(by_hand(case, temperature, in_batch, exclude), rel=1e-9, abs=1e-12)
+
+
+@properties
+@given(cases, st.integers(0, 9))
+def test_a_weight_is_a_factor_of_each_sample(case, seed):
+    weight = np.random.default_rng(seed).uniform(0, 2, len(case.target))
+    exclude = torch.zeros(len(weight), len(weight), dtype=torch.bool)
+    loss = info_nce(case.prediction, case.target, case.negatives, 0.1, weight=torch.from_numpy(weight)).item()
+    assert loss == pytest.approx(by_hand(case, 0.1, True, exclude, weight), rel=1e-9, abs=1e-12)
 
 
 @properties
