@@ -12,13 +12,13 @@ from trainers.losses import cosine, mse_loss
 from trainers.objective import Loss
 from trainers.recipe import Needs
 
-STEPS = 300
+STEPS = 150
 
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory):
     """All training windows of a slowly varying, reversible chain, with P6's target."""
-    corpus = synthesise("wiki", tmp_path_factory.mktemp("wiki"), articles=60, dim=32)
+    corpus = synthesise("wiki", tmp_path_factory.mktemp("wiki"), articles=10, dim=384)
     windows, _ = training_windows(corpus, 5, 2)
     return Gatherer(Needs(target=2), torch.device("cpu"), np.random.default_rng(0), windows.targets).gather(windows)
 
@@ -26,7 +26,7 @@ def batch(tmp_path_factory):
 def converge(batch, objective):
     """Cosines to the target and to c_3 of the five-weight mean that an objective settles on, and its last lambda."""
     weights = torch.full((5,), 0.1, requires_grad=True)
-    optimizer = torch.optim.Adam([weights], lr=0.01)
+    optimizer = torch.optim.Adam([weights], lr=0.02)
     for _ in range(STEPS):
         raw = torch.einsum("bcd,c->bd", batch.context, weights)
         fields = batch._asdict() | {"read": batch.context}
@@ -48,9 +48,10 @@ def test_v1_leaves_the_text_and_v2_does_not(batch):
     assert plain[1] > 0.6, "the best linear regressor lies near the frames it has seen"
     # The weight is share x MSE / term: it hits its clamp because the margin is met, and the push goes on.
     assert v1[2] == pytest.approx(0.05)
-    # Found: cosines to the target .499 (MSE), .393 (v1), .479 (v2); to c_3 .738, .170, .525.
-    assert v1[1] < plain[1] - 0.5
-    assert v1[0] < plain[0] - 0.08
+    # Found: cosines to the target .498 (MSE), .202 (v1), .468 (v2); to c_3 .735, -.321, .462. In fewer dimensions it is
+    # less, since the clamp of .05 stands against a larger pull of the MSE: .393 and .170 at 32.
+    assert v1[0] < plain[0] / 2
+    assert v1[1] < -0.25
     assert v2[2] < 0.02
-    assert v2[1] > v1[1] + 0.2
     assert v2[0] > plain[0] - 0.05
+    assert v2[1] > 0.4
