@@ -22,7 +22,12 @@ MARGIN = 0.01
     "p2",
     epochs=20,
     batch_size=64,
-    options=[as_published("the change has unit length, its penalty and the future margin are missing")],
+    options=[
+        as_published(
+            "the change has unit length, the previous chunk is the second-to-last frame, the penalty and the future "
+            "margin are missing"
+        )
+    ],
 )
 def p2(given: Options) -> Recipe:
     """Residual network, MSE; from epoch 6 directional and future margins.

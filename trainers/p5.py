@@ -15,7 +15,10 @@ POSITION_SCALE = 0.03
     "p5",
     epochs=20,
     batch_size=32,
-    options=[*curriculum_options("as-run"), as_published("stage C's guard weighs the whole batch alike")],
+    options=[
+        *curriculum_options("as-run"),
+        as_published("stage C's guard is over the second-to-last frame and weighs the whole batch alike"),
+    ],
 )
 def p5(given: Options) -> Recipe:
     """MSE on the top 30 % of the windows (epochs 1-4), 70 % (5-10), all (11-20); a guard in the last stage.
