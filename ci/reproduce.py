@@ -19,6 +19,7 @@ import click
 
 from ci.reproduction_table import Row, table
 from harness.atomic import atomic_write
+from harness.suggest import did_you_mean
 from trainers.cli import main as recipes
 from trainers.p7 import PLANS
 
@@ -67,7 +68,11 @@ def main(
     only: Sequence[str],
 ) -> None:
     """Make the table of reported against reproduced figures."""
-    reported = [one for one in tomllib.loads(REPORTED.read_text())["recipe"] if not only or one["name"] in only]
+    rows = {one["name"]: one for one in tomllib.loads(REPORTED.read_text())["recipe"]}
+    for name in only:
+        if name not in rows:
+            raise click.UsageError(f"--only {name}: no such row; {did_you_mean(name, rows)}.")
+    reported = [rows[name] for name in rows if not only or name in only]
     sizes = (f"--width={width}", f"--layers={layers}", f"--heads={heads}", f"--lr={lr}", f"--device={device}")
     if batch_size:
         sizes += (f"--batch-size={batch_size}",)
@@ -75,11 +80,11 @@ def main(
     with ThreadPoolExecutor(jobs) as pool:
         folders = list(pool.map(lambda one: train(plan, one), reported))
     cards = {profile: gate(plan, folders, profile) for profile in PROFILES}
-    rows = [
+    made = [
         Row(one, history(folder), {profile: card_of(cards[profile], folder) for profile in PROFILES})
         for one, folder in zip(reported, folders, strict=True)
     ]
-    text = table(rows, cards, corpus.name, describe(sizes, max_epochs))
+    text = table(made, cards, corpus.name, describe(sizes, max_epochs))
     with atomic_write(out / "table.md") as stream:
         stream.write(text.encode())
     click.echo(text)
@@ -121,15 +126,17 @@ def gate(plan: Plan, folders: Sequence[Path], profile: str) -> dict[str, Any]:
     report = plan.out / f"report-{profile}"
     scorecard = report / "scorecard.json"
     models = [folder / "best_model.pt" for folder in folders]
-    asked = [str(model) for model in models]
+    given = ["gates/", f"--corpus={plan.corpus}", f"--profile={profile}", *(f"--model={model}" for model in models)]
+    given += [f"--max-samples={plan.max_samples}", f"--report={report}", "-q"]
     if scorecard.is_file():
         found = json.loads(scorecard.read_text())
-        newest = max(model.stat().st_mtime for model in models)
-        if [card["name"] for card in found["models"]] == asked and scorecard.stat().st_mtime > newest:
+        fingerprint = json.loads((plan.corpus / "corpus.json").read_text())["fingerprint"]
+        same = found["arguments"]["given"] == given and found["corpus"]["fingerprint"] == fingerprint
+        if same and scorecard.stat().st_mtime > max(model.stat().st_mtime for model in models):
             return dict(found)
-    command = [sys.executable, "-m", "pytest", "gates/", f"--corpus={plan.corpus}", f"--profile={profile}"]
-    command += [f"--model={model}" for model in asked]
-    command += [f"--max-samples={plan.max_samples}", f"--report={report}", "-q"]
+        # A session that ends without a scorecard must not leave this one to be read.
+        scorecard.unlink()
+    command = [sys.executable, "-m", "pytest", *given]
     with (plan.out / f"report-{profile}.log").open("w") as log:
         # 1: a gate failed, which is what the table is about.
         run(command, log=log, allowed=(0, 1))

@@ -96,6 +96,20 @@ def test_of_several_runs_the_median_counts(compare, script, tmp_path):
     assert result.exit_code == 0, result.output
 
 
+def test_the_median_is_of_the_ratios_that_every_run_holds_and_counts_the_fewest_rounds(script):
+    runs = [
+        {"a": script.Measured(ratio, rounds), "b": script.Measured(1.0, 9)} for ratio, rounds in ((4.0, 9), (2.0, 5))
+    ]
+    runs.append({"c": script.Measured(1.0, 9), "a": script.Measured(9.0, 7)})
+    assert script.median_of(runs) == {"a": script.Measured(4.0, 5)}
+
+
+def test_update_keeps_three_digits_of_a_ratio(compare, tmp_path):
+    assert compare({"small": 0.012345, "large": 1234.5}, "--update").exit_code == 0
+    stored = json.loads((tmp_path / "baseline.json").read_text())["ratios"]
+    assert {name: one["ratio"] for name, one in stored.items()} == {"small": 0.0123, "large": 1230.0}
+
+
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"benchmarks": 3}'])
 def test_a_file_that_is_no_run(script, tmp_path, content):
     file = tmp_path / "run.json"

@@ -1,13 +1,16 @@
 """The table of reported against reproduced figures."""
 
+import json
 import math
+import os
 import tomllib
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from click.testing import CliRunner
 
-from ci.reproduce import REPORTED, describe, main, planned_epochs
+from ci.reproduce import REPORTED, describe, main, planned_epochs, subprocess
 from ci.reproduction_table import Row, falls, table
 from harness.worlds import synthesise
 
@@ -114,3 +117,137 @@ def test_figures_that_are_not_known_are_dashes():
     line = table([row], {"5cat": {"controls": []}, "skill": {"controls": []}}, "corpus", "size").splitlines()[-1]
     assert line.startswith("| X | – | +0.500 [+0.400, +0.600] | – | – | – | – |")
     assert "| A.D | hold |" in line
+
+
+def figure(value):
+    return {"value": value, "low": None, "high": None, "n": 9}
+
+
+def judged(name, first):
+    """A card, all of whose figures differ: first, first + 1 and so on."""
+    gates = {
+        "A": {"passed": True, "VAL": {"margin": figure(first), "peak": first + 1}},
+        "B": {"passed": True, "VAL": {"article": {"R@5": figure(first + 2)}}},
+        "D": {"passed": False, "VAL": {"mean": figure(first + 3)}},
+    }
+    skill = {"VAL": {"F": figure(first + 4)}, "OOD": {"F": figure(first + 5)}}
+    return {"name": name, "verdict": "release", "gates": gates, "skill": skill}
+
+
+def test_every_figure_stands_in_its_own_column():
+    reported = {"name": "X", "command": ["p1"], "fault": "none", "val_cosine": [0.25, math.nan, 0.5]}
+    epochs = [{"val_cosine": 0.1, "sentinel": {"skill_cosine": figure(value)}} for value in (7, 8)]
+    row = Row(reported, epochs, {"5cat": judged("X", 10), "skill": judged("X", 20) | {"verdict": "hold"}})
+    scorecards = {
+        "5cat": {"controls": [judged("control:bayes", 30)]},
+        "skill": {"controls": [judged("control:bayes", 40) | {"verdict": "hold"}]},
+    }
+    lines = table([row], scorecards, "corpus", "size").splitlines()
+    trained, gated, control = [line.split(" | ")[1:] for line in lines if line.startswith(("| X ", "| control:"))]
+    assert trained == [".250 · .500", ".100 .100", "–", "none", "+8.000 |"]
+    ours = ["+11", "–", "12.000", "–", "13.000", "–", "AB.", "release"]
+    assert gated == ["–", "+10.000", *ours, "+24.000", "+25.000", "hold", "none |"]
+    ours = ["+31", "–", "32.000", "–", "33.000", "–", "AB.", "release"]
+    assert control == ["–", "+30.000", *ours, "+44.000", "+45.000", "hold", " |"]
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """The commands that are run, each of which writes what the real one would; its exit code is in `codes`."""
+    asked, codes = [], {"lvm-train": 0, "--profile=5cat": 1, "--profile=skill": 0}
+
+    def written(command, **more):
+        asked.append(command)
+        key = next(key for key in codes if any(part.endswith(key) for part in command))
+        if key == "lvm-train":
+            folder = Path(command[command.index("--out") + 1])
+            folder.mkdir(exist_ok=True)
+            (folder / "training_history.json").write_text(json.dumps({"history": [{"val_cosine": 0.5}]}))
+            for name in ("best_model.pt", "final_model.pt"):
+                if not (folder / name).exists():
+                    (folder / name).touch()
+        else:
+            (report,) = [Path(part.removeprefix("--report=")) for part in command if part.startswith("--report=")]
+            models = [part.removeprefix("--model=") for part in command if part.startswith("--model=")]
+            (corpus,) = [Path(part.removeprefix("--corpus=")) for part in command if part.startswith("--corpus=")]
+            card = {
+                "models": [judged(name, 1) for name in models],
+                "controls": [],
+                "arguments": {"given": command[3:]},
+                "corpus": json.loads((corpus / "corpus.json").read_text()),
+            }
+            report.mkdir(exist_ok=True)
+            (report / "scorecard.json").write_text(json.dumps(card))
+        return CompletedProcess(command, codes[key])
+
+    monkeypatch.setattr(subprocess, "run", written)
+    return asked, codes
+
+
+def reproduce(folder, *arguments):
+    given = ["--corpus", str(folder), "--out", str(folder / "out"), "--only", "P1", "--only", "P4", *arguments]
+    if not (folder / "corpus.json").exists():
+        (folder / "corpus.json").write_text('{"fingerprint": "a1"}')
+    return CliRunner().invoke(main, given)
+
+
+def test_what_is_asked_of_a_row_reaches_the_commands(commands, tmp_path):
+    asked, _ = commands
+    result = reproduce(tmp_path, "--batch-size", "24", "--device", "cuda", "--max-samples", "77")
+    assert result.exit_code == 0, result.output
+    *trained, plain, skill = asked
+    for command, recipe in zip(trained, ("p1", "p4"), strict=True):
+        assert command[1] == recipe
+        assert {"--batch-size=24", "--device=cuda"} <= set(command)
+        assert "--resume" not in command
+    models = [f"--model={tmp_path / 'out' / name / 'best_model.pt'}" for name in ("P1", "P4")]
+    for command, profile in ((plain, "5cat"), (skill, "skill")):
+        report = tmp_path / "out" / f"report-{profile}"
+        assert command[4:] == [
+            f"--corpus={tmp_path}", f"--profile={profile}", *models, "--max-samples=77", f"--report={report}", "-q"
+        ]  # fmt: skip
+
+
+def test_only_what_has_changed_is_gated_again(commands, tmp_path):
+    asked, _ = commands
+    assert reproduce(tmp_path).exit_code == 0
+    first, last = (tmp_path / "out" / name / "best_model.pt" for name in ("P1", "P4"))
+    os.utime(first, (0, 0))
+    for seconds, gated in ((-60, 0), (60, 2)):  # by which the newest model is newer than the scorecards
+        changed = (tmp_path / "out" / "report-5cat" / "scorecard.json").stat().st_mtime + seconds
+        os.utime(last, (changed, changed))
+        asked.clear()
+        assert reproduce(tmp_path).exit_code == 0
+        assert ["--resume" in command for command in asked] == [True, True, *[False] * gated]
+    asked.clear()
+    os.utime(last, (0, 0))
+    assert reproduce(tmp_path, "--only", "V3").exit_code == 0
+    assert sum("gates/" in command for command in asked) == 2, "a scorecard of fewer models is no answer"
+
+
+def test_another_corpus_or_more_samples_are_gated_again(commands, tmp_path):
+    asked, _ = commands
+    for change in ([], ["--max-samples", "77"]):
+        asked.clear()
+        assert reproduce(tmp_path, *change).exit_code == 0
+        assert sum("gates/" in command for command in asked) == 2
+    (tmp_path / "corpus.json").write_text('{"fingerprint": "b2"}')
+    asked.clear()
+    assert reproduce(tmp_path, "--max-samples", "77").exit_code == 0
+    assert sum("gates/" in command for command in asked) == 2
+
+
+def test_a_row_that_is_not_there_is_refused(tmp_path):
+    result = reproduce(tmp_path, "--only", "P6c")
+    assert result.exit_code == 2
+    assert "--only P6c: no such row; Known: NEXT token, P1" in result.output
+
+
+@pytest.mark.parametrize(("command", "code"), [("lvm-train", 1), ("--profile=5cat", 2), ("--profile=skill", 4)])
+def test_a_command_that_fails_is_told_and_makes_no_table(commands, tmp_path, command, code):
+    _, codes = commands
+    codes[command] = code
+    result = reproduce(tmp_path)
+    assert result.exit_code == 1
+    assert f"exit code {code}; see" in result.output
+    assert not (tmp_path / "out" / "table.md").exists()

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from spoken import sentence
 
 from commands.data import main
+from harness import audits
 from harness.audits import AUDITS
 from harness.corpus import open_corpus
 
@@ -232,6 +233,25 @@ def test_audit_without_a_training_split_says_so_and_exits_0(tmp_path, monkeypatc
         "not checkable",
         "no training split is named, nothing to compare; it only describes the corpus and blocks nothing",
     ]
+
+
+def test_audit_compares_with_the_training_corpus_that_is_named(tmp_path):
+    file = write_articles(tmp_path / "judged.npz", [12] * 8)
+    audit = ["audit", "--articles-npz", file, "--val-articles", "0-3", "--ood-articles", "4-7", "--train-corpus"]
+    other = write_articles(tmp_path / "other.npz", [12] * 8, seed=1, first_id=20)
+    assert lvm_data(*audit, other).exit_code == 0
+    result = lvm_data(*audit, other, "--train-corpus", file)
+    assert result.exit_code == 1, result.output
+    assert "also in TRAIN" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_audit_draws_its_samples_by_the_seed_and_the_context_given(worlds, monkeypatch):
+    found = []
+    monkeypatch.setattr(audits, "audit", lambda inputs: found.append(inputs) or [])
+    for seed in (0, 4):
+        assert lvm_data("audit", "--corpus", worlds / "arrow", "--seed", seed, "--context", "3").exit_code == 0
+    assert [one.evaluation["VAL"].seed for one in found] == [0, 4]
+    assert [one.evaluation["OOD"].windows.context for one in found] == [3, 3]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from spoken import sentence
 
 from commands.data import main
 from harness.corpus import open_corpus
@@ -32,7 +33,7 @@ def test_two_worlds_differ_where_their_laws_do(folders):
     result = compare(folders["arrow"], folders["wiki"])
     assert result.exit_code == 0, result.output
     assert max(map(len, result.output.splitlines())) <= 80
-    assert "different articles" in result.output
+    assert "different articles, intervals in quadrature" in " ".join(result.output.split())
     figures, marked = row(result, "lag 3")
     assert marked
     corpora = [open_corpus(folders[name]) for name in ("arrow", "wiki")]
@@ -59,7 +60,7 @@ def test_splits_of_one_corpus(folders):
     assert result.exit_code == 0, result.output
     assert "TRAIN  24 articles" in result.output
     assert "VAL  8 articles" in result.output
-    assert "different articles" in result.output
+    assert "different articles, intervals in quadrature" in " ".join(result.output.split())
 
 
 def test_article_files_are_read_and_mistakes_told(folders, tmp_path):
@@ -75,3 +76,34 @@ def test_article_files_are_read_and_mistakes_told(folders, tmp_path):
         assert result.exit_code == 1
         assert said in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(name, first_id, first_chunk, bad): an article file of three articles; row `bad` has no direction."""
+
+    def npz(name, first_id=0, first_chunk=0, bad=None):
+        vectors = np.random.default_rng(0).standard_normal((36, 8)).astype(np.float32)
+        if bad is not None:
+            vectors[bad] = 0
+        ids, chunks = np.repeat(np.arange(3), 12) + first_id, np.tile(np.arange(12), 3) + first_chunk
+        np.savez(tmp_path / name, embeddings=vectors, article_indices=ids, chunk_indices=chunks)
+        return tmp_path / name
+
+    return npz
+
+
+def test_only_articles_of_the_same_ids_and_chunks_are_paired(write):
+    one = write("one.npz")
+    for other, said in (
+        (write("two.npz"), "the same articles on both sides"),
+        (write("ids.npz", first_id=3), "different articles, intervals"),
+        (write("chunks.npz", first_chunk=1), "different articles, intervals"),
+    ):
+        assert said in " ".join(compare(one, other).output.split())
+
+
+def test_a_vector_without_a_direction_is_named_on_either_side(write):
+    good, bad = write("good.npz"), write("bad.npz", bad=30)
+    for files in ((good, bad), (bad, good)):
+        assert f"{bad}: chunk 6 of article 2 is a zero vector" in sentence(compare(*files))

@@ -76,3 +76,12 @@ def test_score_tells_a_mistake_in_one_sentence(folder, tmp_path, monkeypatch, ar
     monkeypatch.chdir(tmp_path)
     assert said in sentence(run("--corpus", folder, *arguments))
     assert not (tmp_path / "x").exists()
+
+
+def test_a_vector_without_a_direction_is_named_where_it_is_scored(folder, tmp_path):
+    corpus = open_corpus(folder)
+    vectors = corpus.raw(np.arange(120))
+    vectors[73] = np.nan
+    write_corpus(tmp_path / "bad", vectors, corpus.lengths, splits=corpus.splits, meta={"kind": "test"})
+    assert "chunk 3 of article 7 holds NaN" in sentence(run("--corpus", tmp_path / "bad"))
+    assert run("--corpus", tmp_path / "bad", "--split", "VAL").exit_code == 0

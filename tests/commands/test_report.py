@@ -287,11 +287,34 @@ def test_neighbours_whose_intervals_overlap_are_marked(altered):
         altered("ridge", _skill(0.30, 0.40, 0.50), new="one"),
         altered("ridge", _skill(0.10, 0.20, 0.25), new="two"),
         altered("ridge", _skill(0.05, 0.10, 0.12), new="three"),
-        altered("ridge", _skill(None, None, None), new="four"),
+        altered("ridge", _skill(0.01, 0.03, 0.05), new="four"),  # touches the one above
+        altered("ridge", _skill(None, None, None), new="five"),
     ]
     result = lvm_report("leaderboard", *reversed(paths))
-    assert [row[1] for row in board(result.output)] == ["4", "3", "~2", "~1"]
+    assert [row[1] for row in board(result.output)] == ["5", "4", "~3", "~2", "~1"]
     assert "undefined" in result.output
+
+
+def test_without_lower_bounds_the_larger_value_comes_first(altered):
+    values = {"none": None, "small": 0.1, "large": 0.3}
+    paths = [altered("ridge", _skill(None, value, None), new=name) for name, value in values.items()]
+    assert [row[1] for row in board(lvm_report("leaderboard", *paths).output)] == ["3", "~2", "~1"]
+
+
+def test_a_row_shows_each_figure_of_the_split_that_it_names(altered):
+    def tell_apart(card):
+        model = card["models"][0] | {"name": "m.pt", "verdict": "hold"}
+        card["models"] = [model]
+        gates = model["gates"]
+        for gate in "ABCDE":
+            gates[gate]["passed"] = gate in "BE"
+        for tenth, split in enumerate(("VAL", "OOD"), start=1):
+            figures = [gates["A"][split]["c"]["1"], gates["B"][split]["novel"]["MRR"], gates["D"][split]["mean"]]
+            for i, figure in enumerate([*figures, model["skill"][split]["task_figure"]]):
+                figure |= {"value": tenth / 10 + i / 100, "low": 0.01 * tenth, "high": 0.9}
+
+    output = lvm_report("leaderboard", altered("ridge", tell_apart), "--markdown").output
+    assert "| m.pt | 1 | HOLD | .B..E | .100/.200 | .210 | +.230 [+.020, +.900] | .220 |" in output
 
 
 def test_a_gain_in_cosine_is_never_told_apart_from_one_in_rank(altered):
@@ -313,6 +336,16 @@ def test_each_corpus_has_a_table(reports, altered):
     assert result.output.count("verdict gates") == 2
     assert result.output.count("\noracle") == 2
     assert "ffffffffffff" in result.output
+
+
+def test_each_task_has_a_table(reports, altered):
+    result = lvm_report("leaderboard", reports / "best", altered("ridge", put("task", value="decoding")))
+    assert re.findall(r", task (\w+)$", result.output, flags=re.MULTILINE) == ["frontier", "decoding"]
+
+
+def test_corpora_that_nobody_can_identify_share_no_table(altered):
+    nameless = [altered("ridge", put("corpus", "fingerprint", value=None), new=name) for name in ("one", "two")]
+    assert lvm_report("leaderboard", *nameless).output.count("verdict gates") == 2
 
 
 def test_long_names_and_many_reports_fit(altered):

@@ -125,6 +125,21 @@ def without_skill(whole: dict[str, Any]) -> dict[str, Any]:
     return {**whole, "profile": "5cat-published"}
 
 
+def numbered(node: Any, places: list[str], place: str = "") -> Any:
+    """A copy in which every decimal number is its index in ``places``, where its path is put down."""
+    if isinstance(node, dict) and {"value", "n"} <= node.keys():
+        places.append(place)
+        return {"value": float(len(places) - 1), "low": None, "high": None, "n": node["n"]}
+    if isinstance(node, dict):
+        return {key: numbered(value, places, f"{place} {key}".strip()) for key, value in node.items()}
+    if isinstance(node, list):
+        return [numbered(value, places, f"{place} {i}") for i, value in enumerate(node)]
+    if not isinstance(node, float):
+        return node
+    places.append(place)
+    return float(len(places) - 1)
+
+
 def _judged(gate: str, statistics: dict[str, Any], profile: str) -> dict[str, Any]:
     checks = judge_gate(gate, statistics, load_profile(profile))
     return {

@@ -82,6 +82,18 @@ def test_an_article_of_the_middle_and_the_last_get_donors_from_both_sides(make_c
         assert 0.35 < (mine == min(others)).mean() < 0.65
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_donor_says_nothing_about_the_shuffle(make_corpus, make_set, seed):
+    """Each choice has a stream of its own: where a frame is moved is independent of which chunk is foreign."""
+    corpus = make_corpus([2000, 2000], dim=2)
+    evaluation = make_set(corpus, context=4, seed=seed)
+    windows = evaluation.windows
+    donors = donor_rows(windows, evaluation.rows, seed) % 2000
+    places = np.argsort(permutations(windows.targets, 4, seed), axis=1)
+    for place in places.T:
+        assert abs(np.corrcoef(place, donors)[0, 1]) < 4 / np.sqrt(len(windows))
+
+
 def test_each_ablation_touches_what_it_says_and_leaves_the_original_alone(make_corpus, make_set):
     corpus = make_corpus([12, 12], dim=4)
     evaluation = make_set(corpus, context=4)

@@ -85,6 +85,23 @@ def test_an_article_is_never_in_training_and_held_out(make_corpus):
     assert found.auc.low < 0.5 < found.auc.high
 
 
+def test_the_components_are_not_learned_from_the_article_that_is_held_out(make_corpus, monkeypatch):
+    """Two articles that turn in two planes, each mostly in its own: from the other's plane one looks reversed."""
+    monkeypatch.setattr("harness.arrow_of_time.COMPONENTS", 2)
+
+    def article(length, first, second, way):
+        angles = np.arange(length)[:, None] * np.array([0.7, way * 1.3])
+        x, y = np.cos(angles) * [first, second], np.sin(angles) * [first, second]
+        return np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=1)
+
+    corpus = make_corpus([300, 200], vectors=unit(np.concatenate([article(300, 4, 1, -1), article(200, 1, 4, 1)])))
+    found = arrow_of(corpus, context=5)
+    # The long one is scored negative, seen in the plane of the short; the short one positive in that of the long.
+    # Components of both together are the plane of the long one, in which both turn the same way: AUC 1.
+    assert found.components == 2
+    assert found.auc.value < 0.9
+
+
 def test_lag_products_change_sign_with_the_direction_and_ignore_the_rest():
     x = np.random.default_rng(0).standard_normal((4, 6, 3)).astype(np.float32)
     found = lag_products(x)

@@ -127,6 +127,11 @@ def test_gaps_are_counted_where_they_are(tmp_path):
     assert contiguity(settle(**articles_file(tmp_path / "b.npz"))).detail == "0 gaps in 2 articles"
 
 
+def test_a_number_that_repeats_or_goes_back_is_a_gap_too(make_corpus):
+    found = contiguity(settle(make_corpus(LENGTHS, dim=8, splits=SPLITS, jumps={5: 0, 30: -2, 32: 3})))
+    assert found.detail == "3 gaps in 4 articles; no window spans one"
+
+
 def test_windows_that_are_no_run_fail_with_their_number(make_corpus):
     inputs = settle(make_corpus(LENGTHS, dim=8, splits=SPLITS))
     assert status(dataclasses.replace(inputs, mismatched={"VAL": 0, "OOD": 0}))["windows"] == "pass"
@@ -211,6 +216,13 @@ def test_a_few_repeated_frames_are_told_and_pass(make_corpus):
     assert "3 of 74 VAL" in found.detail
 
 
+@pytest.mark.parametrize(("copies", "status"), [({7: 6}, "pass"), ({7: 6, 12: 11}, "fail")])
+def test_repeats_in_exactly_a_tenth_of_the_windows_pass(make_corpus, copies, status):
+    found = repeated_frames(settle(make_corpus([18, 18, 18], dim=8, splits=["VAL", "VAL", "OOD"], copies=copies)))
+    assert found.figures["VAL"].value == 0.1 * len(copies)
+    assert found.status == status
+
+
 def test_duplicate_chunks_within_a_split_are_counted_once_a_chunk(make_corpus):
     corpus = make_corpus(LENGTHS, dim=8, splits=SPLITS, copies={3: 20, 9: 20, 30: 2})
     found = duplicate_chunks(settle(corpus)).figures
@@ -241,6 +253,15 @@ def test_copies_in_training_are_what_all_pairs_say(make_corpus):
         expected = [np.linalg.norm(x[train] - x[row], axis=1).min() < 5e-4 for row in evaluation.rows]
         np.testing.assert_array_equal(training_copies(evaluation, inputs), expected)
         assert sum(expected) == {"VAL": 1, "OOD": 2}[split]
+
+
+@pytest.mark.parametrize(("gap", "copied"), [(4.5e-4, True), (5.5e-4, False), (0.02, False)])
+def test_a_copy_is_one_up_to_the_rounding_of_float16_and_no_paraphrase(make_corpus, gap, copied):
+    vectors = make_corpus(LENGTHS, dim=8).raw(np.arange(sum(LENGTHS))).astype(np.float64)
+    vectors[3] = [0.5] * 4 + [1e-9] * 4
+    vectors[60] = vectors[3] * np.cos(2 * np.arcsin(gap / 2)) + np.array([0.0] * 4 + [0.5] * 4) * gap
+    inputs = settle(make_corpus(LENGTHS, vectors=vectors, splits=SPLITS))
+    assert np.flatnonzero(training_copies(inputs.evaluation["VAL"], inputs)).tolist() == [3] * copied
 
 
 def test_an_article_that_is_mostly_in_training_is_named(make_corpus):
@@ -376,6 +397,17 @@ def test_positions_to_target_and_temporal_signal_agree(make_corpus):
         signal = temporal_signal(inputs).figures[split].value
         assert found[f"frame 3 {split}"].value - found[f"frame 0 {split}"].value == pytest.approx(signal)
         assert found[f"frame 0 {split}"].low < found[f"frame 0 {split}"].value
+
+
+@pytest.mark.parametrize("audited", [positions, lag_curve])
+def test_a_curve_is_written_with_its_widest_interval(make_corpus, audited):
+    found = audited(settle(make_corpus([15] * 9, dim=5, splits=["VAL", "OOD", "TRAIN"] * 3)))
+    for split in ("VAL", "OOD"):
+        curve = [figure for name, figure in found.figures.items() if name.endswith(split)]
+        halves = [figure.high - figure.value for figure in curve]
+        assert min(halves) < max(halves) - 1e-3
+        values = " ".join(f"{figure.value:.3f}" for figure in curve)
+        assert f"{split} {values} (each ±{max(halves):.3f} at most)" in found.detail
 
 
 def test_the_lag_curve_of_wiki_is_the_published_one(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from harness.collapse import RANK_SAMPLE, Spread, rankme, spread
 from harness.predictor import unit
 from harness.profile import load_profile
-from harness.release import blocking_reasons
+from harness.release import blocking_reasons, collapse
 
 DIM = 96
 
@@ -121,6 +121,13 @@ def test_predictions_on_one_line_are_a_collapse_in_any_dimension(make_observatio
     observed = make_observations(600, spread=spread(line), target_spread=spread(targets))
     gates = gate_statistics({"VAL": observed, "OOD": observed})
     assert any("collapsed" in r for r in blocking_reasons({"VAL": observed}, gates, load_profile("5cat")))
+
+
+def test_targets_without_variance_have_nothing_to_compare_a_collapse_with(make_observations):
+    line, targets = np.eye(8)[[0, 0, 1]].repeat(20, axis=0), np.eye(8)[[2] * 60]
+    assert spread(targets).variance == 0
+    assert collapse(make_observations(60, spread=spread(line), target_spread=spread(targets))) is None
+    assert collapse(make_observations(60, spread=spread(line))) is not None
 
 
 def test_constant_plus_noise_hides_from_the_centred_rank_alone(isotropic):

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from harness.comparison import MDE_ERRORS, Difference, Sampled, common_windows, compare, holm
+from harness.comparison import MDE_ERRORS, Comparison, Difference, Sampled, common_windows, compare, holm
+from harness.report.versus import Pair, render_versus
 from harness.stats import UNDEFINED, Estimate, paired_difference
 
 FIGURES = ["cosine", "c(+1) - c(0)", "MRR article", "R@1 article", "MRR novel", "R@1 novel"]
@@ -168,13 +169,13 @@ def test_rollouts_of_unequal_length_are_compared_as_far_as_both_go():
 
 
 def test_windows_without_the_chunks_a_figure_needs_are_not_counted():
-    has_offsets, has_rollout = np.arange(60) < 40, np.arange(60) >= 10
-    rollout = np.where(has_rollout[:, None], sampled().rollout, np.nan)
-    a = sampled(offset_exists=has_offsets)
-    b = sampled(seed=1, rollout_exists=has_rollout, rollout=rollout)
+    before, after = np.arange(60) < 40, np.arange(60) >= 10
+    rollout = np.where(after[:, None], sampled().rollout, np.nan)
+    a = sampled(offset_exists=before, rollout_exists=np.arange(60) < 55)
+    b = sampled(seed=1, offset_exists=np.arange(60) >= 3, rollout_exists=after, rollout=rollout)
     found = by_figure(compare(a, b))
-    assert found["c(+1) - c(0)"].estimate.n == 40
-    assert found["rollout"].estimate.n == 50
+    assert found["c(+1) - c(0)"].estimate.n == 37
+    assert found["rollout"].estimate.n == 45
     assert np.isfinite(found["rollout"].estimate.value)
 
 
@@ -208,3 +209,30 @@ def test_holm_keeps_the_chance_of_any_false_mark():
     rng = np.random.default_rng(0)
     false = np.mean([min(holm(list(rng.uniform(size=10)))) <= 0.05 for _ in range(2000)])
     assert 0.035 < false < 0.065
+
+
+def with_p(figure, p, articles=10, error=0.1):
+    """A difference that has this p-value and standard error."""
+    t = scipy_stats.t(articles - 1)
+    value, half = error * t.isf(p / 2), error * t.ppf(0.975)
+    return Difference(
+        figure, 0.0, float(value), Estimate(*map(float, (value, value - half, value + half)), 60), articles
+    )
+
+
+def test_a_mark_is_of_the_p_value_corrected_for_every_figure_that_was_tested():
+    undefined = Difference("reverse", 0.0, 0.0, UNDEFINED, 10)
+    by_split = {
+        "VAL": Comparison([with_p("cosine", 0.001), with_p("rollout", 0.03)], 60, (60, 60), []),
+        "OOD": Comparison([with_p("shuffle", 0.2), undefined], 60, (60, 60), []),
+    }
+    text = render_versus(Pair(("a", "one"), ("b", "two"), "wiki", by_split), colour=False)
+    last = {row[0]: row[-1] for row in map(str.split, text.splitlines()) if len(row) > 2}
+    # .001 x 3, .03 x 2, .2 x 1: without a mark, a row ends with what could have been detected.
+    assert {name: last[name] for name in ("cosine", "rollout", "shuffle", "reverse")} == {
+        "cosine": "*",
+        "rollout": "(*)",
+        "shuffle": ".280",
+        "reverse": "-",
+    }
+    assert "correction for the 3 figures tested here" in " ".join(text.split())

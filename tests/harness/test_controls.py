@@ -11,6 +11,7 @@ from harness.controls import (
     Ingredients,
     build_control,
     control_name,
+    registry,
 )
 from harness.controls import linear as linear_module
 from harness.controls.linear import PENALTIES, cached_linear, fit_linear
@@ -249,3 +250,24 @@ def test_a_fit_that_cannot_be_kept_is_still_made(make_corpus, tmp_path, monkeypa
     monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path / "file"))
     windows = windows_of(make_corpus([30, 30], dim=6), np.arange(2), 2)
     assert np.array_equal(cached_linear([windows], 0).weights, fit_linear([windows], 0).weights)
+
+
+def test_a_cached_fit_belongs_to_its_seed(make_corpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path))
+    monkeypatch.setattr(linear_module, "MAX_WINDOWS", 30)
+    windows = windows_of(make_corpus([30, 30, 30], dim=6), np.arange(3), 2)
+    kept = {seed: cached_linear([windows], seed).weights for seed in (0, 1)}
+    assert not np.array_equal(kept[0], kept[1])
+    for seed, weights in kept.items():
+        assert np.array_equal(weights, fit_linear([windows], seed).weights)
+
+
+def test_climatology_of_a_large_corpus_is_that_of_a_sample_of_all_its_articles(make_corpus, monkeypatch):
+    monkeypatch.setattr(registry, "_CLIMATOLOGY_SAMPLE", 40)
+    corpus = make_corpus([103, 103], vectors=np.repeat(np.eye(4)[:2], 103, axis=0), splits="TRAIN")
+    windows = windows_of(corpus, np.arange(2), 3)
+    found = [Ingredients(corpus, (windows,), seed).climatology.vector for seed in (0, 0, 1)]
+    shares = [v[0] / (v[0] + v[1]) for v in found]
+    # Of 40 windows drawn from two halves, 20 with a standard deviation of 2.8.
+    assert all(0.25 < share < 0.75 for share in shares)
+    assert shares[0] == shares[1] != shares[2]

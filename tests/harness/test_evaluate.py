@@ -7,6 +7,7 @@ from harness.ablations import donor_rows, permutations
 from harness.controls import Ingredients, build_control
 from harness.errors import UserError
 from harness.evaluate import observe
+from harness.evaluation_set import OFFSETS
 from harness.predictor import ask
 from harness.statistics import ablation_effects, generalisation, rollout
 
@@ -47,6 +48,13 @@ def test_every_column_equals_a_loop_over_windows(make_corpus, make_set, as_subje
         if context > 1:
             adjacent = [frames[j] @ frames[j + 1] for j in range(context - 1)]
             assert observed.coherence[i] == pytest.approx(np.mean(adjacent), abs=1e-5)
+
+        inside = [corpus.run_start[target] <= target - 1 + k < corpus.run_end[target] for k in OFFSETS]
+        assert observed.offset_exists[i] == all(inside)
+        for j, k in enumerate(OFFSETS):
+            if inside[j]:
+                expected = base @ normal(corpus.stored[target - 1 + k])
+                assert observed.offset[i, j] == pytest.approx(expected, abs=1e-5)
 
         # Leave-one-out: the frame before takes the place, for the oldest the frame after.
         left_out = []

@@ -88,12 +88,53 @@ def corrupt(card, path, value):
         ("nan", ("gates", "D", "passed"), True, "fails gate D"),
         ("constant", ("reasons",), ["something else"], "is blocked"),
         ("context-mean", ("gates", "C", "passed"), True, "fails gate C"),
+        ("context-mean", ("gates", "C", "SPLIT", "shuffle", "value"), 0.01, "does not notice order"),
+        ("context-mean", ("gates", "C", "SPLIT", "reverse", "value"), -0.01, "does not notice order"),
+        ("persistence", ("gates", "C", "SPLIT", "repeat_last", "value"), 0.01, "reads the last frame alone"),
+        ("random", ("gates", "B", "SPLIT", "novel", "MRR", "value"), 0.9, "ranks at chance"),
+        ("nan", ("gates", "B", "SPLIT", "global", "R@1", "value"), 1.0, "never ranks first beyond chance"),
     ],
 )
 def test_each_expectation_notices_its_own_breach(runs, name, path, value, expected):
     card = runs["wiki"].control_card(name).as_dict()
     assert conduct(name, card).misbehaved == ()
     assert conduct(name, corrupt(card, path, value)).misbehaved == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("name", "gate"),
+    [(name, gate) for name, gates in {
+        "persistence": "C", "context-mean": "B", "ewma": "BC", "climatology": "B", "linear": "ABC",
+    }.items() for gate in gates],
+)  # fmt: skip
+def test_a_gate_that_a_trivial_control_passes_is_said_to_be_open(runs, name, gate):
+    """It withholds no verdict, but the gate does not tell a network from that control on this corpus."""
+    card = runs["wiki"].control_card(name).as_dict()
+    closed = conduct(name, corrupt(card, ("gates", gate, "passed"), False))
+    opened = conduct(name, corrupt(card, ("gates", gate, "passed"), True))
+    assert closed.misbehaved == opened.misbehaved == ()
+    assert set(opened.open_gates) - set(closed.open_gates) == {gate}
+    assert set(opened.unusual) - set(closed.unusual) == {f"fails gate {gate}"}
+
+
+@pytest.mark.parametrize("name", [c for c in STANDARD_CONTROLS if c not in ("oracle", "skip")])
+def test_under_skill_no_control_may_pass_the_frontier(runs, name):
+    card = runs["wiki"].control_card(name).as_dict()
+    breach = corrupt(card, ("skill", "gates", "frontier", "passed"), True)
+    assert conduct(name, card, "skill").misbehaved == ()
+    assert conduct(name, breach, "skill").misbehaved == ("fails gate frontier",)
+    assert conduct(name, breach).misbehaved == ()
+
+
+def test_under_skill_the_oracle_passes_every_gate_of_skill_and_need_not_pass_a_to_e(runs):
+    card = runs["wiki"].control_card("oracle").as_dict()
+    gates = list(card["skill"]["gates"])
+    assert len(gates) == 5
+    for gate in gates:
+        found = conduct("oracle", corrupt(card, ("skill", "gates", gate, "passed"), False), "skill")
+        assert found.misbehaved == (f"passes gate {gate}",)
+    for gate in "ABCDE":
+        assert conduct("oracle", corrupt(card, ("gates", gate, "passed"), False), "skill").misbehaved == ()
 
 
 # Faults put into the engine; each must be seen by a control.

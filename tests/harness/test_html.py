@@ -2,11 +2,16 @@
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
-from scorecard_sample import NAN, card, scorecard, without_skill
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scorecard_sample import NAN, SPLITS, card, numbered, scorecard, without_skill
 
+from harness.report import plots
 from harness.report.html import render_html
+from harness.report.tables import Table, figure_tables, skill_tables
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -47,6 +52,12 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page in a hundredth of the time."""
+    monkeypatch.setattr(plots, "draw", lambda *args, **kwargs: "")
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +148,133 @@ def test_only_an_audit_that_blocks_is_marked_as_bad(said: dict[str, bool], marke
 
 def test_svg_names_what_it_shows(html: str) -> None:
     assert html.count('<svg role="img" aria-label="Gate A: offset sweep, ') == 2
+
+
+@pytest.mark.usefixtures("no_plots")
+@pytest.mark.parametrize(
+    ("profile", "other", "title"), [("5cat", "skill", "spread: no collapse"), ("skill", "5cat", "E generalisation")]
+)
+def test_the_gates_that_do_not_decide_stand_further_down(profile: str, other: str, title: str) -> None:
+    text = Page(render_html(scorecard(profile=profile))).text
+    heading = f"Gates of profile {other}, which do not decide here"
+    assert text.count(title) == 1
+    assert text.index(heading) < text.index(title)
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_line_of_the_controls_table_shows_the_figures_of_its_split() -> None:
+    model = card("m.pt", 0.97, "release", [])
+    for tenth, split in enumerate(SPLITS, start=1):
+        gates, skill = model["gates"], model["skill"][split]
+        gates["A"][split]["peak"] = tenth
+        figures = [
+            gates["A"][split]["c"]["1"],
+            gates["B"][split]["article"]["R@1"],
+            gates["B"][split]["article"]["MRR"],
+            gates["B"][split]["novel"]["MRR"],
+            gates["D"][split]["mean"],
+            skill["cosine"],
+            skill["task_figure"],
+        ]
+        for i, figure in enumerate(figures):
+            figure["value"] = tenth / 10 + i / 100
+    text = Page(render_html(scorecard([model]))).text
+    assert "VAL model or control c(+1) peak R@1 MRR novel rollout cosine skill gates verdict conduct m.pt" in text
+    assert "m.pt 0.100 +1 0.110 0.120 0.130 0.140 0.150 0.160 ABCDE RELEASE model" in text
+    assert "m.pt 0.200 +2 0.210 0.220 0.230 0.240 0.250 0.260 ABCDE RELEASE model" in text
+    assert text.index("VAL model or control") < text.index("m.pt 0.100") < text.index("OOD model or control")
+
+
+def sources(table: Table, places: list[str]) -> dict[str, list[str]]:
+    """Label -> where the figure of each cell stands in the scorecard."""
+    return {row[0]: [places[int(float(cell.split()[0].strip("+,")))] for cell in row[1:]] for row in table.rows}
+
+
+def both(label_to_path: dict[str, str]) -> dict[str, list[str]]:
+    return {label: [path.format(split) for split in SPLITS] for label, path in label_to_path.items()}
+
+
+def test_every_row_of_the_gates_tables_holds_the_figures_that_its_label_names() -> None:
+    places: list[str] = []
+    gates = numbered(card("m.pt", 0.97, "release", [])["gates"], places)
+    offsets, retrieval, ablations, rollout, coherence = figure_tables({"gates": gates})
+    assert offsets.rows[-1] == ["peak", "k=+1", "k=+1"]
+    offsets.rows.pop()
+    margins = {"the best other k": "margin", "k=0": "margin_vs_last", "k=-1": "margin_vs_previous"}
+    assert sources(offsets, places) == both(
+        {f"k={k:+d}" if k else "k=0": f"A {{}} c {k}" for k in range(-3, 4)}
+        | {f"margin over {other}": f"A {{}} {key}" for other, key in margins.items()}
+    )
+    scores = ("R@1", "R@5", "MRR", "mean_rank", "size", "chance")
+    assert sources(retrieval, places) == {
+        f"{split}, {pool}": [f"B {split} {pool} {score}" for score in scores]
+        for split in SPLITS
+        for pool in ("article", "novel", "global")
+    }
+    assert sources(ablations, places) == both(
+        {
+            "shuffled": "C {} shuffle",
+            "reversed": "C {} reverse",
+            "leave-one-out, the most harmful frame": "C {} leave_one_out",
+            "last frame repeated": "C {} repeat_last",
+            "last frame from another article": "C {} cross_article",
+            **{f"frame {i + 1} left out": f"C {{}} leave_one_out_by_frame {i}" for i in range(3)},
+        }
+    )
+    assert sources(rollout, places) == both(
+        {f"h={i + 1}": f"D {{}} by_horizon {i}" for i in range(4)} | {"mean": "D {} mean"}
+    )
+    assert sources(coherence, places) == both({"[.45, .55]": "E {} normal", "below": "E {} low", "above": "E {} high"})
+
+
+def test_every_row_of_the_skill_table_holds_the_figures_that_its_label_names() -> None:
+    places: list[str] = []
+    skill = numbered(card("m.pt", 0.97, "release", [])["skill"], places)
+    table = skill_tables(skill)[0]
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows.pop("the control of best MRR") == ["persistence", "persistence"]
+    assert rows.pop("the control of best cosine") == ["linear", "linear"]
+    assert rows.pop("near-duplicate targets left out") == ["7", "7"]
+    assert rows.pop("share of the skill kept on OOD") == [f"{skill['retained']:.3f}", "(both splits)"]
+    table.rows[:] = [[label, *cells] for label, cells in rows.items()]
+    assert sources(table, places) == both(
+        {
+            "cosine": "{} cosine",
+            "MRR, pool novel": "{} MRR",
+            "F: MRR less the frontier's at that cosine": "{} F",
+            "cosine less every control's best": "{} excess_cosine",
+            "MRR less the best control's": "{} retrieval",
+            "cosine less the best control's, paired": "{} decoding",
+            "PAR: nearness to the context over the target's": "{} par",
+            "PAR of the ridge control": "{} par_linear",
+            "effective rank of predictions": "{} rankme model rankme",
+            "effective rank of ridge's predictions": "{} rankme linear rankme",
+            "effective rank of targets": "{} rankme target rankme",
+        }
+    )
+
+
+def drawn(ax: Axes, label: str) -> list[Any]:
+    """The segments of all lines of one label, in the order in which they were drawn."""
+    return [segment for lines in ax.collections if lines.get_label() == label for segment in lines.get_segments()]
+
+
+def test_a_plot_draws_the_limits_of_its_split() -> None:
+    model, limits = card("m.pt", 0.97, "release", []), {"VAL": 0.25, "OOD": 0.125}
+    sweep, bars = (list(Figure().subplots(1, 2)) for _ in range(2))
+    plots.offset_curves(sweep, model, {}, limits)
+    plots.ablation_bars(bars, model, {"shuffled": limits, "foreign last": {"VAL": 0.5, "OOD": 0.75}})
+    for ax, split in zip(sweep, SPLITS, strict=True):
+        assert [set(line[:, 1]) for line in drawn(ax, "c(+1) wanted")] == [{limits[split]}]
+    for ax, foreign, split in zip(bars, (0.5, 0.75), SPLITS, strict=True):
+        assert [set(line[:, 0]) for line in drawn(ax, "limit (pass: left of it)")] == [{limits[split]}, {foreign}]
+
+
+def test_a_plot_draws_the_chance_of_each_score_in_each_pool() -> None:
+    model = numbered(card("m.pt", 0.97, "release", []), [])
+    axes = list(Figure().subplots(1, 2))
+    plots.retrieval_bars(axes, model)
+    for ax, split in zip(axes, SPLITS, strict=True):
+        pools = model["gates"]["B"][split].values()
+        chance = [pool["chance_of"][score] for score in ("R@1", "R@5", "MRR") for pool in pools if "MRR" in pool]
+        assert [set(line[:, 1]) for line in drawn(ax, "chance")] == [{value} for value in chance]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.controls.linear import fit_linear
 from harness.errors import UserError
 from harness.inputs import CorpusArguments, describe, open_any, parse_articles, resolve, training_windows
 from harness.predictor import unit
@@ -97,6 +98,19 @@ def test_a_training_corpus_of_its_own_is_used_whole_or_by_its_training_split(mak
     assert second.targets.tolist() == list(range(11, 16))
     assert inputs.training["VAL"] is inputs.training["OOD"]
     assert whole.name in inputs.training_note
+
+
+def test_a_training_corpus_lends_no_articles_of_other_splits_and_none_too_short(make_corpus):
+    """VAL and OOD articles of a corpus named for training are no training material, also where it has no other."""
+    judged = make_corpus([9, 9], dim=DIM, splits=["VAL", "OOD"])
+    short = make_corpus([3, 2], dim=DIM, splits="")
+    whole = make_corpus([9, 9], dim=DIM, splits="", seed=5)
+    inputs = settle(CorpusArguments(corpus=judged.path, train_corpus=(judged.path, short.path, whole.path)))
+    (part,) = inputs.training["VAL"]
+    assert part.corpus.path == whole.path
+    assert fit_linear(inputs.training["VAL"], 0).windows == len(part) == 12
+    with pytest.raises(UserError, match="no article of 4 chunks"):
+        settle(CorpusArguments(corpus=judged.path, train_corpus=(judged.path,)))
 
 
 def test_sampling_limits_each_split_and_follows_the_seed(make_corpus):

@@ -112,3 +112,9 @@ def test_large_corpora_are_sampled_by_article(make_corpus, monkeypatch):
     assert len(chosen) == 3
     assert chosen.tolist() == sorted(set(chosen.tolist())) == some_articles(corpus, np.arange(8), 0).tolist()
     assert some_articles(corpus, np.array([5, 2]), 0).tolist() == [2, 5]
+
+
+def test_at_least_two_articles_are_looked_at_however_large(make_corpus, monkeypatch):
+    monkeypatch.setattr(portrait, "MAX_CHUNKS", 5)
+    corpus = make_corpus([10] * 4)
+    assert len(some_articles(corpus, np.arange(4), 0)) == 2

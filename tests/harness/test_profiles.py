@@ -161,3 +161,14 @@ def test_a_plain_number_is_judged_by_value_with_the_windows_of_its_split():
     assert [c.passed for c in judge_gate("spread", splits, profile)] == [True, False, False, False]
     splits["OOD"]["n"], splits["VAL"]["rank_ratio"] = 30, None
     assert [c.passed for c in judge_gate("spread", splits, profile)] == [False, True, False, False]
+
+
+@pytest.mark.parametrize(("val", "ood", "passed"), [(30, 30, True), (29, 300, False), (300, 29, False)])
+def test_a_figure_of_both_splits_needs_windows_enough_on_each(val, ood, passed):
+    figure = Estimate(0.1, 0.05, 0.15, 300)
+    splits = {s: {"task_figure": figure, "n": n} for s, n in (("VAL", val), ("OOD", ood))}
+    checks = judge_gate("generalisation", splits | {"retained": 0.9}, load_profile("skill"))
+    (both,) = [c for c in checks if c.split == BOTH]
+    assert both.passed == passed
+    assert both.figure.n == min(val, ood)
+    assert both.note.startswith("inconclusive") != passed

@@ -102,6 +102,14 @@ def test_a_bank_smaller_than_the_split_still_ranks_every_target_among_it(make_co
     assert (exact.rank == 1).all()
 
 
+def test_the_bank_follows_the_seed(make_corpus, make_set, monkeypatch):
+    monkeypatch.setattr(evaluation_set, "BANK_SIZE", 12)
+    corpus = make_corpus([40], dim=2)
+    one, same, other = (make_set(corpus, seed=seed).bank.tolist() for seed in (1, 1, 2))
+    assert one == same == sorted(one)
+    assert one != other
+
+
 def test_a_copy_of_the_target_is_the_same_answer_and_a_copy_of_a_frame_is_still_a_rival(make_corpus, make_set):
     # Row 9 repeats row 4; row 10 repeats row 2, a context frame of the window that ends in row 4.
     corpus = make_corpus([12], dim=8, copies={9: 4, 10: 2})

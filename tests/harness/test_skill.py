@@ -189,6 +189,30 @@ def test_rollout_is_compared_with_the_control_nearest_in_cosine_pairwise(build, 
     assert [s["difference"].value for s in steps] == pytest.approx([0.1, 0.0, -0.05])
 
 
+def test_rollout_counts_windows_with_a_full_horizon_and_picks_its_control_by_the_first_prediction(build, controls):
+    """The control of the nearest rollout may be a better regressor altogether; the start must be the same."""
+    exists = np.arange(N) % 3 > 0
+    observed = build(0.515, 0.1, 11, rollout_exists=exists)
+    observed.rollout[exists], observed.rollout[~exists] = [0.6, 0.5, 0.45], np.nan
+    for name, level in (("persistence", 0.515), ("context-mean", 0.2), ("linear", 0.5)):
+        controls[name].rollout[exists], controls[name].rollout[~exists] = level, np.nan
+    steps = skill(observed, controls, NONE, 0)["rollout"]
+    assert {s["control"] for s in steps} == {"context-mean"}
+    assert [s["difference"].value for s in steps] == pytest.approx([0.4, 0.3, 0.25])
+    assert {s["difference"].n for s in steps} == {exists.sum()}
+
+
+def test_thirds_of_coherence_are_judged_as_windows_of_their_own(build, controls):
+    order = np.random.default_rng(0).permutation(N)
+    observed = build(0.5, 0.2, 5, coherence=np.linspace(0.2, 0.8, N)[order])
+    found = skill(observed, controls, NONE, 0)["by_coherence"]
+    for i, third in enumerate(found):
+        kept = np.flatnonzero(order * 3 // N == i)
+        alone = skill(observed.take(kept), {k: c.take(kept) for k, c in controls.items()}, NONE[kept], 0)
+        assert third["F"] == alone["F"]
+        assert third["F"].low < third["F"].value < third["F"].high
+
+
 def test_thirds_of_coherence_hold_every_window_once(build, controls):
     coherence = np.random.default_rng(0).permutation(np.linspace(0.2, 0.8, N))
     found = skill(build(0.5, 0.2, 5, coherence=coherence), controls, NONE, 0)["by_coherence"]
@@ -208,6 +232,29 @@ def test_par_and_rank_ratios_are_relative_to_reference_and_ridge(build, controls
     assert found["rank_ratio"].value == pytest.approx(0.2)
     assert found["rank_ratio_centred"].value == pytest.approx(0.1)
     assert found["rank_ratio"].n == 512
+
+
+def test_rank_ratios_divide_by_the_ranks_of_ridge_not_of_the_targets(build, controls):
+    controls["linear"] = build(0.45, 0.10, 3, spread=Spread(120.0, 50.0, 0.5, 512))
+    found = skill(build(0.5, 0.2, 5, spread=Spread(60.0, 30.0, 0.5, 512)), controls, NONE, 0)
+    assert found["rank_ratio"].value == pytest.approx(60 / 120)
+    assert found["rank_ratio_centred"].value == pytest.approx(30 / 50)
+    shown = {who: (ranks["rankme"], ranks["rankme_centred"]) for who, ranks in found["rankme"].items()}
+    assert shown == {"model": (60, 30), "linear": (120, 50), "target": (300, 300)}
+
+
+@pytest.mark.parametrize("echo", [0.0, 1.0])
+def test_par_has_the_interval_of_a_ratio(build, controls, echo):
+    """Against the delete-one-article jackknife; where both sides move together, there is little to doubt."""
+    rng = np.random.default_rng(0)
+    reference = 0.4 + rng.normal(0, 0.05, ARTICLES)[CLUSTERS] + rng.normal(0, 0.02, N)
+    nearest = 0.6 + 1.5 * echo * (reference - 0.4) + rng.normal(0, 0.01, ARTICLES)[CLUSTERS]
+    par = skill(build(0.5, 0.2, 5, nearest_context=nearest, nearest_reference=reference), controls, NONE, 0)["par"]
+    assert par.value == pytest.approx(nearest.mean() / reference.mean())
+    without = np.array([nearest[a != CLUSTERS].mean() / reference[a != CLUSTERS].mean() for a in range(ARTICLES)])
+    error = np.sqrt((ARTICLES - 1) / ARTICLES * np.sum((without - without.mean()) ** 2))
+    assert [par.value - par.low, par.high - par.value] == pytest.approx([2.0227 * error] * 2, rel=0.03)
+    assert (par.high - par.low < 0.03) == (echo == 1.0)
 
 
 def statistics_of(build, controls, val, ood, task="frontier"):
@@ -239,6 +286,16 @@ def test_generalisation_compares_one_figure_with_itself(build, controls):
     expected = figures["OOD"]["excess_cosine"].value / figures["VAL"]["excess_cosine"].value
     assert figures["retained"] == pytest.approx(expected)
     assert figures["retained"] < 0
+
+
+@pytest.mark.parametrize(
+    ("cosine", "mrr", "figure"), [(0.60, 0.11, "excess_cosine"), (0.60, 0.20, "F"), (0.47, 0.20, "F"), (0.3, 0.1, "F")]
+)
+def test_the_gain_in_cosine_stands_in_only_where_that_in_mrr_is_not_shown(build, controls, cosine, mrr, figure):
+    observed = build(cosine, mrr, 20, noise=1e-3)
+    figures = statistics_of(build, controls, observed, observed)["VAL"]
+    assert figures["F"] != figures["excess_cosine"]
+    assert figures["task_figure"] == figures[figure]
 
 
 def test_a_rollout_that_breaks_down_at_a_later_horizon_fails(build, controls):

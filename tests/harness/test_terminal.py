@@ -5,6 +5,7 @@ import re
 import pytest
 from scorecard_sample import NAN, card, scorecard, without_skill
 
+from harness.report.comparison import beyond, findings
 from harness.report.layout import WIDTH
 from harness.report.terminal import render_terminal
 
@@ -37,6 +38,7 @@ def test_every_check_of_the_profile_has_a_row_with_its_interval_limit_and_n() ->
     text = shown(scorecard())
     assert re.search(r"margin +\+\.370 \[\S+, \S+\] +\+\.370 \[\S+, \S+\] +>= \.12 / \.10 +pass", text)
     assert re.search(r"A offset sweep +peak k=\+1, n = 400", text)
+    assert re.search(r"E generalisation +n = 400 +PASS", text)
     for label in (
         "c(+1)",
         "R@1",
@@ -113,6 +115,37 @@ def test_bayes_that_fails_is_a_finding_on_synthetic_corpora_only() -> None:
     assert sentence in flat(shown(whole))
     whole["corpus"] = {**whole["corpus"], "kind": "npz"}
     assert "finding" not in shown(whole)
+
+
+def test_only_what_the_oracle_passes_and_bayes_fails_on_enough_windows_is_a_finding() -> None:
+    oracle, bayes, few = (
+        card(f"control:{name}", level, "hold", [], n=n)
+        for name, level, n in (("oracle", 0.99, 400), ("bayes", 0.55, 400), ("bayes", 0.55, 12))
+    )
+    on_a, on_b = findings({**scorecard(), "controls": [oracle, bayes]})
+    assert "fails gate A here: peak at k=0, margin -0.050;" in on_a
+    assert "fails gate B here: R@1 0.550, R@5 0.550, MRR 0.550;" in on_b
+    assert findings({**scorecard(), "controls": [oracle, few]}) == []
+    oracle["gates"]["A"]["passed"] = False
+    assert findings({**scorecard(), "controls": [oracle, bayes]}) == [on_b]
+
+
+@pytest.mark.parametrize(
+    ("task", "chosen", "along", "excess", "expected"),
+    [
+        ("frontier", 0.02, 0.01, 0.02, True),
+        ("frontier", 0.02, None, 0.02, True),
+        ("frontier", 0.01, 0.01, 0.02, False),
+        ("frontier", 0.02, 0.02, 0.02, False),
+        ("frontier", None, 0.01, None, False),
+        ("decoding", 0.02, 0.01, 0.02, False),
+    ],
+)
+def test_a_gain_in_cosine_is_told_from_f(
+    task: str, chosen: float | None, along: float | None, excess: float | None, expected: bool
+) -> None:
+    figures = {"task_figure": {"value": chosen}, "F": {"value": along}, "excess_cosine": {"value": excess}}
+    assert beyond(figures, task) == expected
 
 
 def test_beyond_the_frontier_shows_the_gain_in_cosine() -> None:
