@@ -104,7 +104,7 @@ def _board(group: Sequence[tuple[int, Report]]) -> Board:
     number, first = group[0]
     shown = {entry.val.name: entry for entry in _entries(number, first) if not entry.val.is_model}
     corpus = first.scorecard.get("corpus") or {}
-    title = f"corpus {corpus.get('path')}, {str(first.fingerprint or 'no fingerprint')[:12]}"
+    title = f"corpus {corpus.get('path')}, {(first.fingerprint or '')[:12] or 'no fingerprint'}"
     return Board(
         f"{title}, task {first.scorecard.get('task')}",
         separated,

@@ -345,7 +345,9 @@ def test_each_task_has_a_table(reports, altered):
 
 def test_corpora_that_nobody_can_identify_share_no_table(altered):
     nameless = [altered("ridge", put("corpus", "fingerprint", value=None), new=name) for name in ("one", "two")]
-    assert lvm_report("leaderboard", *nameless).output.count("verdict gates") == 2
+    said = lvm_report("leaderboard", *nameless).output
+    assert said.count("verdict gates") == 2
+    assert ", no fingerprint, task" in said
 
 
 def test_long_names_and_many_reports_fit(altered):
