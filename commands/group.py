@@ -11,8 +11,16 @@ class SentenceGroup(click.Group):
     """See `click.Group`."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a subcommand; `UserError` becomes Click's own error message."""
+        """Run a subcommand; `UserError` and what the system refuses become Click's own error message."""
         try:
             return super().invoke(ctx)
         except UserError as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError:
+            raise  # `| head` has had enough; Click ends quietly
+        except OSError as error:
+            # What is read is checked where it is read; what is left is a place that cannot be written.
+            where = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(
+                f"{where}cannot be written or read ({error.strerror or error}); name another place, or free space."
+            ) from error

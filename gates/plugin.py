@@ -24,6 +24,7 @@ RUN = pytest.StashKey["GateRun"]()
 FOLDER = pytest.StashKey[Path]()
 OUTCOMES = pytest.StashKey[Outcomes]()
 SCORECARD = pytest.StashKey[dict[str, Any]]()
+UNWRITTEN = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -181,10 +182,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     given = {"given": [str(a) for a in config.invocation_params.args]}
     resolved = {"resolved": {name: config.getoption(name) for name in OPTION_NAMES}}
-    config.stash[SCORECARD] = build_scorecard(run, given | resolved, incomplete)
+    config.stash[SCORECARD] = card = build_scorecard(run, given | resolved, incomplete)
+    # What withholds a release may have been deselected; the scorecard knows all the same.
+    released = all(model["verdict"] == "release" for model in card["models"])
+    if not released and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if config.getoption("report"):
         folder = config.invocation_params.dir / config.getoption("report")
-        write_report(config.stash[SCORECARD], run, folder)
+        try:
+            write_report(card, run, folder)
+        except OSError as error:
+            config.stash[UNWRITTEN] = f"--report={folder}: cannot be written ({error.strerror or error}); name another"
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -205,8 +214,26 @@ def _print_scorecard(terminalreporter: Any, config: pytest.Config) -> None:
     colour = bool(terminalreporter.isatty or config.option.color == "yes")
     terminalreporter.ensure_newline()
     terminalreporter.write(render_terminal(config.stash[SCORECARD], colour=colour))
-    if config.getoption("report"):
+    for line in _unfamiliar(config):
+        terminalreporter.write_line(line)
+    if UNWRITTEN in config.stash:
+        terminalreporter.write_line(config.stash[UNWRITTEN])
+    elif config.getoption("report"):
         terminalreporter.write_line(f"report: {config.getoption('report')}/scorecard.html")
+
+
+def _unfamiliar(config: pytest.Config) -> Iterator[str]:
+    """A line for each model that is judged on the built-in world because the corpus it records is gone."""
+    run = config.stash[RUN]
+    if any(config.getoption(option) for option in ("corpus", "articles_npz", "val_npz")):
+        return
+    for name in run.settings.models:
+        recorded = (run.loaded[name].identity.provenance or {}).get("corpus") or {}
+        if recorded.get("path") and recorded.get("fingerprint") != run.inputs.corpus.fingerprint:
+            yield (
+                f"{name} was trained on {recorded['path']}, which is gone or has changed: it is judged on "
+                f"{run.inputs.corpus.path.name}; name a corpus with --corpus"
+            )
 
 
 def pytest_report_header(config: pytest.Config) -> Iterator[str] | list[str]:

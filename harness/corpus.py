@@ -239,6 +239,8 @@ def write_corpus(
         chunk_index=np.asarray(chunk_index, dtype=np.int64),
         splits=splits.astype("<U5"),
     )
+    # Killed half way over an older corpus, the folder must not open as that one.
+    (folder / "corpus.json").unlink(missing_ok=True)
     with atomic_write(folder / "vectors.npy") as stream:
         np.save(stream, corpus.stored, allow_pickle=False)
     with atomic_write(folder / "articles.npz") as stream:

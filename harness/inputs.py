@@ -211,8 +211,9 @@ def _training(
         by_split = {s: (windows_of(corpus, corpus.articles(s), context),) for s in JUDGED}
         return {"VAL": by_split["OOD"], "OOD": by_split["VAL"]}, "the other split (no training split is named)"
     if not any(len(part) for part in parts):
+        where = ", ".join(str(path) for path in arguments.train_corpus) or str(corpus.path)
         raise UserError(
-            f"{corpus.path}: the training split has no article of {context + 1} chunks to fit the linear control on; "
+            f"{where}: the training split has no article of {context + 1} chunks to fit the linear control on; "
             "name another with --train-corpus."
         )
     for part in parts:

@@ -39,7 +39,7 @@ def join_articles(
     Raises:
         UserError: a file that cannot be read, or files of different dimensions.
     """
-    if val + ood >= 1:
+    if not val + ood < 1:  # not a number, too
         raise UserError(f"--val {val} and --ood {ood} leave no articles for TRAIN; let them add to less than 1.")
     names = [path.name for path in files] if names is None else names
     parts = [_read(path, name, out) for path, name in zip(files, names, strict=True)]
@@ -69,6 +69,8 @@ def join_articles(
         chunk_index=np.concatenate([corpus.chunk_index for corpus in corpora]),
         meta={
             "kind": "imported",
+            # Numbers that a file did not have were counted up; that nothing is missing between them nobody knows.
+            "chunk_indices": "absent" if any(_uncounted(corpus) for corpus in corpora) else "present",
             "how": f"lvm-data import {' '.join(names)} --val {val} --ood {ood} --seed {seed}",
             "article_ids": "numbered anew" if ids is None else "as in the files",
             "sources": [part.source for part in parts],
@@ -86,6 +88,10 @@ def _read(path: Path, name: str, out: Path) -> _Part:
     else:
         corpus = read_articles(path)
     return _Part(corpus, source | {"articles": len(corpus.lengths), "chunks": corpus.size})
+
+
+def _uncounted(corpus: Corpus) -> bool:
+    return corpus.meta.get("chunk_indices") == "absent"
 
 
 def _article_ids(corpora: Sequence[Corpus]) -> Int[np.ndarray, " a"] | None:

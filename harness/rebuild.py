@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from harness.corpus import SCAN_ROWS, Corpus, write_corpus
+from harness.corpus import SCAN_ROWS, Corpus, check_vectors, write_corpus
 from harness.errors import UserError
 from harness.frame_location import locate_frames
 from harness.npz import SequenceFile, matching_rows
@@ -131,6 +131,7 @@ def write_articles(windows: Windows, out: Path, *, split: str, how: str) -> Corp
     corpus = windows.corpus
     articles = np.unique(windows.clusters)
     rows = corpus.rows_of(articles)
+    check_vectors(corpus, rows)
     vectors = scratch_array(out, (len(rows), corpus.dim), "float16")
     for part in slices(len(rows), SCAN_ROWS):
         vectors[part] = corpus.vectors(rows[part])
@@ -141,7 +142,7 @@ def write_articles(windows: Windows, out: Path, *, split: str, how: str) -> Corp
         splits=np.full(len(articles), split, dtype="<U5"),
         article_ids=corpus.article_ids[articles],
         chunk_index=corpus.chunk_index[rows],
-        meta={"kind": "rebuilt", "how": how},
+        meta={"kind": "rebuilt", "how": how, "chunk_indices": corpus.meta.get("chunk_indices", "present")},
         dtype="float16",
     )
 

@@ -59,6 +59,8 @@ def stratified_splits(
     Raises:
         UserError: shares that leave a split empty.
     """
+    if not val + ood < 1:  # not a number, too
+        raise UserError(f"--val {val} and --ood {ood} leave TRAIN empty; let them add to less than 1.")
     articles = len(coherence)
     wanted = {"VAL": round(val * articles), "OOD": round(ood * articles)}
     for name, share in (("VAL", val), ("OOD", ood)):

@@ -84,6 +84,7 @@ def _read(folder: Path, letter: str, windows: "Windows") -> "Windows":
     if found.context != windows.context or not np.isin(found.targets, windows.targets).all():
         raise UserError(
             f"{folder}: stage {letter} was scored for a context of {found.context} and holds windows that are not "
-            f"training windows of context {windows.context}; score the corpus again with `lvm-data score`."
+            f"training windows of context {windows.context}, or the splits have changed since; score the corpus again "
+            "with `lvm-data score`."
         )
     return found

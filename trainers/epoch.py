@@ -162,7 +162,7 @@ def require_finite(value: float, what: str, config: RunConfig) -> None:
     """
     if not np.isfinite(value):
         raise UserError(
-            f"training stopped: {what} is {value}; epochs saved before are kept, start again with an --lr "
+            f"training stopped: {what} is {value}; epochs saved before, if any, are kept, start again with an --lr "
             f"below {config.lr:g}."
         )
 

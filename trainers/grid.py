@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harness.errors import UserError
 from harness.suggest import did_you_mean
 
 
@@ -22,7 +23,7 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
     """Train RECIPE under every combination of the --vary options; ARGUMENTS go to each run.
 
     Every run has its own folder in --out. The same command goes on where it was interrupted: finished runs are not
-    repeated, an unfinished one is resumed.
+    repeated, an unfinished one is resumed. A run that fails is told of, and the others are made.
 
     lvm-train grid p7 --vary margin=.07,.10 --vary anchor-share=.7,.8 --out runs/grid --epochs 5
     """
@@ -36,6 +37,9 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
     if command is None or command is grid:
         known = sorted(name for name in commands if name != "grid")
         raise click.UsageError(f"unknown recipe {recipe!r}; {did_you_mean(recipe, known)}.")
+    names = [one.partition("=")[0].strip().removeprefix("--") for one in vary]
+    if len(set(names)) < len(names):
+        raise click.UsageError("--vary names an option twice; list all its values in one.")
     silent = Console(file=io.StringIO())
     runs = {}
     # Every line is parsed before the first run, so that a mistake in the last shows at once.
@@ -46,10 +50,20 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
         state = ["--resume"] if begun else []
         line = [*arguments, *given, "--out", str(out / name), *state]
         runs[name] = command.make_context(recipe, line, parent=context.parent, obj=silent)
+    failed = []
     for name, run in runs.items():
-        with run:
-            history = command.invoke(run)
-        click.echo(f"{name}: {_summary(history)}")
+        try:
+            with run:
+                history = command.invoke(run)
+        except (UserError, click.ClickException) as error:
+            failed.append(name)
+            click.echo(
+                f"{name}: failed: {error.format_message() if isinstance(error, click.ClickException) else error}"
+            )
+        else:
+            click.echo(f"{name}: {_summary(history)}")
+    if failed:
+        raise click.ClickException(f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}.")
 
 
 def _values(text: str) -> list[tuple[str, str]]:

@@ -71,7 +71,7 @@ class RunFolder:
         }
 
     def prepare(self, *, overwrite: bool) -> None:
-        """Make room for a new run.
+        """Make sure that a new run may be saved here; what it replaces goes when its first epoch is saved.
 
         Raises:
             UserError: a run is there already and ``overwrite`` is off, or the folder cannot be written.
@@ -87,8 +87,6 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for file in old:
-                file.unlink()
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -160,6 +158,8 @@ class RunFolder:
 
         resumable = {"scheduler": scheduler_state, "history": history}
         try:
+            for file in saved_files(self.path) if len(history) == 1 else ():
+                file.unlink()
             (self.path / EPOCHS).mkdir(exist_ok=True)
             write(self.path / EPOCHS / _epoch_file(last["epoch"]), optimizer={}, state=None)
             if improved:
@@ -168,13 +168,19 @@ class RunFolder:
             self.write_history(history)
         except OSError as error:
             raise self._unwritable(error) from error
+        except RuntimeError as error:
+            # What torch makes of a full disk.
+            raise self._unwritable(OSError(str(error).splitlines()[0])) from error
 
     def write_history(self, history: list[EpochRecord]) -> None:
         """Write the history beside the models, which hold it too."""
         write_json(self.path / HISTORY, {"args": self.config.as_args(), "history": history})
 
     def _unwritable(self, error: OSError) -> UserError:
-        return UserError(f"{self.path}: cannot be written ({error.strerror or error}); give another --out.")
+        return UserError(
+            f"{self.path}: cannot be written ({error.strerror or error}); make room and add --resume, or give another "
+            "--out."
+        )
 
 
 def saved_files(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -143,7 +144,7 @@ def read_samples(report: Report, name: str, split: str) -> Sampled:
             if missing := [key for key in keys.values() if key not in stored]:
                 raise UserError(f"{file}: does not hold {missing[0]}; it belongs to another report, gate again.")
             values = {field: stored[key] for field, key in keys.items()}
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{file}: cannot be read ({error}); gate the model again.") from error
     if len({len(column) for column in values.values()}) != 1:
         raise UserError(f"{file}: the columns of {name} on {split} differ in length; gate the model again.")

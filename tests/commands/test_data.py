@@ -82,6 +82,26 @@ def test_synth_tells_a_mistake_in_one_sentence(tmp_path, arguments, said):
     assert not out.exists()
 
 
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    synth = ["synth", "--world", "wiki", *SMALL, "--overwrite", "--out", tmp_path / "file" / "world"]
+    assert "file/world" in (said := sentence(lvm_data(*synth)))
+    assert "cannot be written or read (Not a directory); name another place" in said
+
+
+def test_a_corpus_half_replaced_does_not_open_as_the_old_one(tmp_path, monkeypatch):
+    out = tmp_path / "world"
+    synth = ["synth", "--world", "wiki", *SMALL, "--out", out]
+    assert lvm_data(*synth).exit_code == 0
+
+    def killed(*given, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.corpus.np.savez", killed)
+    lvm_data(*synth, "--seed", "5", "--overwrite")
+    assert not (out / "corpus.json").exists()
+
+
 def test_synth_does_not_replace_a_corpus_unasked(tmp_path):
     out = tmp_path / "world"
     synth = ["synth", "--world", "wiki", *SMALL, "--out", out]

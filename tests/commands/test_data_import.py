@@ -126,6 +126,20 @@ def test_article_ids_are_kept_where_no_two_files_share_one(articles, tmp_path):
     assert open_corpus(tmp_path / "anew").meta["article_ids"] == "numbered anew"
 
 
+def test_chunk_numbers_that_a_file_lacks_stay_unknown(articles, tmp_path):
+    """Counted up they would make contiguity look checked."""
+    whole = dict(np.load(articles))
+    np.savez(tmp_path / "bare.npz", embeddings=whole["embeddings"], article_indices=whole["article_indices"] + 9)
+    for files, found in ([articles], "present"), ([articles, tmp_path / "bare.npz"], "absent"):
+        result = run(*files, "--out", tmp_path / found)
+        assert result.exit_code == 0, result.output
+        assert open_corpus(tmp_path / found).meta["chunk_indices"] == found
+
+
+def test_a_share_that_is_no_number_is_refused(articles, tmp_path):
+    assert "leave no articles for TRAIN" in sentence(run(articles, "--val", "nan", "--out", tmp_path / "out"))
+
+
 def test_nothing_is_left_beside_the_corpus(articles, tmp_path):
     folder = tmp_path / "alone"
     run(articles, "--out", folder / "out", "--trust-pickle")

@@ -67,6 +67,15 @@ def test_rebuild_tells_what_the_windows_are_and_writes_both(files, tmp_path):
     assert "20 distinct windows are rebuilt" in result.output
 
 
+def test_what_the_articles_do_not_say_stays_unknown(files, tmp_path):
+    whole = dict(np.load(files[1]))
+    del whole["chunk_indices"]
+    np.savez(tmp_path / "bare.npz", **whole)
+    result = run(files[0], "--articles-npz", tmp_path / "bare.npz", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert open_corpus(tmp_path / "out").meta["chunk_indices"] == "absent"
+
+
 def test_rebuild_alone_writes_nothing(files, tmp_path):
     before = sorted(tmp_path.iterdir())
     assert run(files[0], "--articles-npz", files[1]).exit_code == 0

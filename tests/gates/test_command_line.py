@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 SMALL = ("--max-samples=120", "--horizon=3")
 
@@ -155,6 +156,47 @@ def test_a_leaking_corpus_blocks_even_the_oracle(run_gates, tmp_path):
     assert done.returncode == 1, done.stdout
     assert "audit disjoint articles: fail" in done.stdout
     assert "BLOCKED" in done.stdout
+
+
+def test_what_withholds_a_release_cannot_be_deselected(run_gates, tmp_path):
+    from harness.worlds import synthesise
+
+    synthesise("leaky", tmp_path / "leaky", articles=60, dim=32)
+    leaky = f"--corpus={tmp_path / 'leaky'}"
+    done = run_gates("--model=control:oracle", leaky, *SMALL, "-k", "not release and not audit")
+    assert "BLOCKED" in done.stdout
+    assert " failed" not in done.stdout, "every test that was left passes"
+    assert done.returncode == 1
+
+
+def test_a_report_that_cannot_be_written_costs_the_report_and_not_the_verdict(run_gates, arrow, tmp_path):
+    (tmp_path / "out" / "scorecard.json").mkdir(parents=True)
+    report = f"--report={tmp_path / 'out'}"
+    done = run_gates("--model=control:oracle", f"--corpus={arrow}", *SMALL, report)
+    assert done.returncode == pytest.ExitCode.INTERNAL_ERROR, "neither a pass nor a failed gate"
+    assert "RELEASE" in done.stdout
+    assert "out: cannot be written (Is a directory); name another" in " ".join(done.stdout.split())
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_model_whose_corpus_is_gone_is_told_what_it_is_judged_on(run_gates, tmp_path):
+    from harness.worlds import default_corpus
+    from trainers.cli import main
+
+    corpus = synthesise_for(tmp_path / "mine", default_corpus().dim)
+    line = ["p1", "--corpus", corpus, "--out", tmp_path / "out", "--epochs", "1", "--width", "16", "--layers", "1"]
+    trained = CliRunner().invoke(main, [str(part) for part in [*line, "--heads", "2", "--sentinel", "off"]])
+    assert trained.exit_code == 0, trained.output
+    corpus.rename(tmp_path / "elsewhere")
+    done = run_gates(f"--model={tmp_path / 'out' / 'best_model.pt'}", *SMALL)
+    said = " ".join(done.stdout.split())
+    assert f"was trained on {corpus}, which is gone or has changed: it is judged on arrow-" in said
+
+
+def synthesise_for(folder, dim):
+    from harness.worlds import synthesise
+
+    return synthesise("wiki", folder, articles=12, dim=dim).path
 
 
 def test_a_report_folder_that_cannot_be_made_stops_the_session_at_once(run_gates, tmp_path):

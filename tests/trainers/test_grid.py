@@ -56,6 +56,15 @@ def test_a_grid_can_be_made_anew(corpus, tmp_path):
     assert trained(*grid(corpus, tmp_path, *line)).output == trained(*grid(corpus, tmp_path, *line)).output
 
 
+def test_a_run_that_fails_is_told_and_the_others_are_made(corpus, tmp_path):
+    result = lvm_train(*grid(corpus, tmp_path, "p1", "--vary", "lr=1e30,1e-3", "--epochs", "1", "--sentinel", "off"))
+    assert result.exit_code == 1
+    failed, made, summary = result.output.splitlines()
+    assert failed.startswith("lr=1e30: failed: training stopped: ")
+    assert made.startswith("lr=1e-3: best epoch 1 of 1")
+    assert summary == "Error: 1 of 2 runs failed: lr=1e30."
+
+
 def test_a_grid_of_p51_has_a_line_a_run_too(corpus, tmp_path):
     line = ["p51", "--vary", "score=plan,corrected", "--epochs", "1", "--retries", "0"]
     lines = trained(*grid(corpus, tmp_path, *line)).output.splitlines()
@@ -72,6 +81,7 @@ def test_a_grid_of_p51_has_a_line_a_run_too(corpus, tmp_path):
         (["p7", "--vary", "=.1"], "is not NAME=A,B"),
         (["p7", "--vary", "margin="], "is not NAME=A,B"),
         (["p7", "--vary", "margin=.1,wide"], "'wide' is not a valid float"),
+        (["p7", "--vary", "margin=.1", "--vary", "margin=.2"], "--vary names an option twice"),
         (["p7", "--vary", "breadth=1"], "No such option '--breadth'"),
         (["p7", "--vary", "margin=.1", "--breadth", "1"], "No such option '--breadth'"),
     ],
@@ -86,7 +96,8 @@ def test_mistakes_are_found_before_the_first_run(corpus, tmp_path, arguments, sa
 def test_a_run_that_fails_names_its_mistake(corpus, tmp_path):
     result = lvm_train(*grid(corpus, tmp_path, "p1", "--vary", "width=16,15", "--epochs", "1"))
     assert result.exit_code == 1
-    assert "does not divide" in result.output.splitlines()[-1]
+    assert "width=15: failed: " in result.output.splitlines()[-2]
+    assert "does not divide" in result.output.splitlines()[-2]
     assert result.output.startswith("width=16: best epoch 1 of 1")
 
 

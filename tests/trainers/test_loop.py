@@ -218,6 +218,26 @@ def test_mistakes_are_found_before_anything_is_deleted(corpus, make_corpus, tmp_
         train(CONFIG, RECIPE, corpus, tmp_path / "file")
 
 
+def test_a_run_that_dies_in_its_first_epoch_costs_no_older_one(corpus, tmp_path):
+    train(replace(CONFIG, epochs=2), RECIPE, corpus, tmp_path)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
+    wild = replace(RECIPE, objective=lambda step: Loss(step.raw.sum() * float("nan"), {}))
+    with pytest.raises(UserError, match="training stopped"):
+        train(CONFIG, wild, corpus, tmp_path, overwrite=True)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*.*")} == before
+    train(replace(CONFIG, epochs=1), RECIPE, corpus, tmp_path, overwrite=True)
+    assert [file.name for file in (tmp_path / "epochs").iterdir()] == ["epoch-001.pt"]
+
+
+def test_a_full_disk_is_one_sentence(corpus, tmp_path, monkeypatch):
+    def refused(*given, **named):
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 320 vs 214\nframe #0: c10")
+
+    monkeypatch.setattr(torch, "save", refused)
+    with pytest.raises(UserError, match=r"cannot be written \(\[enforce fail.* 214\); make room and add --resume"):
+        train(CONFIG, RECIPE, corpus, tmp_path)
+
+
 def test_a_rollout_is_computed_in_the_precision_of_the_run(corpus, tmp_path):
     """P4 asks the network again inside its loss; what comes back is float32 all the same."""
     seen = []
