@@ -57,7 +57,7 @@ def score(corpus: Path, split: str | None, context: int, by: str | None, out: Pa
             figures = [with_interval(one, count=False) for one in selected(found, windows.clusters, index)]
             table.add_row(name if letter == "a" else "", letter.upper(), f"{len(index):,}", *figures)
         table.add_section()
-    Console().print(table)
+    Console(width=120).print(table)
     for name, definition in DEFINITIONS.items():
         click.echo(f"{name}: {definition.meaning}")
     if by is not None and out is not None:

@@ -187,8 +187,7 @@ def _restore(
         history = list(record["training_state"]["history"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder.path}: the saved run is damaged and cannot be resumed; start anew.") from error
-    # The history is written last: a run killed right before that has an old one.
-    folder.write_history(history)
+    folder.mend_history(history)
     return history
 
 

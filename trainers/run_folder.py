@@ -5,6 +5,7 @@ atomically. A run cut short anywhere is resumed from ``final_model.pt``, which h
 anew, identically.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -171,6 +172,15 @@ class RunFolder:
         except RuntimeError as error:
             # What torch makes of a full disk.
             raise self._unwritable(OSError(str(error).splitlines()[0])) from error
+
+    def mend_history(self, history: list[EpochRecord]) -> None:
+        """Write the history again if it is not what the models hold: written last, it may be older after a kill."""
+        try:
+            found = json.loads((self.path / HISTORY).read_text())["history"]
+        except (OSError, ValueError, KeyError, TypeError):
+            found = None
+        if found != json.loads(json.dumps(history)):
+            self.write_history(history)
 
     def write_history(self, history: list[EpochRecord]) -> None:
         """Write the history beside the models, which hold it too."""
