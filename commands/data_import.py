@@ -27,6 +27,7 @@ def import_(
     The windows of a sequence file are put back into articles by its index fields.
     """
     from commands.outputs import require_free
+    from harness.audits.store import UNIT_NORM_SLACK
     from harness.errors import UserError
     from harness.joining import join_articles
     from harness.trusted_pickle import RISK
@@ -58,6 +59,8 @@ def import_(
     counts = ", ".join(f"{len(corpus.articles(split))} {split}" for split in ("TRAIN", "VAL", "OOD"))
     click.echo(f"{out}: {len(corpus.starts)} articles ({counts}), {corpus.size:,} chunks, {corpus.dim} dimensions")
     for source in corpus.meta["sources"]:
+        if source["norms_off_by"] > UNIT_NORM_SLACK:
+            click.echo(f"{source['file']}: norms were off by up to {source['norms_off_by']:.2g}; normalised on import")
         if "windows" in source:
             click.echo(
                 f"{source['file']}: {source['windows']:,} windows, of which {source['contradicting_windows']:,} do not "

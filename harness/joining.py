@@ -53,11 +53,14 @@ def join_articles(
         check_vectors(corpus, np.arange(corpus.size))
     vectors = scratch_array(out, (sum(corpus.size for corpus in corpora), corpora[0].dim), "float16")
     begin = 0
-    for corpus in corpora:
+    for corpus, part in zip(corpora, parts, strict=True):
+        off = 0.0
         for block in slices(corpus.size, SCAN_ROWS):
             rows = np.arange(block.start, block.stop)
             vectors[begin + block.start : begin + block.stop] = corpus.vectors(rows)
+            off = max(off, float(np.abs(np.linalg.norm(corpus.raw(rows), axis=1) - 1).max()))
         begin += corpus.size
+        part.source["norms_off_by"] = off
     lengths = np.concatenate([corpus.lengths for corpus in corpora])
     ids = _article_ids(corpora)
     return write_corpus(

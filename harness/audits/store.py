@@ -33,6 +33,9 @@ def unit_norm(inputs: Inputs) -> Audit:
             norms = np.linalg.norm(inputs.corpus.raw(evaluation.rows[part]), axis=1)
             worst = max(worst, float(np.abs(norms - 1).max()))
     how = "stored at unit norm" if worst <= UNIT_NORM_SLACK else "normalised on reading"
+    sources = inputs.corpus.meta.get("sources") or ()
+    if any(source.get("norms_off_by", 0) > UNIT_NORM_SLACK for source in sources if isinstance(source, dict)):
+        how += ", normalised on import"
     return Audit("unit norm", "pass", f"{how}; norms are off by at most {worst:.2g}", {})
 
 

@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from commands.data import main
+from harness.audits.store import unit_norm
 from harness.corpus import open_corpus
+from harness.inputs import CorpusArguments, resolve
 from harness.npz import read_articles
 
 ROOT = Path(__file__).parents[2]
@@ -76,9 +78,9 @@ def test_windows_become_the_articles_they_were_made_from(articles, tmp_path):
     np.testing.assert_array_equal(corpus.chunk_index, store.chunk_index)
     np.testing.assert_allclose(corpus.vectors(np.arange(20)), store.vectors(np.arange(20)), atol=1e-3)
     assert "11 windows, of which 0 do not" in result.output
-    assert corpus.meta["sources"] == [
-        {"file": "s.npz", "windows": 11, "contradicting_windows": 0, "articles": 3, "chunks": 20}
-    ]
+    (source,) = corpus.meta["sources"]
+    assert source.pop("norms_off_by") < 1e-2
+    assert source == {"file": "s.npz", "windows": 11, "contradicting_windows": 0, "articles": 3, "chunks": 20}
 
 
 def test_windows_that_cross_articles_put_no_chunk_in_the_wrong_place(articles, tmp_path):
@@ -134,6 +136,27 @@ def test_chunk_numbers_that_a_file_lacks_stay_unknown(articles, tmp_path):
         result = run(*files, "--out", tmp_path / found)
         assert result.exit_code == 0, result.output
         assert open_corpus(tmp_path / found).meta["chunk_indices"] == found
+
+
+def audited(folder):
+    """What the audit says of the norms, with an article in each split."""
+    arguments = CorpusArguments(corpus=folder, val_articles="40", ood_articles="41")
+    return unit_norm(resolve(arguments, context=C, max_samples=9, horizon=1, seed=0)).detail
+
+
+def test_vectors_of_another_norm_are_normalised_and_that_is_said(articles, tmp_path):
+    whole = dict(np.load(articles))
+    np.savez(tmp_path / "long.npz", **{**whole, "embeddings": 3 * whole["embeddings"]})
+    said = run(tmp_path / "long.npz", "--out", tmp_path / "long").output
+    assert "long.npz: norms were off by up to 2; normalised on import\n" in said
+    assert "normalised" not in run(articles, "--out", tmp_path / "unit").output
+    long, unit = (open_corpus(tmp_path / name) for name in ("long", "unit"))
+    rows = np.arange(unit.size)
+    np.testing.assert_allclose(long.vectors(rows), unit.vectors(rows), atol=1e-3)
+    assert long.meta["sources"][0]["norms_off_by"] == pytest.approx(2, abs=1e-4)
+    found = {name: audited(tmp_path / name) for name in ("long", "unit")}
+    assert found["long"].startswith("stored at unit norm, normalised on import; ")
+    assert found["unit"].startswith("stored at unit norm; ")
 
 
 def test_a_share_that_is_no_number_is_refused(articles, tmp_path):
