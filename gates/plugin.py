@@ -227,11 +227,11 @@ def _unfamiliar(config: pytest.Config) -> Iterator[str]:
     run = config.stash[RUN]
     if any(config.getoption(option) for option in ("corpus", "articles_npz", "val_npz")):
         return
-    for name in run.settings.models:
-        recorded = (run.loaded[name].identity.provenance or {}).get("corpus") or {}
+    for subject in run.loaded.values():  # controls are trained on nothing
+        recorded = (subject.identity.provenance or {}).get("corpus") or {}
         if recorded.get("path") and recorded.get("fingerprint") != run.inputs.corpus.fingerprint:
             yield (
-                f"{name} was trained on {recorded['path']}, which is gone or has changed: it is judged on "
+                f"{subject.name} was trained on {recorded['path']}, which is gone or has changed: it is judged on "
                 f"{run.inputs.corpus.path.name}; name a corpus with --corpus"
             )
 

@@ -38,6 +38,13 @@ def test_a_bad_model_fails_the_session(reports):
     assert "Next: " in done.stdout
 
 
+def test_a_control_is_gated_on_the_default_corpus_as_the_readme_says(run_gates):
+    """No option but the README's own and smaller sizes: no corpus is named, and a control records none."""
+    done = run_gates("--model=control:oracle", *SMALL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "RELEASE  control:oracle" in done.stdout
+
+
 def test_the_scorecard_ends_the_output_within_80_columns(reports):
     done, _ = reports["serial"]
     tail = done.stdout[done.stdout.index("RELEASE") :]
