@@ -15,7 +15,7 @@ from harness.profile import Profile, load_profile
 from harness.release import Decision, blocking_reasons, decide
 from harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
 from harness.statistics.skill import skill
-from harness.stats import UNDEFINED, Estimate
+from harness.stats import UNDEFINED, Estimate, independent_ratio
 
 GATES = "ABCDE"
 SPLITS = ("VAL", "OOD")
@@ -107,6 +107,7 @@ def skill_statistics(
         figures[split] = {
             **values,
             "n": int((~given.near_duplicate).sum()),
+            "articles": len(np.unique(observed[split].clusters[~given.near_duplicate])),
             "task_figure": _task_figure(values, task),
             "rollout_worst": min(worst, key=_upper_bound) if worst else UNDEFINED,
         }
@@ -129,12 +130,13 @@ def _upper_bound(difference: Estimate) -> float:
     return difference.high if np.isfinite(difference.high) else float("-inf")
 
 
-def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> float:
+def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> Estimate:
     """Share of the VAL figure that is left on OOD: of one and the same figure, whichever the task judges by on VAL."""
     kinds = ("F", "excess_cosine") if task == "frontier" else (task,)
     kind = next((k for k in kinds if val.get(k) == val["task_figure"]), kinds[0])
-    before, after = val.get(kind, UNDEFINED).value, ood.get(kind, UNDEFINED).value
-    return after / before if before > 0 else float("nan")
+    before, after = val.get(kind, UNDEFINED), ood.get(kind, UNDEFINED)
+    found = independent_ratio(after, before)
+    return found if before.value > 0 else found._replace(value=float("nan"), low=float("nan"), high=float("nan"))
 
 
 def make_card(

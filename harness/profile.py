@@ -50,6 +50,7 @@ class Profile:
         can_release: whether a model may be released under it.
         blocks_on_negative_margin: whether a negative margin blocks by itself.
         minimum_windows: fewer make a figure inconclusive, which fails.
+        minimum_articles: the same of articles.
         thresholds: every row.
     """
 
@@ -58,6 +59,7 @@ class Profile:
     can_release: bool
     blocks_on_negative_margin: bool
     minimum_windows: int
+    minimum_articles: int
     thresholds: tuple[Threshold, ...]
 
     @property
@@ -99,5 +101,6 @@ def load_profile(name: str) -> Profile:
         data["can_release"],
         data["blocks_on_negative_margin"],
         data["minimum_windows"],
+        data["minimum_articles"],
         tuple(rows),
     )
