@@ -206,6 +206,24 @@ def synthesise_for(folder, dim):
     return synthesise("wiki", folder, articles=12, dim=dim).path
 
 
+@pytest.mark.parametrize("profile", ["5cat", "skill"])
+def test_on_too_few_articles_nothing_is_judged_and_the_verdict_says_so(make_run, tmp_path, profile):
+    """Forty articles leave eight to VAL; their intervals would be too short, and a pass by luck a release."""
+    from harness.worlds import synthesise
+
+    corpus = synthesise("arrow", tmp_path / "few", articles=40, dim=32, seed=1)
+    run = make_run("control:oracle", corpus=str(corpus.path), profile=profile)
+    run.prepare()
+    assert not run.outside_reasons  # no control misbehaves: nothing is expected of what cannot be judged
+    card = run.card("control:oracle")
+    assert card.decision.verdict == "hold"
+    checks = [check for gate in run.settings.profile.gates for check in card.checks[gate]]
+    assert not any(check.passed for check in checks)
+    assert {check.note for check in checks} <= {
+        f"inconclusive: {n} articles, at least 10 are needed" for n in range(1, 10)
+    } | {"undefined: the figure on VAL is not above zero, so there is nothing to keep"}
+
+
 def test_a_report_folder_that_cannot_be_made_stops_the_session_at_once(run_gates, tmp_path):
     (tmp_path / "file").write_text("")
     done = run_gates("--model=control:oracle", f"--report={tmp_path / 'file' / 'out'}")
