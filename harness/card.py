@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
 
 from harness.contamination import RECORD
 from harness.judge import Check, judge_gate
@@ -14,20 +13,11 @@ from harness.predictor import Identity
 from harness.profile import Profile, load_profile
 from harness.release import Decision, blocking_reasons, decide
 from harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
-from harness.statistics.skill import skill
+from harness.statistics.skill import SkillInputs, skill
 from harness.stats import UNDEFINED, Estimate
 
 GATES = "ABCDE"
 SPLITS = ("VAL", "OOD")
-
-
-@dataclass(frozen=True)
-class SkillInputs:
-    """What profile `skill` compares a model with on one split."""
-
-    controls: Mapping[str, Observations]
-    near_duplicate: Bool[np.ndarray, " n"]
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -101,14 +91,13 @@ def skill_statistics(
     """The statistics of profile `skill`, the task's own figure picked out."""
     figures: dict[str, Any] = {"task": task}
     for split in SPLITS:
-        given = inputs[split]
-        values = skill(observed[split], given.controls, given.near_duplicate, given.seed)
+        values = skill(observed[split], inputs[split])
         worst = [step["difference"] for step in values["rollout"]]
         figures[split] = {
             **values,
-            "n": int((~given.near_duplicate).sum()),
+            "n": len(inputs[split].kept),
             "task_figure": _task_figure(values, task),
-            "rollout_worst": min(worst, key=_upper_bound) if worst else UNDEFINED,
+            "rollout_worst": min(worst, key=_lower_bound) if worst else UNDEFINED,
         }
     figures["retained"] = _retained(figures["VAL"], figures["OOD"], task)
     return figures
@@ -118,15 +107,14 @@ def _task_figure(values: Mapping[str, Any], task: str) -> Estimate:
     if task != "frontier":
         figure: Estimate = values.get(task, UNDEFINED)
         return figure
-    # Beyond every control's cosine the frontier is not defined by controls any more; the gain in cosine counts there.
-    beyond: Estimate = values["excess_cosine"]
-    along: Estimate = values["F"]
-    return beyond if beyond.low > 0 and not along.low > 0 else along
+    # Past the largest cosine of any rival the frontier is flat, and a gain in cosine counts there by the same rule.
+    gains: list[Estimate] = [values["F"], values["excess_cosine"]]
+    return max((g for g in gains if g.low > 0), key=lambda g: g.value, default=gains[0])
 
 
-def _upper_bound(difference: Estimate) -> float:
+def _lower_bound(difference: Estimate) -> float:
     # NaN sorts nowhere: a horizon at which the rollout broke down is worse than any number.
-    return difference.high if np.isfinite(difference.high) else float("-inf")
+    return difference.low if np.isfinite(difference.low) else float("-inf")
 
 
 def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> float:

@@ -15,16 +15,16 @@ from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from harness.atomic import atomic_write
 from harness.audits import AUDITS, Audit
-from harness.card import Card, SkillInputs, make_card
+from harness.card import Card, make_card
 from harness.contamination import contamination
-from harness.controls import FRONTIER_CONTROLS, STANDARD_CONTROLS, Ingredients, build_control
+from harness.controls import STANDARD_CONTROLS, Ingredients, build_control
 from harness.corpus import SplitName
 from harness.errors import UserError
-from harness.evaluate import observe
+from harness.evaluate import observe, observe_rollout
 from harness.expectations import Conduct, conduct
 from harness.inputs import JUDGED, Inputs, training_windows
 from harness.near_duplicates import near_duplicates
@@ -33,6 +33,8 @@ from harness.predictor import Identity, Subject
 from harness.profile import Profile, load_profile
 from harness.published import observe_published
 from harness.resolve_model import CONTROL, is_control
+from harness.rivals import Basis, Blend, RivalScores, cached_fitted_weights, family_of, score_rivals
+from harness.statistics.skill import SkillInputs
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ class GateRun:
         Args:
             on_progress: called with (what, done, total).
         """
-        pending = [*(self._observing(name, split) for name, split in self._pairs()), *map(self._auditing, AUDITS)]
+        pending = [self._observing(name, split) for name, split in self._pairs()]
+        pending += [] if self.published else [self._scoring(split) for split in JUDGED]
+        pending += map(self._auditing, AUDITS)
         total = len(pending)
         while pending:
             held: list[_Piece] = []
@@ -162,8 +166,7 @@ class GateRun:
         return audits + controls
 
     def _pairs(self) -> Iterator[tuple[str, SplitName]]:
-        controls = dict.fromkeys([*self.control_names, *([] if self.published else FRONTIER_CONTROLS)])
-        for name in dict.fromkeys([*self.settings.models, *(CONTROL + c for c in controls)]):
+        for name in dict.fromkeys([*self.settings.models, *(CONTROL + c for c in self.control_names)]):
             for split in JUDGED:
                 yield name, split
 
@@ -194,12 +197,49 @@ class GateRun:
     def _skill_inputs(self) -> dict[str, SkillInputs]:
         return {
             split: SkillInputs(
-                {c: self.observations(CONTROL + c, split) for c in FRONTIER_CONTROLS},
+                self._rivals(split),
+                self.observations(f"{CONTROL}linear", split),
                 self.near_duplicates_of(split),
-                self.settings.seed,
+                partial(self._rival_rollout, split),
             )
             for split in JUDGED
         }
+
+    def _rivals(self, split: SplitName) -> RivalScores:
+        piece = self._scoring(split)
+        self._compute(piece, wait=True)
+        return RivalScores.load(piece.file)
+
+    def _scoring(self, split: SplitName) -> _Piece:
+        def make(file: Path) -> None:
+            evaluation, ingredients = self.inputs.evaluation[split], self._ingredients[split]
+            basis = self._basis(split)
+            fitted = cached_fitted_weights(
+                ingredients.training, ingredients.seed, ingredients.linear_fit.held_out, basis.climatology
+            )
+            family = family_of(evaluation.windows.context).with_fitted(fitted)
+            score_rivals(evaluation, family, basis).save(file)
+
+        return _Piece(f"rivals on {split}", self.folder / f"rivals-{split}.npz", make)
+
+    def _basis(self, split: SplitName) -> Basis:
+        ingredients = self._ingredients[split]
+        return Basis(ingredients.climatology.vector, ingredients.linear)
+
+    def _rival_rollout(self, split: SplitName, name: str) -> Float[np.ndarray, "n horizon"]:
+        """The closed loop of one rival; only those that some model is compared with are ever rolled out."""
+        scores = self._skill_inputs[split].rivals
+        index = scores.names.index(name)
+        file = self.folder / f"rollout-{split}-{index}.npy"
+
+        def make(file: Path) -> None:
+            subject = Subject(Identity(name), Blend(self._basis(split), scores.weights[index]))
+            cosines = observe_rollout(subject, self.inputs.evaluation[split], batch_size=self.settings.batch_size)
+            with atomic_write(file) as stream:
+                np.save(stream, cosines, allow_pickle=False)
+
+        self._compute(_Piece(f"rollout of {name} on {split}", file, make), wait=True)
+        return np.asarray(np.load(file, allow_pickle=False))
 
     def near_duplicates_of(self, split: SplitName) -> Bool[np.ndarray, " n"]:
         """Which windows of a split have a target that nearly equals a training chunk."""

@@ -103,3 +103,19 @@ def percentile_interval(value: float, draws: Float[np.ndarray, " resamples"], n:
         return Estimate(value, float("nan"), float("nan"), n)
     low, high = np.quantile(draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return Estimate(value, float(low), float(high), n)
+
+
+def jackknife_interval(value: float, without: Float[np.ndarray, " g"], windows: Float[np.ndarray, " g"]) -> Estimate:
+    """A figure with the interval of its delete-one-article jackknife.
+
+    Args:
+        value: of all articles.
+        without: the figure without each article in turn.
+        windows: of each article.
+    """
+    groups, n = len(without), int(windows.sum())
+    if groups < 2 or not np.isfinite(without).all():
+        return Estimate(value, float("nan"), float("nan"), n)
+    error = float(np.sqrt((groups - 1) / groups * np.sum((without - value) ** 2)))
+    half = float(scipy_stats.t.ppf(0.5 + LEVEL / 2, groups - 1)) * error
+    return Estimate(value, value - half, value + half, n)
