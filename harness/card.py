@@ -14,7 +14,7 @@ from harness.profile import Profile, load_profile
 from harness.release import Decision, blocking_reasons, decide
 from harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
 from harness.statistics.skill import SkillInputs, skill
-from harness.stats import UNDEFINED, Estimate
+from harness.stats import UNDEFINED, Estimate, independent_ratio
 
 GATES = "ABCDE"
 SPLITS = ("VAL", "OOD")
@@ -96,6 +96,7 @@ def skill_statistics(
         figures[split] = {
             **values,
             "n": len(inputs[split].kept),
+            "articles": len(np.unique(inputs[split].clusters)),
             "task_figure": _task_figure(values, task),
             "rollout_worst": min(worst, key=_lower_bound) if worst else UNDEFINED,
         }
@@ -117,12 +118,13 @@ def _lower_bound(difference: Estimate) -> float:
     return difference.low if np.isfinite(difference.low) else float("-inf")
 
 
-def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> float:
+def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> Estimate:
     """Share of the VAL figure that is left on OOD: of one and the same figure, whichever the task judges by on VAL."""
     kinds = ("F", "excess_cosine") if task == "frontier" else (task,)
     kind = next((k for k in kinds if val.get(k) == val["task_figure"]), kinds[0])
-    before, after = val.get(kind, UNDEFINED).value, ood.get(kind, UNDEFINED).value
-    return after / before if before > 0 else float("nan")
+    before, after = val.get(kind, UNDEFINED), ood.get(kind, UNDEFINED)
+    found = independent_ratio(after, before)
+    return found if before.value > 0 else found._replace(value=float("nan"), low=float("nan"), high=float("nan"))
 
 
 def make_card(
