@@ -27,8 +27,8 @@ SCORECARD = pytest.StashKey[dict[str, Any]]()
 UNWRITTEN = pytest.StashKey[str]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser)
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    add_options(parser, timeout_is_taken=pluginmanager.hasplugin("timeout"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,10 +49,14 @@ def pytest_configure(config: pytest.Config) -> None:
         if options["report"] and not shared:
             _make_report_folder(config.invocation_params.dir / options["report"])
         config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
-    except UserError as error:
+    except BaseException as error:  # Ctrl-C, too, leaves no folder behind
         if not shared:
             shutil.rmtree(folder, ignore_errors=True)
-        raise pytest.UsageError(str(error)) from error
+        if isinstance(error, UserError):
+            raise pytest.UsageError(str(error)) from error
+        raise
+    if getattr(config.option, "dist", "no") != "no":
+        config.stash[RUN].close()  # the workers evaluate, each with processes of its own
     config.stash[FOLDER] = folder
     if not shared:
         config.stash[OUTCOMES] = Outcomes()
@@ -76,6 +80,8 @@ def _names_gates(args: list[str]) -> bool:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if RUN in config.stash:
+        config.stash[RUN].close()
     if OUTCOMES in config.stash:
         shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
 
@@ -96,6 +102,8 @@ def _share_cores(config: pytest.Config) -> None:
 
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     threads = max(1, (os.cpu_count() or 1) // workers)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))  # read by the processes of isolated models
     torch.set_num_threads(threads)
     threadpool_limits(threads)
 
