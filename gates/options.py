@@ -15,7 +15,7 @@ def add_options(parser: pytest.Parser, *, timeout_is_taken: bool = False) -> Non
 
     Args:
         parser: of this pytest.
-        timeout_is_taken: pytest-timeout is installed and has a ``--timeout`` of tests; ours is ``--batch-timeout`` then.
+        timeout_is_taken: pytest-timeout is there, whose ``--timeout`` is of tests; ours is ``--batch-timeout`` then.
     """
     group = parser.getgroup("lvm", "release gates for next-embedding predictors")
 

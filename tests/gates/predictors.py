@@ -1,6 +1,7 @@
 """Predictors that a user might bring with `--model=python:predictors:NAME`, good and bad."""
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,55 @@ class Deaf:
 
 def broken_factory():
     raise ValueError("no weights")
+
+
+class SmallBatchesOnly:
+    """Passes the probe of a few contexts and ends its process at the first real batch."""
+
+    def predict(self, contexts):
+        if len(contexts) > 40:
+            os._exit(0)
+        return contexts[:, -1]
+
+
+class Hangs:
+    """Writes down who it is, and hangs at the first real batch."""
+
+    def predict(self, contexts):
+        if len(contexts) > 40:
+            Path(os.environ["PID_FILE"]).write_text(str(os.getpid()))
+            time.sleep(600)
+        return contexts[:, -1]
+
+
+class Leaves:
+    """Ends its process, and with it the session if it is the same, at the first question; with success."""
+
+    def predict(self, contexts):
+        os._exit(0)
+
+
+class SaysWhere:
+    """Writes down in which process it runs."""
+
+    def __init__(self):
+        Path(os.environ["PID_FILE"]).write_text(f"{os.getpid()} {os.getppid()}")
+
+    def predict(self, contexts):
+        return contexts[:, -1]
+
+
+class Fickle:
+    """Raises once it is told to."""
+
+    def __init__(self):
+        self.broken, self.asked = False, 0
+
+    def predict(self, contexts):
+        self.asked += 1
+        if self.broken:
+            raise RuntimeError("fell over")
+        return contexts[:, -1]
 
 
 class InPlace:
