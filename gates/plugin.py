@@ -4,8 +4,6 @@ Nothing here judges. The engine is imported only when a model is to be gated, so
 `pytest --help` stay quick.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +14,13 @@ from gates.options import NO_MODEL, OPTION_NAMES, add_options
 from gates.outcomes import Outcomes
 
 if TYPE_CHECKING:
+    from gates.folder import SessionFolder
     from harness.card import Card
     from harness.run import GateRun
 
 SPLITS = ("VAL", "OOD")
 RUN = pytest.StashKey["GateRun"]()
-FOLDER = pytest.StashKey[Path]()
+FOLDER: pytest.StashKey["SessionFolder"] = pytest.StashKey()
 OUTCOMES = pytest.StashKey[Outcomes]()
 SCORECARD = pytest.StashKey[dict[str, Any]]()
 UNWRITTEN = pytest.StashKey[str]()
@@ -37,12 +36,15 @@ def pytest_configure(config: pytest.Config) -> None:
         if _names_gates(config.args):
             raise pytest.UsageError(NO_MODEL)
         return
+    from gates.folder import SessionFolder
     from gates.session import open_run
     from harness.errors import UserError
 
     shared = getattr(config, "workerinput", {}).get("lvm_folder")
-    folder = Path(shared) if shared else Path(tempfile.mkdtemp(prefix="lvm-gates-"))
+    own = None
     try:
+        own = None if shared else SessionFolder()
+        folder = own.path if own else Path(shared)
         if shared:
             _share_cores(config)
         options = {name: config.getoption(name) for name in OPTION_NAMES}
@@ -50,15 +52,15 @@ def pytest_configure(config: pytest.Config) -> None:
             _make_report_folder(config.invocation_params.dir / options["report"])
         config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
     except BaseException as error:  # Ctrl-C, too, leaves no folder behind
-        if not shared:
-            shutil.rmtree(folder, ignore_errors=True)
+        if own:
+            own.remove()
         if isinstance(error, UserError):
             raise pytest.UsageError(str(error)) from error
         raise
     if getattr(config.option, "dist", "no") != "no":
         config.stash[RUN].close()  # the workers evaluate, each with processes of its own
-    config.stash[FOLDER] = folder
-    if not shared:
+    if own:
+        config.stash[FOLDER] = own
         config.stash[OUTCOMES] = Outcomes()
         config.pluginmanager.register(config.stash[OUTCOMES], "lvm-outcomes")
 
@@ -82,15 +84,15 @@ def _names_gates(args: list[str]) -> bool:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if RUN in config.stash:
         config.stash[RUN].close()
-    if OUTCOMES in config.stash:
-        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+    if FOLDER in config.stash:
+        config.stash[FOLDER].remove()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker where the session keeps its observations."""
     if FOLDER in node.config.stash:
-        node.workerinput["lvm_folder"] = str(node.config.stash[FOLDER])
+        node.workerinput["lvm_folder"] = str(node.config.stash[FOLDER].path)
 
 
 def _share_cores(config: pytest.Config) -> None:

@@ -64,20 +64,25 @@ def broken_factory():
     raise ValueError("no weights")
 
 
-class SmallBatchesOnly:
-    """Passes the probe of a few contexts and ends its process at the first real batch."""
+def _repeats(contexts):
+    """Whether each context is one frame repeated, which only the evaluation asks for, and the probe never."""
+    return (contexts == contexts[:, -1:]).all()
+
+
+class ExitsLater:
+    """Passes the probe, and ends its process in the middle of the evaluation."""
 
     def predict(self, contexts):
-        if len(contexts) > 40:
+        if _repeats(contexts):
             os._exit(0)
         return contexts[:, -1]
 
 
 class Hangs:
-    """Writes down who it is, and hangs at the first real batch."""
+    """Passes the probe, writes down who it is, and hangs in the middle of the evaluation."""
 
     def predict(self, contexts):
-        if len(contexts) > 40:
+        if _repeats(contexts):
             Path(os.environ["PID_FILE"]).write_text(str(os.getpid()))
             time.sleep(600)
         return contexts[:, -1]

@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gates.folder import SessionFolder
 from harness.errors import UserError
 
 HERE = Path(__file__).parent
@@ -25,9 +27,9 @@ def scorecard(folder):
 
 @pytest.fixture(scope="module")
 def sessions(arrow, run_gates, tmp_path_factory):
-    """A good model and two that break: one in its factory, one at the first real batch."""
+    """A good model and two that break: one in its factory, one in the middle of its evaluation."""
     folder = tmp_path_factory.mktemp("sessions")
-    broken = ("broken_factory", "SmallBatchesOnly")
+    broken = ("broken_factory", "ExitsLater")
     models = ["--model=control:oracle", *(f"--model=python:predictors:{name}" for name in broken)]
     made = {}
     for workers in ("0", "2"):
@@ -49,7 +51,7 @@ def test_the_others_are_judged_and_the_broken_are_blocked(sessions, workers):
     assert faults == {
         "control:oracle": [],
         "broken_factory": ["python:predictors:broken_factory: broken_factory() raised ValueError: no weights."],
-        "SmallBatchesOnly": [f"python:predictors:SmallBatchesOnly: {LEAVES}."],
+        "ExitsLater": [f"python:predictors:ExitsLater: {LEAVES}."],
     }
     for model in card["models"][1:]:
         assert model["reasons"][0] == model["faults"][0]
@@ -143,9 +145,10 @@ def test_an_interpreter_without_a_model_to_run_under_it(make_run):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_nothing_outlives_a_session_that_is_ended(arrow, tmp_path, how):
+def test_nothing_outlives_a_session_that_is_ended(arrow, tmp_path, how, monkeypatch):
     temporary = tmp_path / "tmp"
     temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     pid_file = tmp_path / "pid"
     environment = {**os.environ, "TMPDIR": str(temporary), "PID_FILE": str(pid_file), "PYTHONPATH": f"{HERE}:{ROOT}"}
     command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", "-p", "no:cacheprovider"]
@@ -163,8 +166,9 @@ def test_nothing_outlives_a_session_that_is_ended(arrow, tmp_path, how):
         while _lives(predicting) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not _lives(predicting)
-        if how == signal.SIGINT:
-            assert list(temporary.iterdir()) == []
+        if how == signal.SIGKILL:
+            SessionFolder().remove()  # as the next session does
+        assert list(temporary.iterdir()) == []
     finally:
         session.kill()
         session.wait()
