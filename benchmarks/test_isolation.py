@@ -43,13 +43,13 @@ def test_isolated_pass(kind, evaluation, time_ratio):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_isolated_session(kind, tmp_path, time_ratio):
-    """`pytest gates/` from its start to its exit, 1,000 windows a split."""
+    """`pytest gates/` from its start to its exit, 500 windows a split."""
     articles, length = 120, 40
     splits = np.repeat(["TRAIN", "VAL", "OOD"], articles // 3)
     vectors = random_units(articles * length, DIM)
     write_corpus(tmp_path / "corpus", vectors, np.full(articles, length), splits=splits, meta={"kind": "benchmark"})
     command = [sys.executable, "-m", "pytest", str(HERE.parent / "gates"), "-q", "-p", "no:cacheprovider"]
-    command += [f"--corpus={tmp_path / 'corpus'}", f"--model=python:predictors:{kind}", "--max-samples=1000"]
+    command += [f"--corpus={tmp_path / 'corpus'}", f"--model=python:predictors:{kind}", "--max-samples=500"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str(HERE.parent)
 
