@@ -78,7 +78,7 @@ def _isolation(options: Mapping[str, Any], models: Sequence[str]) -> Isolation |
     """Where ``python:`` models run; None for this process."""
     seconds = options["batch_timeout"]
     if not (math.isfinite(seconds) and seconds > 0):
-        raise UserError(f"--timeout={seconds:g}: give the seconds that a batch may take, more than 0.")
+        raise UserError(f"--batch-timeout={seconds:g}: give the seconds that a batch may take, more than 0.")
     if options["python"] is not None and not any(map(is_python, models)):
         raise UserError(f"--python={options['python']}: no --model=python:... is there to run under it.")
     if not options["in_process"]:

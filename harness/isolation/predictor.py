@@ -84,7 +84,7 @@ class IsolatedPredictor:
             limit = self._isolation.start_seconds
             late = (
                 f"is not ready after {limit:g} s in its imports and {self._factory}() and was stopped; prepare its "
-                "weights beforehand, or allow more with --timeout"
+                "weights beforehand, or allow more with --batch-timeout"
             )
             reply = self._receive(process, limit, late, "before it was ready; it must import and return")
             if "refused" in reply:
@@ -126,7 +126,7 @@ class IsolatedPredictor:
         limit = self._isolation.batch_seconds
         late = (
             f"predict() did not return {rows} contexts within {limit:g} s and was stopped; "
-            "allow more with --timeout, or ask for fewer at once with --batch-size"
+            "allow more with --batch-timeout, or ask for fewer at once with --batch-size"
         )
         reply = self._receive(process, limit, late, during)
         if "raised" in reply:

@@ -8,11 +8,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from gates.folder import SessionFolder
+from gates.plugin import _share_cores
 from harness.errors import UserError
 
 HERE = Path(__file__).parent
@@ -126,8 +129,8 @@ def test_where_it_runs(make_run, monkeypatch, tmp_path):
 
 
 WRONG = {
-    "--timeout=0: give the seconds": {"batch_timeout": 0.0},
-    "--timeout=nan: give the seconds": {"batch_timeout": float("nan")},
+    "--batch-timeout=0: give the seconds": {"batch_timeout": 0.0},
+    "--batch-timeout=nan: give the seconds": {"batch_timeout": float("nan")},
     "contradict each other": {"python": sys.executable, "in_process": True},
     "no such interpreter": {"python": "absent/python"},
 }
@@ -142,6 +145,19 @@ def test_options_that_cannot_be(make_run, pattern):
 def test_an_interpreter_without_a_model_to_run_under_it(make_run):
     with pytest.raises(UserError, match="no --model=python:"):
         make_run("control:oracle", python=sys.executable)
+
+
+def test_workers_share_the_cores_and_what_the_environment_says_stands(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    before = torch.get_num_threads()
+    _share_cores(SimpleNamespace(workerinput={"workercount": 2}))
+    torch.set_num_threads(before)
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    assert [os.environ[name] for name in names] == ["3", "4", "4"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
