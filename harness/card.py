@@ -30,6 +30,7 @@ class Card:
         skill: statistics of profile `skill` by split, {} where not computed.
         checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
+        faults: how the model broke while it was asked; its figures are then those of missing predictions.
     """
 
     identity: Identity
@@ -37,6 +38,7 @@ class Card:
     skill: dict[str, Any]
     checks: dict[str, list[Check]]
     decision: Decision
+    faults: tuple[str, ...] = ()
 
     def passed(self, gate: str) -> bool:
         """Whether every check of a gate passed; a gate without checks has not."""
@@ -54,6 +56,7 @@ class Card:
             "blocked": self.decision.verdict == "blocked",
             "reasons": list(self.decision.reasons),
             "tolerated": list(self.decision.tolerated),
+            "faults": list(self.faults),
             "provenance": _without_hashes(self.identity.provenance),
             "gates": gates,
             "skill": {
@@ -136,6 +139,7 @@ def make_card(
     skill_inputs: Mapping[str, SkillInputs] | None,
     task: str,
     outside: Sequence[str] = (),
+    faults: Sequence[str] = (),
 ) -> Card:
     """Compute, judge and decide.
 
@@ -147,6 +151,7 @@ def make_card(
         skill_inputs: split -> what to compare with, None to leave skill out.
         task: "frontier", "retrieval" or "decoding".
         outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
+        faults: how the model broke. They block, in place of all that its missing predictions would say of it.
     """
     gates = gate_statistics(observed)
     absolute = profile if set(profile.gates) == set(GATES) else load_profile("5cat")
@@ -157,5 +162,6 @@ def make_card(
         relative = load_profile("skill")
         checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
     passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
-    blocking = [*outside, *blocking_reasons(observed, gates, profile)]
-    return Card(identity, gates, figures, checks, decide(passed, gates, profile, rule, blocking))
+    blocking = [*faults, *outside, *([] if faults else blocking_reasons(observed, gates, profile))]
+    decision = decide(passed, gates, profile, rule, blocking)
+    return Card(identity, gates, figures, checks, decision, tuple(faults))
