@@ -13,29 +13,34 @@ from pathlib import Path
 
 import click
 import numpy as np
+from jaxtyping import Bool
 
-import ci.calibration_scores
-import ci.trivial_fits
-import ci.trivial_library
+import harness.rivals
 from ci.calibration_draws import Judged, draws, judge
-from ci.calibration_scores import Predict, Totals, score
+from ci.calibration_scores import Totals, score
 from ci.calibration_table import Outcome, table
 from ci.trivial_fits import Fitted, fit
 from ci.trivial_library import library
+from ci.trivial_parts import Predict
 from harness.atomic import atomic_write
-from harness.controls.registry import FRONTIER_CONTROLS, Ingredients, build_control
+from harness.controls.registry import Ingredients
 from harness.corpus import Corpus
+from harness.evaluation_set import EvaluationSet
 from harness.inputs import open_any
 from harness.near_duplicates import near_duplicates
-from harness.predictor import Predictor
+from harness.profile import load_profile
+from harness.rivals import Basis, cached_fitted_weights, family_of, score_rivals
 from harness.windows import Windows, sample_windows, windows_of
 
 CONTEXT = 5
-# Scores are kept for as long as what made them is unchanged; read at the start, as the code itself was.
+SUBJECTS, RIVALS = "subjects", "rivals"
+# Scores are kept for as long as the code that made them is unchanged; read at the start, as the code itself was.
+_HERE = Path(__file__).parent
 _CODE = {
-    module: Path(str(module.__file__)).read_bytes()
-    for module in (ci.calibration_scores, ci.trivial_fits, ci.trivial_library)
+    SUBJECTS: [_HERE / "calibration_scores.py", *sorted(_HERE.glob("trivial_*.py"))],
+    RIVALS: sorted(Path(str(harness.rivals.__file__)).parent.glob("*.py")),
 }
+_CODE_DIGEST = {what: hashlib.sha256(b"".join(f.read_bytes() for f in files)).digest() for what, files in _CODE.items()}
 
 
 @dataclass(frozen=True)
@@ -85,24 +90,24 @@ class Setting:
     def subjects(self) -> dict[str, Predict]:
         return library(self.fitted)
 
-    def controls(self) -> dict[str, Predict]:
-        """The fourteen controls of the frontier."""
-        found: dict[str, Predict] = {}
+    def rivals(self, evaluation: EvaluationSet, kept: Bool[np.ndarray, " n"]) -> Totals:
+        """The family of rivals, as a session of profile `skill` has it."""
         ingredients = Ingredients(self.training[0].corpus, self.training, self.seed)
-        for name in FRONTIER_CONTROLS:
-            control = build_control(name, ingredients)
-            if not isinstance(control, Predictor):
-                raise TypeError(f"{name} knows the future")
-            found[name] = control.predict
-        return found
+        basis = Basis(ingredients.climatology.vector, ingredients.linear)
+        weights = cached_fitted_weights(
+            self.training, self.seed, ingredients.linear_fit.held_out, ingredients.climatology.vector
+        )
+        scores = score_rivals(evaluation, family_of(CONTEXT).with_fitted(weights), basis).take(np.flatnonzero(kept))
+        return Totals.of(scores.names, scores.cosine, scores.reciprocal_rank, evaluation.windows.clusters[kept])
 
     def totals(self, source: Source, what: str) -> Totals:
         """Scores of the subjects or the rivals on one corpus, computed once."""
         file = self.out / f"{self._digest(source, what)}.npz"
         if not file.is_file():
             click.echo(f"{self.name}: scoring {what} on {source.name}, {len(source.judged):,} windows")
-            predictors = {"subjects": self.subjects, "controls": self.controls}[what]()
-            totals = score(predictors, source.judged, near_duplicates(source.judged, self.training))
+            evaluation = EvaluationSet("VAL", source.judged, np.unique(source.judged.clusters), self.seed, 1)
+            kept = ~near_duplicates(source.judged, self.training)
+            totals = self.rivals(evaluation, kept) if what == RIVALS else score(self.subjects(), evaluation, kept)
             with atomic_write(file) as stream:
                 np.savez(stream, allow_pickle=False, **(vars(totals) | {"names": np.array(totals.names)}))
         with np.load(file, allow_pickle=False) as stored:
@@ -111,44 +116,46 @@ class Setting:
 
     def _digest(self, source: Source, what: str) -> str:
         digest = hashlib.sha256(f"{what}|{self.seed}|{self.windows}|{CONTEXT}|{self.name}".encode())
-        for module, code in _CODE.items():
-            if what == "subjects" or module is ci.calibration_scores:
-                digest.update(code)
+        digest.update(_CODE_DIGEST[what])
         for one in (source, *self.sources.values()):
             digest.update(f"{one.name}|{one.corpus.fingerprint}".encode())
             digest.update(one.training.targets.tobytes() + one.judged.targets.tobytes())
         return f"{what}-{self.name}-{source.name}-{digest.hexdigest()[:16]}"
 
 
-def outcomes(setting: Setting, rivals: str, *, count: int, each: int, resamples: int, smallest: float) -> list[Outcome]:
+def outcomes(setting: Setting, *, count: int, each: int, smallest: float) -> list[Outcome]:
     """Judge every draw of every corpus."""
     found = []
     for source in setting.sources.values():
-        subjects, others = setting.totals(source, "subjects"), setting.totals(source, rivals)
+        subjects, rivals = setting.totals(source, SUBJECTS), setting.totals(source, RIVALS)
         size = min(each, len(subjects.windows) // 2)
         splits: tuple[list[Judged], list[Judged]] = ([], [])
-        for number, pair in enumerate(draws(len(subjects.windows), size, count, setting.seed)):
+        for pair in draws(len(subjects.windows), size, count, setting.seed):
             for split, chosen in zip(splits, pair, strict=True):
-                split.append(judge(subjects.take(chosen), others.take(chosen), resamples, number))
-        whole = judge(subjects, others, 1, 0)
+                split.append(judge(subjects.take(chosen), rivals.take(chosen)))
         val, ood = (np.stack([judged.released(smallest) for judged in split]) for split in splits)
         gain = np.stack([judged.gain for split in splits for judged in split])
+        whole = judge(subjects, rivals)
         found.append(Outcome(setting.name, source.name, subjects.names, size, whole, gain, val, ood))
     return found
+
+
+def worth_having() -> float:
+    """The smallest gain that releases, as profile `skill` has it."""
+    rows = [row for row in load_profile("skill").of_gate("frontier") if row.comparison == "at_least"]
+    return max((limit for row in rows for limit in row.limits.values()), default=0.0)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("corpora", nargs=-1, required=True, metavar="NAME=PATH...")
 @click.option("--judge", "judged_only", multiple=True, help="A corpus of which every article is judged.")
 @click.option("--train", multiple=True, help="Names joined by +; a setting each [default: all that are split].")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Scores, table.md and table.json.")
-@click.option("--draws", "count", default=200, show_default=True)
-@click.option("--articles", "each", default=30, show_default=True, help="Articles of VAL, and of OOD.")
-@click.option("--most", default=160, show_default=True, help="Articles of a corpus that draws are made from.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Scores and table.md.")
+@click.option("--draws", "count", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--articles", "each", type=click.IntRange(min=2), default=30, show_default=True, help="In VAL, and OOD.")
+@click.option("--most", default=100, show_default=True, help="Articles of a corpus that draws are made from.")
 @click.option("--windows", default=25_000, show_default=True, help="Training windows of a corpus.")
-@click.option("--resamples", default=1_000, show_default=True)
-@click.option("--smallest", default=0.0, show_default=True, help="Smallest effect worth having, F or cosine.")
-@click.option("--rivals", type=click.Choice(["controls"]), default="controls", show_default=True)
+@click.option("--smallest", type=float, help="Smallest gain worth having, MRR or cosine [default: the profile's].")
 @click.option("--seed", default=0, show_default=True)
 def main(
     corpora: Sequence[str],
@@ -159,21 +166,29 @@ def main(
     each: int,
     most: int,
     windows: int,
-    resamples: int,
-    smallest: float,
-    rivals: str,
+    smallest: float | None,
     seed: int,
 ) -> None:
     """Make the table of trivial predictors that are released."""
-    sources = {}
-    for name, path in (one.split("=", 1) for one in corpora):
-        sources[name] = Source.open(name, Path(path), judged_only=name in judged_only, articles=most, seed=seed)
-    found = []
-    for names in train or ["+".join(name for name in sources if name not in judged_only)]:
+    paths = dict(named.partition("=")[::2] for named in corpora)
+    fitted_on = [name for name in paths if name not in judged_only]
+    for name, path in paths.items():
+        if not Path(path).exists() or not path:
+            raise click.UsageError(f"{name}={path}: no such corpus; give NAME=PATH of a folder or an article NPZ.")
+    trains = train or ["+".join(fitted_on)]
+    for name in (name for names in trains for name in names.split("+")):
+        if name not in fitted_on:
+            raise click.UsageError(f"--train {name}: not among {', '.join(fitted_on)}, which are split for training.")
+    sources = {
+        name: Source.open(name, Path(path), judged_only=name in judged_only, articles=most, seed=seed)
+        for name, path in paths.items()
+    }
+    found, worth = [], worth_having() if smallest is None else smallest
+    for names in trains:
         setting = Setting(sources, tuple(names.split("+")), out, seed, windows)
-        found += outcomes(setting, rivals, count=count, each=each, resamples=resamples, smallest=smallest)
+        found += outcomes(setting, count=count, each=each, smallest=worth)
     text = table(found)
-    with atomic_write(out / f"{rivals}-{smallest:g}.md") as stream:
+    with atomic_write(out / "table.md") as stream:
         stream.write(text.encode())
     click.echo(text)
 

@@ -1,7 +1,7 @@
 """Draws of articles, and what profile `skill` says of every predictor on each of them.
 
-The rivals' frontier is the same for all predictors of a draw, so it is built once a resample and asked for all of
-them; `harness.statistics.skill.against_frontier` builds it anew for each, and a test holds the two together.
+The rivals' frontier is the same for all predictors of a draw, so it is built once and asked for all of them;
+`harness.statistics.frontier.Frontier.gains` walks along it for one, and a test holds the two together.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ci.calibration_scores import Totals
-from harness.stats import LEVEL, bootstrap_weights
+from harness.statistics.frontier import ROUNDING
+from harness.stats import jackknife_interval
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,21 @@ class Judged:
         return np.asarray(along | beyond)
 
 
-def judge(subjects: Totals, rivals: Totals, resamples: int, seed: int) -> Judged:
-    """Every subject against the frontier of the rivals, which is recomputed in each resample of articles."""
+def judge(subjects: Totals, rivals: Totals) -> Judged:
+    """Every subject against the frontier of the rivals, with the interval of the delete-one-article jackknife."""
     groups = len(subjects.windows)
-    weights = np.concatenate([np.ones((1, groups)), bootstrap_weights(groups, resamples, seed)])
+    weights = np.concatenate([np.ones((1, groups)), 1.0 - np.eye(groups)])
     cosine, mrr = subjects.means(weights)
     rival_cosine, rival_mrr = rivals.means(weights)
     gain = mrr - frontier(rival_cosine, rival_mrr, cosine)
     excess = cosine - rival_cosine.max(axis=1, keepdims=True)
-    tail = 0.5 - LEVEL / 2
-    return Judged(gain[0], np.quantile(gain[1:], tail, axis=0), excess[0], np.quantile(excess[1:], tail, axis=0))
+    for values in (gain, excess):
+        values[np.abs(values) < ROUNDING] = 0.0
+    lows = [
+        [jackknife_interval(float(column[0]), column[1:], subjects.windows).low for column in values.T]
+        for values in (gain, excess)
+    ]
+    return Judged(gain[0], np.array(lows[0]), excess[0], np.array(lows[1]))
 
 
 def frontier(
@@ -54,7 +60,7 @@ def frontier(
 ) -> Float[np.ndarray, "b q"]:
     """Best MRR that K rivals reach with cosine at least ``at``, alone or by tossing a coin between two of them.
 
-    Beyond the largest cosine of any rival it continues flat, as in `harness.statistics.skill.frontier_mrr`.
+    Beyond the largest cosine of any rival it continues flat, as in `harness.statistics.frontier.frontier_mrr`.
     """
     reached = np.empty_like(at)
     for b in range(len(at)):
