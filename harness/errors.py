@@ -16,7 +16,8 @@ def brief(words: object) -> str:
     Args:
         words: an exception, or a value of a file that is quoted.
     """
-    lines = str(words).strip().splitlines() or [type(words).__name__]
-    line = lines[0].strip().rstrip(".:") or type(words).__name__
+    line = next(iter(str(words).strip().splitlines()), "").strip()
+    if isinstance(words, BaseException):
+        line = line.rstrip(".:") or type(words).__name__
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line[:_BRIEF])
     return shown if len(line) <= _BRIEF else f"{shown}…"

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 PLACEHOLDER = "the-program-stands-here"
+# What torch.save writes too.
+HARMLESS = ("a dictionary with attributes", "a new size")
 
 
 def put(number: int) -> bytes:

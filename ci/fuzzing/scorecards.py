@@ -82,9 +82,9 @@ def _truth(name: str, how: str) -> str:
 def _compare(path: Path, name: str) -> str:
     model = MODEL if name == "report" else OTHER
     against = reports() / ("other" if name == "report" else "report")
-    return _spoken(
-        "compare", path, against, "--model-a", "control:persistence", "--model-b", "control:ewma-0.3"
-    ) + _spoken("compare", against, path, "--model-b", model)
+    return _spoken("compare", path, against, "--model-a", "control:persistence", "--model-b", "control:ewma") + _spoken(
+        "compare", against, path, "--model-b", model
+    )
 
 
 def _read(path: Path, name: str, *, html: bool) -> str:
