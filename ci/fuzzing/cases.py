@@ -37,12 +37,14 @@ class Case:
         expected: what a reader may do with it.
         read: hands it to the real entry points; returns a digest of what was read, or None where nothing is compared.
         truth: the digest of the undamaged file.
+        slow: seconds that are too many.
     """
 
     name: str
     expected: Expected
     read: Callable[[], str | None]
     truth: str | None = None
+    slow: float = 3.0
 
 
 def damaged(content: bytes, rng: Rng) -> tuple[str, bytes]:

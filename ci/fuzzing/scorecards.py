@@ -1,10 +1,12 @@
 """Damaged and hostile reports: ``scorecard.json``, and ``samples.npz`` beside it."""
 
+import contextlib
 import copy
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from functools import cache
@@ -70,36 +72,43 @@ def make(index: int, rng: Rng, folder: Path, marker: Path) -> Case:
         return Case(f"samples.npz: {said}", expected, lambda: _compare(path, name), _truth(name, "compare"))
     said, expected, content = _CARD_MAKERS[int(rng.integers(len(_CARD_MAKERS)))](name, rng)
     (path / "scorecard.json").write_bytes(content)
-    return Case(f"scorecard.json: {said}", expected, lambda: _read(path, name, html=html), _truth(name, "read"))
+    return Case(f"scorecard.json: {said}", expected, lambda: _read(path, name, html=html), _truth(name, "read"), 20.0)
 
 
 @cache
 def _truth(name: str, how: str) -> str:
-    path = reports() / name
-    return _compare(path, name) if how == "compare" else _read(path, name, html=False)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "in"
+        shutil.copytree(reports() / name, path)
+        return _compare(path, name) if how == "compare" else _read(path, name, html=False)
 
 
 def _compare(path: Path, name: str) -> str:
-    model = MODEL if name == "report" else OTHER
+    """Both ways, so that the damaged report stands first once and second once."""
     against = reports() / ("other" if name == "report" else "report")
-    return _spoken("compare", path, against, "--model-a", "control:persistence", "--model-b", "control:ewma") + _spoken(
-        "compare", against, path, "--model-b", model
-    )
+    first, second = ("--model-a", "control:persistence", "--model-b", "control:ewma"), ("--model-b", _model(name))
+    # The place of a report is part of what is printed: it is the same for all.
+    with contextlib.chdir(path.parent):
+        return _spoken("compare", path.name, against, *first) + _spoken("compare", against, path.name, *second)
 
 
 def _read(path: Path, name: str, *, html: bool) -> str:
     """Every command of `lvm-report`; a refusal of any is one."""
     against = reports() / ("other" if name == "report" else "report")
-    said = _spoken("show", path)
-    said += _spoken("leaderboard", path, against) + _spoken("leaderboard", "--markdown", against, path)
-    said += _compare(path, name)
-    if html:
-        _spoken("show", path, "--html", path.with_name("page.html"))
-    return said
+    with contextlib.chdir(path.parent):
+        said = _spoken("show", path.name) + _spoken("leaderboard", path.name, against)
+        said += _spoken("leaderboard", "--markdown", against, path.name)
+        if html:
+            _spoken("show", path.name, "--html", "page.html")
+    return said + _compare(path, name)
+
+
+def _model(name: str) -> str:
+    return MODEL if name == "report" else OTHER
 
 
 def _spoken(*arguments: Any) -> str:
-    """What a command prints, its places left out; a refusal and a fault are raised as they are."""
+    """What a command prints, as a digest; a refusal and a fault are raised as they are."""
     from click.testing import CliRunner
 
     from commands.report import main
@@ -110,8 +119,7 @@ def _spoken(*arguments: Any) -> str:
         raise result.exception
     if result.exit_code != 0:
         raise UserError(result.output.removeprefix("Error: ").rstrip("\n"))
-    output = "".join(character for character in result.output if character.isalnum())
-    return hashlib.sha256(output.encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(result.output.encode("utf-8", "replace")).hexdigest()
 
 
 WEIRD: dict[str, Any] = {
@@ -207,14 +215,14 @@ def _samples_anywhere(name: str, rng: Rng, marker: Path) -> tuple[str, Any, byte
 
 def _samples_body(name: str, rng: Rng, marker: Path) -> tuple[str, Any, bytes]:
     arrays = _samples(name)
-    content, key = _archive_of(arrays, zipfile.ZIP_STORED), f"VAL/{MODEL if name == 'report' else OTHER}/cosine"
+    content, key = _archive_of(arrays, zipfile.ZIP_STORED), f"VAL/{_model(name)}/cosine"
     begin = content.find(arrays[key].tobytes())
     return f"flip in {key}", "refuse", flipped(content, begin, begin + arrays[key].nbytes, rng)
 
 
 def _samples_values(name: str, rng: Rng, marker: Path) -> tuple[str, Any, bytes]:
     arrays = dict(_samples(name))
-    key = str(rng.choice([k for k in arrays if f"/{MODEL if name == 'report' else OTHER}/" in k or k.count("/") == 1]))
+    key = str(rng.choice([k for k in arrays if f"/{_model(name)}/" in k or k.count("/") == 1]))
     old = arrays[key]
     flat = np.asarray(old, dtype=float)
     objects = np.empty(old.shape, dtype=object)
@@ -242,7 +250,7 @@ def _samples_bomb(name: str, rng: Rng, marker: Path) -> tuple[str, Any, bytes]:
     arrays = _samples(name)
     rows = 50_000_000
     member = npy(np.zeros(1), shape=f"({rows},)", descr="'<f8'")[:-8]
-    key = f"VAL/{MODEL if name == 'report' else OTHER}/cosine"
+    key = f"VAL/{_model(name)}/cosine"
     if rng.random() < 0.7:
         member, rows = npy(np.zeros(1), shape="(2000000,)")[:-8], 2_000_000
     content = zip_of([(f"{k}.npy", member + bytes(8 * rows) if k == key else npy(v)) for k, v in arrays.items()], 8)
