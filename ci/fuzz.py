@@ -5,6 +5,7 @@ and in time, warnings being errors as they are in a gate session. Nothing but `a
 """
 
 import multiprocessing
+import os
 import resource
 import shutil
 import sys
@@ -66,7 +67,9 @@ def attempt(kind: str, number: int, seed: int) -> Outcome:
         folder = Path(name)
         (folder / "work").mkdir()
         marker = folder / "code-was-run"
-        case = maker(kind)(number, rng, folder / "work", marker)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about what it is told to save
+            case = maker(kind)(number, rng, folder / "work", marker)
         before, start = _memory(reset=True), time.perf_counter()
         outcome, detail = _read(case)
         seconds, grown = time.perf_counter() - start, _memory() - before
@@ -191,12 +194,10 @@ def main(only: tuple[str, ...], count: int | None, seed: int, number: int | None
 
 
 def _run(work: Path, kinds: tuple[str, ...], count: int | None, seed: int, number: int | None) -> list[Outcome]:
-    import os
-
     os.environ["LVM_GATES_CACHE"] = str(work / "cache")
     tempfile.tempdir = str(work)
     if "scorecard" in kinds:
-        from ci.fuzzing.scorecards import prepare
+        from ci.fuzzing.report_files import prepare
 
         prepare(work / "reports")
     found = []

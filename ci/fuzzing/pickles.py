@@ -97,8 +97,15 @@ PROGRAMS: dict[str, Callable[[Path], bytes]] = {
     "a complex number": lambda m: call("builtins", "complex", text("1" * 100_000)),
     "an ordered dictionary of a generator": lambda m: call("collections", "OrderedDict", doubled(18)),
     "a dictionary with attributes": lambda m: call("collections", "OrderedDict") + b"}" + text("x" * 1000) + b"Nsb",
-    "a meta tensor": lambda m: call("torch._utils", "_rebuild_meta_tensor_no_storage", b"ctorch\nfloat32\n", tuple_of(10**12), tuple_of(1), b"\x89"),
-    "a sparse tensor": lambda m: call("torch._utils", "_rebuild_sparse_tensor", b"ctorch\nsparse_coo\n", b"((" + view(storage(numel=1), 0, (1, 1), (1, 1)) + b"t" + tuple_of(10**9) + b"t"),
+    "a meta tensor": lambda m: call(
+        "torch._utils", "_rebuild_meta_tensor_no_storage", b"ctorch\nfloat32\n", tuple_of(10**12), tuple_of(1), b"\x89"
+    ),
+    "a sparse tensor": lambda m: call(
+        "torch._utils",
+        "_rebuild_sparse_tensor",
+        b"ctorch\nsparse_coo\n",
+        b"((" + view(storage(numel=1), 0, (1, 1), (1, 1)) + b"t" + tuple_of(10**9) + b"t",
+    ),
     "a view of 16 GB": lambda m: view(storage(numel=1), 0, (2**16, 2**16), (0, 0)),
     "a view past the end": lambda m: view(storage(numel=16), 0, (10**9,), (1,)),
     "a view before the beginning": lambda m: view(storage(numel=16), -4, (4,), (1,)),
@@ -121,8 +128,21 @@ PROGRAMS: dict[str, Callable[[Path], bytes]] = {
     "torch.load": lambda m: call("torch", "load", text(str(m))),
     "an operator": lambda m: call("operator", "pow", integer(10), integer(10**9)),
     "a dotted name": lambda m: call("torch", "os.mkdir", text(str(m))),
-    "rebuild by type": lambda m: call("torch._tensor", "_rebuild_from_type_v2", b"cos\nmkdir\n", b"ctorch\nTensor\n", b"(" + text(str(m)) + b"t", b"}"),
-    "a subclass": lambda m: call("torch._utils", "_rebuild_wrapper_subclass", b"ctorch\nTensor\n", b"ctorch\nfloat32\n", tuple_of(10**9), tuple_of(1), integer(0), b"N", b"ctorch\nTensor\n", b"\x89"),
+    "rebuild by type": lambda m: call(
+        "torch._tensor", "_rebuild_from_type_v2", b"cos\nmkdir\n", b"ctorch\nTensor\n", b"(" + text(str(m)) + b"t", b"}"
+    ),
+    "a subclass": lambda m: call(
+        "torch._utils",
+        "_rebuild_wrapper_subclass",
+        b"ctorch\nTensor\n",
+        b"ctorch\nfloat32\n",
+        tuple_of(10**9),
+        tuple_of(1),
+        integer(0),
+        b"N",
+        b"ctorch\nTensor\n",
+        b"\x89",
+    ),
     "no end": lambda m: b"]" * 5 + b"(" * 5,
     "a wrong instruction": lambda m: b"\xfe",
     "pop": lambda m: b"00000000",
@@ -132,6 +152,13 @@ PROGRAMS: dict[str, Callable[[Path], bytes]] = {
     "protocol 4": lambda m: b"\x80\x04\x8c\x02os\x8c\x05mkdir\x93" + text(str(m)) + b"\x85R",
     "forgotten memory": lambda m: b"j\xff\xff\xff\xff",
     "a number of numpy of 4 GB": lambda m: call("numpy", "dtype", text("V4000000000"), b"\x89", b"\x88"),
-    "a number of numpy of objects": lambda m: call("numpy.core.multiarray", "scalar", call("numpy", "dtype", text("O8"), b"\x89", b"\x88"), call("_codecs", "encode", text("abcdefgh"), text("latin1"))),
-    "an array of numpy": lambda m: call("numpy.core.multiarray", "_reconstruct", b"cnumpy\nndarray\n", tuple_of(10**10), text("b")),
-}  # fmt: skip
+    "a number of numpy of objects": lambda m: call(
+        "numpy.core.multiarray",
+        "scalar",
+        call("numpy", "dtype", text("O8"), b"\x89", b"\x88"),
+        call("_codecs", "encode", text("abcdefgh"), text("latin1")),
+    ),
+    "an array of numpy": lambda m: call(
+        "numpy.core.multiarray", "_reconstruct", b"cnumpy\nndarray\n", tuple_of(10**10), text("b")
+    ),
+}

@@ -79,7 +79,8 @@ def read_report(path: Path) -> Report:
     if card["schema_version"] != SCHEMA_VERSION or isinstance(card["schema_version"], bool):
         version = brief(repr(card["schema_version"]))
         raise UserError(
-            f"{file}: schema version {version} is not {SCHEMA_VERSION}, the one this version reads; gate the model again."
+            f"{file}: schema version {version} is not {SCHEMA_VERSION}, the one this version reads; gate the "
+            "model again."
         )
     try:
         check_scorecard(card, "")
