@@ -79,7 +79,10 @@ def _zipped(path: Path) -> tuple[Any, CheckpointCalls]:
         prefix = f"{root}/data/"
         records = {info.filename.removeprefix(prefix): info.file_size for info in infos if prefix in info.filename}
         calls = CheckpointCalls(records)
-        return scan(archive.read(program), 0, calls)[0], calls
+        found, end = scan(archive.read(program), 0, calls)
+        if end != program.file_size:
+            raise UnsoundError(NOT_ONE)
+        return found, calls
 
 
 def _old(path: Path) -> tuple[Any, CheckpointCalls]:
@@ -92,6 +95,8 @@ def _old(path: Path) -> tuple[Any, CheckpointCalls]:
             found.append(part)
             if found[0] != _OLD_MAGIC:
                 raise UnsoundError(NOT_ONE)
+    if not isinstance(found[4], list) or set(found[4]) != set(calls.promised):
+        raise UnsoundError(NOT_ONE)
     return found[3], calls
 
 

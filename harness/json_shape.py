@@ -53,6 +53,18 @@ def maybe(shape: Shape) -> Shape:
     return lambda value, place: None if value is None else shape(value, place)
 
 
+def either(one: Shape, other: Shape) -> Shape:
+    """Of the first shape, or else of the second."""
+
+    def check(value: Any, place: str) -> None:
+        try:
+            one(value, place)
+        except ShapeError:
+            other(value, place)
+
+    return check
+
+
 def listed(shape: Shape) -> Shape:
     """A list whose items have a shape."""
 

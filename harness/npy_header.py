@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-# Far beyond the 128 bytes of any array of numbers; a file may claim four gigabytes.
-_LONGEST = 1 << 16
+# An array of numbers needs 128 bytes, and numpy parses 10,000 at most; a file may claim four gigabytes.
+_LONGEST = 1 << 14
 _MOST_AXES = 8
 _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from harness.errors import brief
+from harness.numpy_scalars import NUMERIC_CODES
 from harness.pickle_scan import KEYS, Pairs, UnsoundError
 
 SAVE_AGAIN = "save it again as a dictionary of tensors, numbers and text"
@@ -105,7 +106,7 @@ class CheckpointCalls:
                 return Opaque(function.full)
             case "builtins.set", (list() as items,) if all(isinstance(item, KEYS) for item in items):
                 return list(items)
-            case "numpy.dtype", (str() | bytes(), *rest) if all(isinstance(flag, bool | int) for flag in rest):
+            case "numpy.dtype", (str() as kind, *rest) if kind in NUMERIC_CODES and all(type(f) is bool for f in rest):
                 return Opaque(function.full)
             case (("numpy.core.multiarray.scalar" | "numpy._core.multiarray.scalar"), (Opaque(), bytes())):
                 return Opaque(function.full)

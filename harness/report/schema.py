@@ -5,6 +5,7 @@ from typing import Any
 from harness.json_shape import (
     Shape,
     ShapeError,
+    either,
     flag,
     listed,
     mapped,
@@ -66,7 +67,7 @@ _GATES = record(
 )
 _RANK = record({}, {"rankme": maybe(number), "rankme_centred": maybe(number), "n": maybe(whole)})
 _GAINS = ("F", "excess_cosine", "retrieval", "decoding", "task_figure", "rollout_worst")
-_SCORES = ("cosine", "MRR", "par", "par_linear", "rank_ratio")
+_SCORES = ("cosine", "MRR", "par", "par_linear", "echo", "rank_ratio")
 _SKILL = record(
     {},
     {
@@ -93,7 +94,7 @@ _CARD = record(
                     "VAL": maybe(_SKILL),
                     "OOD": maybe(_SKILL),
                     "task": maybe(text),
-                    "retained": maybe(number),
+                    "retained": maybe(either(number, _FIGURE)),  # a number before it had an interval
                     "gates": maybe(mapped(_gate())),
                 },
             )
