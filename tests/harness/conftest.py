@@ -160,7 +160,7 @@ def make_observations():
     def make(n=60, *, context=5, horizon=5, spread=HEALTHY, target_spread=HEALTHY, **given):
         columns = {
             "rows": np.arange(n),
-            "clusters": np.arange(n) % 6,
+            "clusters": np.arange(n) % 12,
             "cosine": np.ones(n),
             "coherence": np.full(n, 0.5),
             "nearest_context": np.full(n, 0.5),
