@@ -23,6 +23,7 @@ from ci.trivial_fits import Fitted, fit
 from ci.trivial_library import library
 from ci.trivial_parts import Predict
 from harness.atomic import atomic_write
+from harness.clusters import MINIMUM_ARTICLES
 from harness.controls.registry import Ingredients
 from harness.corpus import Corpus
 from harness.evaluation_set import EvaluationSet
@@ -129,6 +130,11 @@ def outcomes(setting: Setting, *, count: int, each: int, smallest: float) -> lis
     for source in setting.sources.values():
         subjects, rivals = setting.totals(source, SUBJECTS), setting.totals(source, RIVALS)
         size = min(each, len(subjects.windows) // 2)
+        if size < MINIMUM_ARTICLES:  # without an interval nothing is released, which would show nothing
+            raise click.ClickException(
+                f"{source.name}: {size} articles a split, and no interval holds below {MINIMUM_ARTICLES}; give a "
+                "larger corpus, or more --articles and --most."
+            )
         splits: tuple[list[Judged], list[Judged]] = ([], [])
         for pair in draws(len(subjects.windows), size, count, setting.seed):
             for split, chosen in zip(splits, pair, strict=True):

@@ -23,7 +23,7 @@ from harness.statistics.frontier import Frontier, frontier_mrr
 from harness.windows import windows_of
 from harness.worlds import synthesise
 
-ARTICLES, DIM = 24, 24
+ARTICLES, DIM = 44, 24
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def world(tmp_path_factory):
 def setting(world, tmp_path_factory):
     other = synthesise("arrow", tmp_path_factory.mktemp("worlds") / "arrow", articles=ARTICLES, dim=DIM)
     sources = {
-        name: Source.open(name, corpus.path, judged_only=False, articles=10, seed=0)
+        name: Source.open(name, corpus.path, judged_only=False, articles=22, seed=0)
         for name, corpus in {"wiki": world, "arrow": other}.items()
     }
     return Setting(sources, ("wiki",), tmp_path_factory.mktemp("out"), 0, 500)
@@ -123,8 +123,8 @@ def test_judged_as_the_profile_judges():
 
 
 def test_a_rival_gains_exactly_nothing():
-    cosine, mrr = np.random.default_rng(7).random((2, 30, 1)) / 3
-    totals = totals_of(cosine, mrr, np.repeat(np.arange(6), 5))
+    cosine, mrr = np.random.default_rng(7).random((2, 60, 1)) / 3
+    totals = totals_of(cosine, mrr, np.repeat(np.arange(12), 5))
     same = Totals(totals.names, totals.windows, totals.cosine + 1e-13, totals.mrr + 1e-13)
     found = judge(same, totals)
     assert found.gain[0] == found.excess[0] == found.gain_low[0] == 0
@@ -196,12 +196,12 @@ def test_the_oracle_is_released_and_a_rival_is_not(setting, monkeypatch):
     }
     monkeypatch.setattr(Setting, "subjects", lambda self: subjects)
     alone = Setting({"arrow": setting.sources["arrow"]}, ("arrow",), setting.out, 0, 500)
-    (found,) = outcomes(alone, count=6, each=5, smallest=0.002)
+    (found,) = outcomes(alone, count=6, each=11, smallest=0.002)
     np.testing.assert_array_equal(found.both, [1.0, 0.0])
 
 
 def test_the_command_keeps_its_scores(world, tmp_path, monkeypatch):
-    given = [f"w={world.path}", "--out", str(tmp_path), "--draws=3", "--articles=4"]
+    given = [f"w={world.path}", "--out", str(tmp_path), "--draws=3", "--articles=10"]
     first = CliRunner().invoke(main, given, catch_exceptions=False)
     assert first.exit_code == 0
     assert "scoring subjects on w" in first.output
@@ -211,6 +211,13 @@ def test_the_command_keeps_its_scores(world, tmp_path, monkeypatch):
         monkeypatch.setattr(calibrate_skill, name, None)
     again = CliRunner().invoke(main, given, catch_exceptions=False)
     assert again.output.strip() == written.strip()
+
+
+def test_too_few_articles_are_no_calibration(world, tmp_path):
+    given = [f"w={world.path}", "--out", str(tmp_path), "--draws=1", "--most=18"]
+    result = CliRunner().invoke(main, given)
+    assert result.exit_code == 1
+    assert "w: 9 articles a split, and no interval holds below 10" in result.output
 
 
 def test_a_corpus_that_is_only_judged_teaches_nothing(world):
