@@ -57,6 +57,7 @@ class WorkerProcess:
         self._shared = _shared_file()
         self._control, control = socket.socketpair()
         self._life, life = socket.socketpair()
+        self._watched = selectors.DefaultSelector()
         self._output, printed = os.pipe()
         os.set_blocking(self._output, False)
         theirs = (control.fileno(), life.fileno(), self._output, self._shared)
@@ -78,6 +79,8 @@ class WorkerProcess:
             life.close()
             os.close(printed)
         self._control.setblocking(False)
+        self._watched.register(self._control, selectors.EVENT_READ)
+        self._watched.register(self._life, selectors.EVENT_READ)
         self._pending = b""
         self._end: End | None = None
 
@@ -111,18 +114,15 @@ class WorkerProcess:
             OverdueError: no message came within ``seconds``.
         """
         deadline = time.monotonic() + seconds
-        with selectors.DefaultSelector() as watched:
-            watched.register(self._control, selectors.EVENT_READ)
-            watched.register(self._life, selectors.EVENT_READ)
-            while b"\n" not in self._pending:
-                ready = {key.fileobj for key, _ in watched.select(max(0.0, deadline - time.monotonic()))}
-                if not ready:
-                    raise OverdueError
-                # A child that the process left behind may hold the line open, so its own end is watched as well.
-                data = b"" if self._control not in ready else self._control.recv(_LONGEST_REPLY)
-                if not data or len(self._pending) > _LONGEST_REPLY:
-                    raise EndedError
-                self._pending += data
+        while b"\n" not in self._pending:
+            ready = {key.fileobj for key, _ in self._watched.select(max(0.0, deadline - time.monotonic()))}
+            if not ready:
+                raise OverdueError
+            # A child that the process left behind may hold the line open, so its own end is watched as well.
+            data = b"" if self._control not in ready else self._control.recv(_LONGEST_REPLY)
+            if not data or len(self._pending) > _LONGEST_REPLY:
+                raise EndedError
+            self._pending += data
         line, _, self._pending = self._pending.partition(b"\n")
         try:
             return json.loads(line)
@@ -165,6 +165,7 @@ class WorkerProcess:
         return report
 
     def _close(self) -> None:
+        self._watched.close()
         self._control.close()
         self._life.close()
         os.close(self._output)
