@@ -9,6 +9,7 @@ from jaxtyping import Bool
 
 from harness.contamination import RECORD
 from harness.judge import Check, judge_gate
+from harness.leaks.effect import effect
 from harness.observations import Observations
 from harness.predictor import Identity
 from harness.profile import Profile, load_profile
@@ -38,6 +39,7 @@ class Card:
         identity: who.
         gates: gate -> statistics of gates A-E by split.
         skill: statistics of profile `skill` by split, {} where not computed.
+        leaks: split -> leaked windows, and what they would change (`harness.leaks.effect`).
         checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
     """
@@ -45,6 +47,7 @@ class Card:
     identity: Identity
     gates: dict[str, dict[str, Any]]
     skill: dict[str, Any]
+    leaks: dict[str, Any]
     checks: dict[str, list[Check]]
     decision: Decision
 
@@ -65,6 +68,7 @@ class Card:
             "reasons": list(self.decision.reasons),
             "tolerated": list(self.decision.tolerated),
             "provenance": _without_hashes(self.identity.provenance),
+            "leaks": self.leaks,
             "gates": gates,
             "skill": {
                 **self.skill,
@@ -96,17 +100,22 @@ def gate_statistics(observed: Mapping[str, Observations]) -> dict[str, dict[str,
 
 
 def skill_statistics(
-    observed: Mapping[str, Observations], inputs: Mapping[str, SkillInputs], task: str
+    observed: Mapping[str, Observations],
+    inputs: Mapping[str, SkillInputs],
+    task: str,
+    left_out: Mapping[str, Bool[np.ndarray, " n"]],
 ) -> dict[str, Any]:
     """The statistics of profile `skill`, the task's own figure picked out."""
     figures: dict[str, Any] = {"task": task}
     for split in SPLITS:
         given = inputs[split]
-        values = skill(observed[split], given.controls, given.near_duplicate, given.seed)
+        not_judged = given.near_duplicate | left_out[split]
+        values = skill(observed[split], given.controls, not_judged, given.seed)
         worst = [step["difference"] for step in values["rollout"]]
         figures[split] = {
             **values,
-            "n": int((~given.near_duplicate).sum()),
+            "near_duplicates": int(given.near_duplicate.sum()),
+            "n": int((~not_judged).sum()),
             "task_figure": _task_figure(values, task),
             "rollout_worst": min(worst, key=_upper_bound) if worst else UNDEFINED,
         }
@@ -146,6 +155,7 @@ def make_card(
     skill_inputs: Mapping[str, SkillInputs] | None,
     task: str,
     outside: Sequence[str] = (),
+    left_out: Mapping[str, Bool[np.ndarray, " n"]] | None = None,
 ) -> Card:
     """Compute, judge and decide.
 
@@ -157,15 +167,19 @@ def make_card(
         skill_inputs: split -> what to compare with, None to leave skill out.
         task: "frontier", "retrieval" or "decoding".
         outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
+        left_out: split -> windows that are leaked, and so left out of every figure; by default none.
     """
-    gates = gate_statistics(observed)
+    if left_out is None:
+        left_out = {split: np.zeros(len(values), dtype=bool) for split, values in observed.items()}
+    gates = gate_statistics({split: observed[split].take(np.flatnonzero(~left_out[split])) for split in SPLITS})
     absolute = profile if set(profile.gates) == set(GATES) else load_profile("5cat")
     checks = {gate: judge_gate(gate, gates[gate], absolute) for gate in GATES}
     figures: dict[str, Any] = {}
     if skill_inputs is not None:
-        figures = skill_statistics(observed, skill_inputs, task)
+        figures = skill_statistics(observed, skill_inputs, task, left_out)
         relative = load_profile("skill")
         checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
     passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
     blocking = [*outside, *blocking_reasons(observed, gates, profile)]
-    return Card(identity, gates, figures, checks, decide(passed, gates, profile, rule, blocking))
+    leaks = effect(gates, gate_statistics(observed), observed, left_out)
+    return Card(identity, gates, figures, leaks, checks, decide(passed, gates, profile, rule, blocking))

@@ -8,7 +8,7 @@ next one starts that piece again.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from jaxtyping import Bool
 
 from harness.atomic import atomic_write
-from harness.audits import AUDITS, Audit
+from harness.audits import ASK_FOR_LEAKS, AUDITS, Audit
 from harness.card import Card, SkillInputs, make_card
 from harness.contamination import contamination
 from harness.controls import FRONTIER_CONTROLS, STANDARD_CONTROLS, Ingredients, build_control
@@ -27,6 +27,7 @@ from harness.errors import UserError
 from harness.evaluate import observe
 from harness.expectations import Conduct, conduct
 from harness.inputs import JUDGED, Inputs, training_windows
+from harness.leaks.splits import Leaks
 from harness.near_duplicates import near_duplicates
 from harness.observations import Observations
 from harness.predictor import Identity, Subject
@@ -106,7 +107,11 @@ class GateRun:
         Args:
             on_progress: called with (what, done, total).
         """
-        pending = [*(self._observing(name, split) for name, split in self._pairs()), *map(self._auditing, AUDITS)]
+        pending = [
+            self._searching,
+            *(self._observing(name, split) for name, split in self._pairs()),
+            *map(self._auditing, AUDITS),
+        ]
         total = len(pending)
         while pending:
             held: list[_Piece] = []
@@ -118,6 +123,22 @@ class GateRun:
             if held:  # all that is left is in other hands: wait for the first, then look again
                 self._compute(held[0], wait=True)
             pending = held[1:]
+
+    @cached_property
+    def leaks(self) -> Leaks:
+        """Windows of VAL and OOD that stand in TRAIN or in each other."""
+        self._compute(self._searching, wait=True)
+        return Leaks.load(self._searching.file)
+
+    @cached_property
+    def left_out(self) -> dict[str, Bool[np.ndarray, " n"]]:
+        """Which windows of each split no model or control is judged on, because they are leaked.
+
+        None under the published protocol, which reproduces old tables and releases nothing.
+        """
+        if self.published:
+            return {split: np.zeros(len(e.windows), dtype=bool) for split, e in self.inputs.evaluation.items()}
+        return {split: self.leaks.left_out(split) for split in JUDGED}
 
     @cached_property
     def audits(self) -> list[Audit]:
@@ -144,6 +165,7 @@ class GateRun:
                 "strict",
                 skill_inputs=self._skill_inputs if session == "skill" else None,
                 task=self.settings.task,
+                left_out=self.left_out,
             )
             for name in self.control_names
         }
@@ -185,6 +207,7 @@ class GateRun:
             skill_inputs=None if self.published else self._skill_inputs,
             task=self.settings.task,
             outside=outside,
+            left_out=self.left_out,
         )
 
     def _both(self, name: str) -> dict[str, Observations]:
@@ -236,7 +259,18 @@ class GateRun:
 
     def _auditing(self, name: str) -> _Piece:
         file = self.folder / f"audit-{name.replace(' ', '-')}.npz"
-        return _Piece(f"audit {name}", file, lambda file: AUDITS[name](self.inputs).save(file))
+
+        def make(file: Path) -> None:
+            inputs = replace(self.inputs, known_leaks=self.leaks) if name in ASK_FOR_LEAKS else self.inputs
+            AUDITS[name](inputs).save(file)
+
+        return _Piece(f"audit {name}", file, make)
+
+    @cached_property
+    def _searching(self) -> _Piece:
+        training = sum(len(part.corpus.rows_of(np.unique(part.clusters))) for part in training_windows(self.inputs))
+        what = f"leaked windows among {training:,} training chunks"
+        return _Piece(what, self.folder / "leaks.npz", lambda file: self.inputs.leaks.save(file))
 
     def _compute(self, piece: _Piece, *, wait: bool) -> bool:
         """Make the file of one piece unless it is there. False: another process is at it and we do not wait."""
