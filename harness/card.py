@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from harness.contamination import RECORD
+from harness.contamination import RECORD, TrainingData
 from harness.judge import Check, judge_gate
 from harness.leaks.effect import effect
 from harness.observations import Observations
@@ -40,6 +40,7 @@ class Card:
         gates: gate -> statistics of gates A-E by split.
         skill: statistics of profile `skill` by split, {} where not computed.
         leaks: split -> leaked windows, and what they would change (`harness.leaks.effect`).
+        training_data: whether it has seen what it is judged on, None of controls.
         checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
     """
@@ -48,6 +49,7 @@ class Card:
     gates: dict[str, dict[str, Any]]
     skill: dict[str, Any]
     leaks: dict[str, Any]
+    training_data: dict[str, Any] | None
     checks: dict[str, list[Check]]
     decision: Decision
 
@@ -69,6 +71,7 @@ class Card:
             "tolerated": list(self.decision.tolerated),
             "provenance": _without_hashes(self.identity.provenance),
             "leaks": self.leaks,
+            "training_data": self.training_data,
             "gates": gates,
             "skill": {
                 **self.skill,
@@ -156,6 +159,7 @@ def make_card(
     task: str,
     outside: Sequence[str] = (),
     left_out: Mapping[str, Bool[np.ndarray, " n"]] | None = None,
+    training_data: TrainingData | None = None,
 ) -> Card:
     """Compute, judge and decide.
 
@@ -168,6 +172,7 @@ def make_card(
         task: "frontier", "retrieval" or "decoding".
         outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
         left_out: split -> windows that are leaked, and so left out of every figure; by default none.
+        training_data: whether the model has seen what it is judged on, None of controls.
     """
     if left_out is None:
         left_out = {split: np.zeros(len(values), dtype=bool) for split, values in observed.items()}
@@ -180,6 +185,8 @@ def make_card(
         relative = load_profile("skill")
         checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
     passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
-    blocking = [*outside, *blocking_reasons(observed, gates, profile)]
+    contaminated = () if training_data is None else training_data.reasons
+    blocking = [*outside, *contaminated, *blocking_reasons(observed, gates, profile)]
     leaks = effect(gates, gate_statistics(observed), observed, left_out)
-    return Card(identity, gates, figures, leaks, checks, decide(passed, gates, profile, rule, blocking))
+    seen = None if training_data is None else training_data.as_dict()
+    return Card(identity, gates, figures, leaks, seen, checks, decide(passed, gates, profile, rule, blocking))

@@ -53,6 +53,7 @@ def load_subject(spec: str, *, device: str = "cpu", batch_size: int = 256, root:
         torch_predictor(checkpoint, device=device, batch_size=batch_size),
         context=checkpoint.context,
         dim=checkpoint.dim,
+        trained_on=checkpoint.trained_on,
     )
 
 

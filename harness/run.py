@@ -7,7 +7,7 @@ next one starts that piece again.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -20,13 +20,14 @@ from jaxtyping import Bool
 from harness.atomic import atomic_write
 from harness.audits import ASK_FOR_LEAKS, AUDITS, Audit
 from harness.card import Card, SkillInputs, make_card
-from harness.contamination import contamination
+from harness.contamination import TrainingData, judge_training_data
 from harness.controls import FRONTIER_CONTROLS, STANDARD_CONTROLS, Ingredients, build_control
 from harness.corpus import SplitName
 from harness.errors import UserError
 from harness.evaluate import observe
 from harness.expectations import Conduct, conduct
 from harness.inputs import JUDGED, Inputs, training_windows
+from harness.leaks.recorded import recorded_leaks
 from harness.leaks.splits import Leaks
 from harness.near_duplicates import near_duplicates
 from harness.observations import Observations
@@ -110,6 +111,7 @@ class GateRun:
         pending = [
             self._searching,
             *(self._observing(name, split) for name, split in self._pairs()),
+            *(self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED),
             *map(self._auditing, AUDITS),
         ]
         total = len(pending)
@@ -192,13 +194,24 @@ class GateRun:
     def _card(self, model: str) -> Card:
         if is_control(model):
             return self._make(Identity(model), self.outside_reasons)
-        identity = self.loaded[model].identity
-        return self._make(identity, [*self.outside_reasons, *contamination(identity.provenance, self.inputs)])
+        subject = self.loaded[model]
+        recorded = {split: self._recorded(subject, split) for split in JUDGED if subject.trained_on is not None}
+        seen = judge_training_data(subject.identity.provenance, subject.trained_on, recorded, self.inputs)
+        left_out = dict(self.left_out)
+        for split, leaked in {} if self.published else recorded.items():
+            left_out[split] = left_out[split] | leaked
+        return self._make(subject.identity, self.outside_reasons, left_out, seen)
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [])
 
-    def _make(self, identity: Identity, outside: list[str]) -> Card:
+    def _make(
+        self,
+        identity: Identity,
+        outside: list[str],
+        left_out: Mapping[str, Bool[np.ndarray, " n"]] | None = None,
+        training_data: TrainingData | None = None,
+    ) -> Card:
         return make_card(
             identity,
             self._both(identity.name),
@@ -207,7 +220,8 @@ class GateRun:
             skill_inputs=None if self.published else self._skill_inputs,
             task=self.settings.task,
             outside=outside,
-            left_out=self.left_out,
+            left_out=self.left_out if left_out is None else left_out,
+            training_data=training_data,
         )
 
     def _both(self, name: str) -> dict[str, Observations]:
@@ -235,6 +249,21 @@ class GateRun:
 
         self._compute(_Piece(f"near duplicates on {split}", file, make), wait=True)
         return np.asarray(np.load(file, allow_pickle=False))
+
+    def _recorded(self, subject: Subject, split: SplitName) -> Bool[np.ndarray, " n"]:
+        """Which windows of a split stand in what a model says it was trained on."""
+        piece = self._asking(subject, split)
+        self._compute(piece, wait=True)
+        return np.asarray(np.load(piece.file, allow_pickle=False))
+
+    def _asking(self, subject: Subject, split: SplitName) -> _Piece:
+        def make(file: Path) -> None:
+            found = recorded_leaks(subject.trained_on, self.inputs.evaluation[split])
+            with atomic_write(file) as stream:
+                np.save(stream, found, allow_pickle=False)
+
+        file = self.folder / f"{hashlib.sha256(subject.name.encode()).hexdigest()[:16]}-{split}-recorded.npy"
+        return _Piece(f"{split} in the training data of {subject.name}", file, make)
 
     def _subject(self, name: str, split: SplitName) -> Subject:
         if not is_control(name):

@@ -3,15 +3,11 @@
 import numpy as np
 
 from harness.audits.outcome import Audit, listing
-from harness.contamination import article_hashes
+from harness.contamination import MAX_LEAKED, article_hashes
 from harness.inputs import JUDGED, Inputs, training_windows
 from harness.leaks.null import RATE
 from harness.stats import Estimate, cluster_share
 
-# Share of leaked windows beyond which a split is no test. They are left out, so what still flatters is what was not
-# found: .05 of those edited or cut anew. Split by article and left alone, Wikipedia has .001, Brown .001, speeches
-# .005, PEPs, where revised documents repeat one another, .018 (docs/leaks.md); deepchecks tolerates .05 by default.
-MAX_LEAKED = 0.05
 # An article of which more windows are leaked than not is the same document, cut or edited.
 _MOSTLY = 0.5
 

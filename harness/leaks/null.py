@@ -74,10 +74,19 @@ def tail_threshold(decoys: Float[np.ndarray, " n"], rate: float) -> float:
     """
     n = len(decoys)
     kept = min(n - 1, max(LEAST, n // 10))
-    ordered = np.sort(decoys)
+    ordered = _spread(decoys)
     foot = float(ordered[-kept - 1])
     scale = float(np.median(ordered[-kept:] - foot)) / np.log(2)
     return float(foot + scale * max(0.0, np.log(kept / n / rate)))
+
+
+def _spread(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Sorted, with ties spread evenly over the step between values: signatures know 80 likenesses, and half may tie."""
+    distinct, counts = np.unique(values.round(5), return_counts=True)
+    step = np.diff(distinct).min(initial=np.inf)
+    place = np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts)
+    share = (place + 0.5) / np.repeat(counts, counts) - 0.5
+    return np.asarray(np.repeat(distinct, counts) + (share * step if np.isfinite(step) else 0.0))
 
 
 def _whole_articles(articles: Int[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:

@@ -121,6 +121,14 @@ def test_the_tail_is_that_of_the_bulk_whatever_a_few_copies_do():
     assert tail_threshold(sample, RATE) == pytest.approx(expected, rel=0.25)
 
 
+def test_ties_do_not_flatten_the_tail():
+    """Signatures of 80 bits have likenesses .025 apart; most of the last tenth may be one value."""
+    sample = np.random.default_rng(1).exponential(size=5000) * 0.03
+    assert tail_threshold(np.round(sample / 0.025) * 0.025, RATE) == pytest.approx(
+        tail_threshold(sample, RATE), rel=0.2
+    )
+
+
 # planted leaks
 
 
