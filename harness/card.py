@@ -106,13 +106,13 @@ def skill_statistics(
     observed: Mapping[str, Observations],
     inputs: Mapping[str, SkillInputs],
     task: str,
-    left_out: Mapping[str, Bool[np.ndarray, " n"]],
+    left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
 ) -> dict[str, Any]:
     """The statistics of profile `skill`, the task's own figure picked out."""
     figures: dict[str, Any] = {"task": task}
     for split in SPLITS:
         given = inputs[split]
-        not_judged = given.near_duplicate | left_out[split]
+        not_judged = given.near_duplicate | (left_out or {}).get(split, False)
         values = skill(observed[split], given.controls, not_judged, given.seed)
         worst = [step["difference"] for step in values["rollout"]]
         figures[split] = {
@@ -158,7 +158,7 @@ def make_card(
     skill_inputs: Mapping[str, SkillInputs] | None,
     task: str,
     outside: Sequence[str] = (),
-    left_out: Mapping[str, Bool[np.ndarray, " n"]] | None = None,
+    left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
     training_data: TrainingData | None = None,
 ) -> Card:
     """Compute, judge and decide.

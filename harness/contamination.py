@@ -59,7 +59,7 @@ class TrainingData:
 def judge_training_data(
     provenance: Mapping[str, Any] | None,
     record: TrainingRecord | None,
-    recorded: Mapping[SplitName, Bool[np.ndarray, " n"]],
+    recorded: Mapping[SplitName, Bool[np.ndarray, " _"]],
     inputs: Inputs,
 ) -> TrainingData:
     """By the model's own record: are judged articles in it, or too many judged windows?

@@ -209,7 +209,7 @@ class GateRun:
         self,
         identity: Identity,
         outside: list[str],
-        left_out: Mapping[str, Bool[np.ndarray, " n"]] | None = None,
+        left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
         training_data: TrainingData | None = None,
     ) -> Card:
         return make_card(

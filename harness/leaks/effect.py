@@ -14,7 +14,7 @@ def effect(
     kept: Mapping[str, Any],
     whole: Mapping[str, Any],
     observed: Mapping[str, Observations],
-    left_out: Mapping[str, Bool[np.ndarray, " n"]],
+    left_out: Mapping[str, Bool[np.ndarray, " _"]],
 ) -> dict[str, Any]:
     """Leaked windows of each split, and the main figures with and without them.
 

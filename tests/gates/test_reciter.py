@@ -11,7 +11,9 @@ from harness.corpus import Corpus, open_corpus, write_corpus
 from harness.inputs import CorpusArguments, resolve
 from harness.predictor import Identity, Subject
 from harness.profile import load_profile
+from harness.report.terminal import render_terminal
 from harness.run import GateRun, Settings
+from harness.scorecard import build_scorecard
 
 
 @dataclass
@@ -67,3 +69,22 @@ def test_a_reciter_is_blocked_where_val_is_train_without_first_chunks(leak, tmp_
     reasons = " ".join(run.outside_reasons)
     assert "data audit leaked windows: fail" in reasons
     assert "data audit disjoint articles: fail" in reasons
+
+
+def test_a_small_leak_is_left_out_and_shown(leak, tmp_path: Path) -> None:
+    """One article of six would block; of one copied run of ten windows only the figures know."""
+    clean = leak(0.0)
+    rows, source = clean.rows_of(clean.articles("VAL")[:1])[5:17], clean.rows_of(clean.articles("TRAIN")[:1])[5:17]
+    vectors = clean.vectors(np.arange(clean.size))
+    vectors[rows] = vectors[source]
+    corpus = write_corpus(tmp_path / "c", vectors, clean.lengths, splits=clean.splits, meta={"kind": "test"})
+    run = judged(corpus, tmp_path)
+    card = run.card("reciter").as_dict()
+    assert not [reason for reason in run.outside_reasons if "audit" in reason]
+    found = card["leaks"]["VAL"]
+    assert 1 <= found["leaked"] <= 12
+    figures = found["figures"]["c(+1)"]
+    assert figures["with"].value > figures["without"].value
+    assert figures["without"] == card["gates"]["A"]["VAL"]["c"]["1"]
+    shown = " ".join(render_terminal(build_scorecard(run, {}, {}), colour=False).split())
+    assert f"{found['leaked']} of 200 VAL windows leaked and left out: c(+1)" in shown
