@@ -6,13 +6,14 @@
 Article NPZ files; the texts, one article a line with ``article`` and ``chunks``, are what ``--judged`` was made from.
 """
 
-import argparse
 import gzip
+import itertools
 import json
 import re
 import tempfile
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 
@@ -67,7 +68,7 @@ def paraphrase(text: str, rng: np.random.Generator) -> str:
 def half_on(chunks: list[str]) -> list[str]:
     """The same text cut half a chunk further on."""
     halves = [(w[: len(w) // 2], w[len(w) // 2 :]) for w in (chunk.split() for chunk in chunks)]
-    return [" ".join([*one[1], *other[0]]) for one, other in zip(halves, halves[1:], strict=False)]
+    return [" ".join([*one[1], *other[0]]) for one, other in itertools.pairwise(halves)]
 
 
 def embedded(kind: str, articles: list[list[str]], folder: Path) -> list[np.ndarray]:
@@ -128,20 +129,20 @@ def verdicts(inputs: Inputs, few: Inputs) -> tuple[str, str, str]:
     return cards[0].decision.verdict, cards[1].decision.verdict, shown
 
 
-def planted(arguments: argparse.Namespace) -> None:
-    arguments.cache.mkdir(parents=True, exist_ok=True)
-    judged, train = open_any(arguments.judged), open_any(arguments.train)
-    with gzip.open(arguments.texts, "rt") as stream:
+def planted(judged_on: Path, texts_of: Path, trained_on: Path, cache: Path, seed: int) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    judged, train = open_any(judged_on), open_any(trained_on)
+    with gzip.open(texts_of, "rt") as stream:
         texts = {one["article"]: one["chunks"] for one in map(json.loads, stream)}
     own = [judged.vectors(judged.rows_of(np.array([i]))) for i in range(len(judged.starts))]
     chunks = [texts[int(i)] for i in judged.article_ids]
     background = train.vectors(np.arange(train.size))
-    print("| change | planted | windows | found | thresholds | reciter before | now | its MRR, before and now |")
-    print("|---|---|---|---|---|---|---|---|")
+    click.echo("| change | planted | windows | found | thresholds | reciter before | now | its MRR, before and now |")
+    click.echo("|---|---|---|---|---|---|---|---|")
     for kind in ("exact", "re-embedded", "paraphrased", "cut anew"):
-        altered = own if kind == "exact" else embedded(kind, chunks, arguments.cache)
+        altered = own if kind == "exact" else embedded(kind, chunks, cache)
         for share in SHARES:
-            held, copies, marks = plant(own, altered, share, np.random.default_rng(arguments.seed))
+            held, copies, marks = plant(own, altered, share, np.random.default_rng(seed))
             splits = ["VAL", "OOD"] * (len(held) // 2) + ["TRAIN"] * (len(copies) + len(train.starts))
             lengths = [*map(len, held), *map(len, copies), *train.lengths]
             with tempfile.TemporaryDirectory() as folder:
@@ -151,8 +152,7 @@ def planted(arguments: argparse.Namespace) -> None:
                 )  # fmt: skip
                 asked = CorpusArguments(corpus=Path(folder) / "c")
                 inputs, few = (
-                    resolve(asked, context=5, max_samples=n, horizon=5, seed=arguments.seed)
-                    for n in (10**9, WINDOWS_JUDGED)
+                    resolve(asked, context=5, max_samples=n, horizon=5, seed=seed) for n in (10**9, WINDOWS_JUDGED)
                 )
                 mark = np.concatenate(marks)
                 hit = total = 0
@@ -162,28 +162,27 @@ def planted(arguments: argparse.Namespace) -> None:
                     hit, total = hit + (inputs.leaks.found[split, "TRAIN"] & told).sum(), total + told.sum()
                 level = max(inputs.leaks.nulls[split, "TRAIN"].alone for split in ("VAL", "OOD"))
                 before, now, mrr = verdicts(inputs, few)
-            print(
+            click.echo(
                 f"| {kind} | {share:.1%} | {total:,} | {hit / total:.3f} | {level:.2f} | {before} | {now} | {mrr} |",
-                flush=True,
             )
 
 
-def clean(arguments: argparse.Namespace) -> None:
-    corpora = {path.stem: open_any(path) for path in arguments.corpus}
-    print("| judged | against | windows | called leaked | threshold |")
-    print("|---|---|---|---|---|")
-    rng = np.random.default_rng(arguments.seed)
+def clean(paths: tuple[Path, ...], articles: int, seed: int) -> None:
+    corpora = {path.stem: open_any(path) for path in paths}
+    click.echo("| judged | against | windows | called leaked | threshold |")
+    click.echo("|---|---|---|---|---|")
+    rng = np.random.default_rng(seed)
 
     def row(name: str, other: str, one: tuple[Corpus, np.ndarray], references: list[tuple[Corpus, np.ndarray]]) -> None:
         queries, reference = chunks_of(one[0], one[1]), joined([chunks_of(*part) for part in references])
         lasts = np.flatnonzero(queries.runs[1:] == queries.runs[:-1])
         found = find_leaks(queries, lasts, reference)
         share = found.leaked.mean()
-        print(f"| {name} | {other} | {len(lasts):,} | {share:.4f} | {found.null.alone:.2f} |", flush=True)
+        click.echo(f"| {name} | {other} | {len(lasts):,} | {share:.4f} | {found.null.alone:.2f} |")
 
     for name, corpus in corpora.items():
         everything = np.arange(len(corpus.starts))
-        sample = np.sort(rng.permutation(everything)[: arguments.articles])
+        sample = np.sort(rng.permutation(everything)[:articles])
         rest = np.setdiff1d(everything, sample)
         others = [(c, np.arange(len(c.starts))) for n, c in corpora.items() if n != name]
         if others:
@@ -192,23 +191,32 @@ def clean(arguments: argparse.Namespace) -> None:
             row(f"{len(sample)} articles of {name}", f"its other {len(rest)}", (corpus, sample), [(corpus, rest)])
 
 
+@click.group(help=__doc__)
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(required=True)
-    one = commands.add_parser("planted")
-    one.add_argument("--judged", type=Path, required=True)
-    one.add_argument("--texts", type=Path, required=True)
-    one.add_argument("--train", type=Path, required=True)
-    one.add_argument("--cache", type=Path, required=True, help="folder for embeddings, which take minutes")
-    one.set_defaults(run=planted)
-    other = commands.add_parser("clean")
-    other.add_argument("--corpus", type=Path, action="append", required=True)
-    other.add_argument("--articles", type=int, default=60, help="of each corpus that are judged")
-    other.set_defaults(run=clean)
-    for command in (one, other):
-        command.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    arguments.run(arguments)
+    """Two tables."""
+
+
+NPZ = click.Path(exists=True, path_type=Path)
+
+
+@main.command("planted")
+@click.option("--judged", type=NPZ, required=True)
+@click.option("--texts", type=NPZ, required=True, help="What it was embedded from.")
+@click.option("--train", type=NPZ, required=True)
+@click.option("--cache", type=click.Path(path_type=Path), required=True, help="For embeddings, which take minutes.")
+@click.option("--seed", default=0)
+def planted_command(judged: Path, texts: Path, train: Path, cache: Path, seed: int) -> None:
+    """Leaks planted in the articles of one corpus."""
+    planted(judged, texts, train, cache, seed)
+
+
+@main.command("clean")
+@click.option("--corpus", "corpora", type=NPZ, multiple=True, required=True)
+@click.option("--articles", default=60, help="Of each corpus that are judged.")
+@click.option("--seed", default=0)
+def clean_command(corpora: tuple[Path, ...], articles: int, seed: int) -> None:
+    """Articles against other corpora, and against the others of their own."""
+    clean(corpora, articles, seed)
 
 
 if __name__ == "__main__":
