@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 
 from harness.errors import UserError
 from harness.isolation.worker import told
+from harness.leaks.record import TrainingRecord
 
 # Largest change of one coordinate between batches of 64 and 1, measured on the four published architectures: 9e-8. An
 # active dropout moves it by 5e-3 (LSTM) to 4e-2 (transformer).
@@ -65,12 +66,14 @@ class Subject:
         predictor: what is asked.
         context: C the predictor was trained for, None if any.
         dim: D the predictor reads, None if any.
+        trained_on: what it says it was trained on (`harness.leaks.record`), None where it says nothing.
     """
 
     identity: Identity
     predictor: Predictor | Clairvoyant
     context: int | None = None
     dim: int | None = None
+    trained_on: TrainingRecord | None = None
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """Profile `skill`: a model against everything trivial, on the same windows (SPEC section 4)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,18 +27,24 @@ class SkillInputs:
         rivals: scores of every rival on the windows of the split.
         linear: observations of the ridge control: what echo and collapse are measured against.
         near_duplicate: windows whose target nearly equals a training chunk; counted and left out.
+        leaked: windows that stand in the training data; no figure counts them.
         rollout_of: name of a rival -> (n, H) cosines of its closed loop, NaN where the article ends before.
     """
 
     rivals: RivalScores
     linear: Observations
     near_duplicate: Bool[np.ndarray, " n"]
+    leaked: Bool[np.ndarray, " n"]
     rollout_of: Callable[[str], Float[np.ndarray, "n h"]]
+
+    def without(self, leaked: Bool[np.ndarray, " n"]) -> "SkillInputs":
+        """The same for a model that has seen other windows; itself, frontier and all, where they are the same."""
+        return self if np.array_equal(leaked, self.leaked) else replace(self, leaked=leaked)
 
     @cached_property
     def kept(self) -> Int[np.ndarray, " m"]:
         """Positions of the windows that count."""
-        return np.flatnonzero(~self.near_duplicate)
+        return np.flatnonzero(~(self.near_duplicate | self.leaked))
 
     @cached_property
     def clusters(self) -> Int[np.ndarray, " m"]:
