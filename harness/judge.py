@@ -17,7 +17,6 @@ _RELATION: dict[Comparison, str] = {
     "at_most": "<=",
     "low_above": "lower bound >",
     "high_below": "upper bound <",
-    "high_above": "upper bound >=",
 }
 
 
@@ -134,6 +133,4 @@ def _meets(comparison: Comparison, figure: Estimate, limit: float) -> bool:
         return value <= limit
     if comparison == "low_above":
         return low > limit
-    if comparison == "high_below":
-        return high < limit
-    return high >= limit
+    return high < limit

@@ -195,21 +195,3 @@ def absolute(estimate: Estimate) -> Estimate:
         return size
     edges = sorted((abs(low), abs(high)))
     return size._replace(low=0.0 if low <= 0.0 <= high else edges[0], high=edges[1])
-
-
-def bootstrap_weights(clusters: int, resamples: int, seed: int) -> Float[np.ndarray, "resamples clusters"]:
-    """How often each cluster is drawn in each resample of a cluster bootstrap.
-
-    With totals per cluster in hand, ``weights @ totals`` is every resampled total at once, for any statistic that is
-    a function of totals (the frontier of `harness.statistics.skill`, say).
-    """
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=resamples).astype(np.float64)
-
-
-def percentile_interval(value: float, draws: Float[np.ndarray, " resamples"], n: int) -> Estimate:
-    """An estimate with the percentile interval of its bootstrap draws."""
-    if len(draws) == 0 or not np.isfinite(draws).all():
-        return Estimate(value, float("nan"), float("nan"), n)
-    low, high = np.quantile(draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    return Estimate(value, float(low), float(high), n)

@@ -1,6 +1,7 @@
 """`pytest gates/` as a user types it: exit codes, the scorecard, and the same result under `-n 2`."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -197,7 +198,7 @@ def test_a_model_whose_corpus_is_gone_is_told_what_it_is_judged_on(run_gates, tm
     corpus.rename(tmp_path / "elsewhere")
     done = run_gates(f"--model={tmp_path / 'out' / 'best_model.pt'}", *SMALL)
     said = " ".join(done.stdout.split())
-    assert f"was trained on {corpus}, which is gone or has changed: it is judged on arrow-" in said
+    assert f"was trained on {corpus}, which is gone or has changed: it is judged on switch-" in said
 
 
 def synthesise_for(folder, dim):
@@ -219,9 +220,7 @@ def test_on_too_few_articles_nothing_is_judged_and_the_verdict_says_so(make_run,
     assert card.decision.verdict == "hold"
     checks = [check for gate in run.settings.profile.gates for check in card.checks[gate]]
     assert not any(check.passed for check in checks)
-    assert {check.note for check in checks} <= {
-        f"inconclusive: {n} articles, at least 10 are needed" for n in range(1, 10)
-    } | {"undefined: the figure on VAL is not above zero, so there is nothing to keep"}
+    assert all(re.fullmatch("inconclusive: [1-9] articles, at least 10 are needed", check.note) for check in checks)
 
 
 def test_a_report_folder_that_cannot_be_made_stops_the_session_at_once(run_gates, tmp_path):

@@ -220,3 +220,9 @@ def wiki(tmp_path_factory):
 def arrow(tmp_path_factory):
     """A small world whose future is predictable and unlike the present."""
     return synthesise("arrow", tmp_path_factory.mktemp("arrow"), articles=60, dim=64)
+
+
+@pytest.fixture(scope="session")
+def switch(tmp_path_factory):
+    """A small world whose future no linear map predicts: the embedded default in little."""
+    return synthesise("switch", tmp_path_factory.mktemp("switch"), articles=100)

@@ -44,7 +44,7 @@ def five_gates(level: float, n: int = 400) -> dict[str, Any]:
 def skill_figures(level: float) -> dict[str, Any]:
     f, gain = figure(level), figure(0.03)
     points = {
-        name: {"cosine": figure(0.3 + 0.05 * i), "MRR": figure(0.2 - 0.02 * i)}
+        name: {"cosine": figure(0.3 + 0.05 * i), "MRR": figure(0.2 - 0.02 * i), "weights": [0.2] * 7}
         for i, name in enumerate(("persistence", "ewma-0.5", "context-mean", "climatology", "linear"))
     }
     rank = {"rankme": 20.0, "rankme_centred": 21.0, "variance": 0.5, "n": 400}
@@ -55,6 +55,7 @@ def skill_figures(level: float) -> dict[str, Any]:
         "F": gain,
         "excess_cosine": gain._replace(value=-0.02),
         "beyond_frontier": False,
+        "rivals": 700,
         "frontier": points,
         "best_mrr_control": "persistence",
         "best_cosine_control": "linear",
@@ -63,6 +64,7 @@ def skill_figures(level: float) -> dict[str, Any]:
         "by_coherence": [{"from": 0.1, "to": 0.4, "F": gain}],
         "par": f,
         "par_linear": f,
+        "echo": f,
         "rankme": {"model": rank, "linear": rank, "target": rank},
         "rank_ratio": Estimate(0.9, NAN, NAN, 512, 30),
         "rank_ratio_centred": Estimate(0.9, NAN, NAN, 512, 30),

@@ -10,14 +10,12 @@ from harness.clusters import BETWEEN, MINIMUM_ARTICLES, cluster_error
 from harness.stats import (
     Estimate,
     absolute,
-    bootstrap_weights,
     cluster_mean,
     cluster_share,
     independent_difference,
     independent_ratio,
     jackknife_interval,
     paired_difference,
-    percentile_interval,
     ratio_of_means,
 )
 
@@ -43,19 +41,6 @@ def test_the_clustered_interval_covers_and_one_that_ignores_clusters_does_not():
         naive += alone.low <= 0.3 <= alone.high
     assert 0.92 <= clustered / SIMULATIONS <= 0.97
     assert naive / SIMULATIONS < 0.85
-
-
-def test_a_cluster_bootstrap_covers_too():
-    rng = np.random.default_rng(1)
-    covered = 0
-    for i in range(300):
-        values, clusters = clustered_sample(rng)
-        weights = bootstrap_weights(CLUSTERS, 400, seed=i)
-        totals, counts = np.bincount(clusters, weights=values), np.bincount(clusters)
-        found = percentile_interval(values.mean(), weights @ totals / (weights @ counts), len(values))
-        covered += found.low <= 0.3 <= found.high
-    # A percentile interval over 30 clusters is a little short; 300 simulations have a standard error of .014.
-    assert 0.89 <= covered / 300 <= 0.98
 
 
 def test_with_one_window_a_cluster_it_is_students_interval():
@@ -271,21 +256,3 @@ def test_undefined_estimates_stay_undefined_in_differences():
             found = combine(*pair)
             assert np.isnan(found[:3]).all()
             assert (found.n, found.articles) == (0, 0)
-
-
-def test_bootstrap_weights_draw_as_many_clusters_as_there_are_and_follow_the_seed():
-    weights = bootstrap_weights(7, 500, seed=1)
-    assert weights.shape == (500, 7)
-    assert (weights.sum(axis=1) == 7).all()
-    assert (weights == np.round(weights)).all()
-    assert np.abs(weights.mean(axis=0) - 1).max() < 0.2
-    np.testing.assert_array_equal(weights, bootstrap_weights(7, 500, seed=1))
-    assert (weights != bootstrap_weights(7, 500, seed=2)).any()
-
-
-def test_a_percentile_interval_is_the_middle_95_percent_and_nan_spoils_it():
-    draws = np.random.default_rng(0).permutation(np.arange(1001.0))
-    assert percentile_interval(3.0, draws, 12)[:4] == pytest.approx((3.0, 25.0, 975.0, 12))
-    draws[5] = np.nan
-    assert np.isnan(percentile_interval(3.0, draws, 12).low)
-    assert np.isnan(percentile_interval(3.0, np.empty(0), 12).high)
