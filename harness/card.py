@@ -14,7 +14,7 @@ from harness.profile import Profile, load_profile
 from harness.release import Decision, blocking_reasons, decide
 from harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
 from harness.statistics.skill import SkillInputs, skill
-from harness.stats import UNDEFINED, Estimate
+from harness.stats import UNDEFINED, Estimate, independent_ratio
 
 GATES = "ABCDE"
 SPLITS = ("VAL", "OOD")
@@ -30,6 +30,7 @@ class Card:
         skill: statistics of profile `skill` by split, {} where not computed.
         checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
+        faults: how the model broke while it was asked; its figures are then those of missing predictions.
     """
 
     identity: Identity
@@ -37,6 +38,7 @@ class Card:
     skill: dict[str, Any]
     checks: dict[str, list[Check]]
     decision: Decision
+    faults: tuple[str, ...] = ()
 
     def passed(self, gate: str) -> bool:
         """Whether every check of a gate passed; a gate without checks has not."""
@@ -54,6 +56,7 @@ class Card:
             "blocked": self.decision.verdict == "blocked",
             "reasons": list(self.decision.reasons),
             "tolerated": list(self.decision.tolerated),
+            "faults": list(self.faults),
             "provenance": _without_hashes(self.identity.provenance),
             "gates": gates,
             "skill": {
@@ -96,6 +99,7 @@ def skill_statistics(
         figures[split] = {
             **values,
             "n": len(inputs[split].kept),
+            "articles": len(np.unique(inputs[split].clusters)),
             "task_figure": _task_figure(values, task),
             "rollout_worst": min(worst, key=_lower_bound) if worst else UNDEFINED,
         }
@@ -117,12 +121,13 @@ def _lower_bound(difference: Estimate) -> float:
     return difference.low if np.isfinite(difference.low) else float("-inf")
 
 
-def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> float:
+def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> Estimate:
     """Share of the VAL figure that is left on OOD: of one and the same figure, whichever the task judges by on VAL."""
     kinds = ("F", "excess_cosine") if task == "frontier" else (task,)
     kind = next((k for k in kinds if val.get(k) == val["task_figure"]), kinds[0])
-    before, after = val.get(kind, UNDEFINED).value, ood.get(kind, UNDEFINED).value
-    return after / before if before > 0 else float("nan")
+    before, after = val.get(kind, UNDEFINED), ood.get(kind, UNDEFINED)
+    found = independent_ratio(after, before)
+    return found if before.value > 0 else found._replace(value=float("nan"), low=float("nan"), high=float("nan"))
 
 
 def make_card(
@@ -134,6 +139,7 @@ def make_card(
     skill_inputs: Mapping[str, SkillInputs] | None,
     task: str,
     outside: Sequence[str] = (),
+    faults: Sequence[str] = (),
 ) -> Card:
     """Compute, judge and decide.
 
@@ -145,6 +151,7 @@ def make_card(
         skill_inputs: split -> what to compare with, None to leave skill out.
         task: "frontier", "retrieval" or "decoding".
         outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
+        faults: how the model broke. They block, in place of all that its missing predictions would say of it.
     """
     gates = gate_statistics(observed)
     absolute = profile if set(profile.gates) == set(GATES) else load_profile("5cat")
@@ -155,5 +162,6 @@ def make_card(
         relative = load_profile("skill")
         checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
     passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
-    blocking = [*outside, *blocking_reasons(observed, gates, profile)]
-    return Card(identity, gates, figures, checks, decide(passed, gates, profile, rule, blocking))
+    blocking = [*faults, *outside, *([] if faults else blocking_reasons(observed, gates, profile))]
+    decision = decide(passed, gates, profile, rule, blocking)
+    return Card(identity, gates, figures, checks, decision, tuple(faults))

@@ -4,6 +4,10 @@ Observations live in one folder, one file a (subject, split), and so do the audi
 under a lock of its own. Processes that share the folder (pytest workers) share the work: each takes the next piece that
 nobody else holds. The lock of a process that dies goes with it, and a file appears complete or not at all, so that the
 next one starts that piece again.
+
+A model that breaks (an exception, a wrong shape, a process that exits or hangs) leaves a sentence in place of its
+observations: it is told once, by whichever process it happened to, and never asked again on that split. Its figures are
+those of `control:nan`, whose every prediction is missing, too.
 """
 
 import hashlib
@@ -26,7 +30,9 @@ from harness.corpus import SplitName
 from harness.errors import UserError
 from harness.evaluate import observe, observe_rollout
 from harness.expectations import Conduct, conduct
+from harness.faults import load_fault, save_fault
 from harness.inputs import JUDGED, Inputs, training_windows
+from harness.isolation.predictor import close_isolated
 from harness.near_duplicates import near_duplicates
 from harness.observations import Observations
 from harness.predictor import Identity, Subject
@@ -122,6 +128,23 @@ class GateRun:
             if held:  # all that is left is in other hands: wait for the first, then look again
                 self._compute(held[0], wait=True)
             pending = held[1:]
+        self.close()  # everything is observed; what a user's process holds is free for the statistics
+
+    def give_up(self, model: str, sentence: str) -> None:
+        """Record that a model cannot be asked, for all processes: it is blocked, and the others are judged."""
+        for split in JUDGED:
+            save_fault(self._observing(model, split).file, sentence)
+
+    def faults(self, model: str) -> tuple[str, ...]:
+        """How a model broke, each sentence once; empty if it did not."""
+        pieces = [self._observing(model, split) for split in JUDGED]
+        for piece in pieces:
+            self._compute(piece, wait=True)
+        return tuple(dict.fromkeys(fault for piece in pieces if (fault := load_fault(piece.file))))
+
+    def close(self) -> None:
+        """End the processes of predictors that have one; one that is asked again starts again."""
+        close_isolated(subject.predictor for subject in self.loaded.values())
 
     @cached_property
     def audits(self) -> list[Audit]:
@@ -174,12 +197,13 @@ class GateRun:
         if is_control(model):
             return self._make(Identity(model), self.outside_reasons)
         identity = self.loaded[model].identity
-        return self._make(identity, [*self.outside_reasons, *contamination(identity.provenance, self.inputs)])
+        outside = [*self.outside_reasons, *contamination(identity.provenance, self.inputs)]
+        return self._make(identity, outside, self.faults(model))
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [])
 
-    def _make(self, identity: Identity, outside: list[str]) -> Card:
+    def _make(self, identity: Identity, outside: list[str], faults: tuple[str, ...] = ()) -> Card:
         return make_card(
             identity,
             self._both(identity.name),
@@ -188,6 +212,7 @@ class GateRun:
             skill_inputs=None if self.published else self._skill_inputs,
             task=self.settings.task,
             outside=outside,
+            faults=faults,
         )
 
     def _both(self, name: str) -> dict[str, Observations]:
@@ -272,7 +297,14 @@ class GateRun:
     def _observe(self, name: str, split: SplitName, file: Path) -> None:
         evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
         run = observe_published if self.published else observe
-        run(subject, evaluation, batch_size=self.settings.batch_size).save(file)
+        try:
+            observed = run(subject, evaluation, batch_size=self.settings.batch_size)
+        except UserError as error:
+            if is_control(name):  # ours: nothing can be judged
+                raise
+            save_fault(file, str(error))
+        else:
+            observed.save(file)
 
     def _auditing(self, name: str) -> _Piece:
         file = self.folder / f"audit-{name.replace(' ', '-')}.npz"
@@ -291,6 +323,8 @@ class GateRun:
     def _observations(self, name: str, split: SplitName) -> Observations:
         piece = self._observing(name, split)
         self._compute(piece, wait=True)
+        if load_fault(piece.file) is not None:
+            return self.observations(CONTROL + "nan", split)
         return Observations.load(piece.file)
 
 

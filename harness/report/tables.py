@@ -133,8 +133,13 @@ def _skill(by_split: Mapping[str, Mapping[str, Any]], skill: Mapping[str, Any]) 
             for key, label in (("model", "predictions"), ("linear", "ridge's predictions"), ("target", "targets"))
         ),
         ["near-duplicate targets left out", *(words.count(f.get("near_duplicates")) for f in found)],
-        ["share of the skill kept on OOD", words.number(skill.get("retained")), "(both splits)"],
+        ["share of the skill kept on OOD", _share(skill.get("retained")), "(both splits)"],
     ]
+
+
+def _share(retained: Mapping[str, Any] | float | None) -> str:
+    # Scorecards from before it had an interval hold a number.
+    return words.figure_text(retained) if isinstance(retained, Mapping) else words.number(retained)
 
 
 def _rank(spread: Mapping[str, Any]) -> str:

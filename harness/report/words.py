@@ -7,7 +7,7 @@ VERDICTS = {"release": "RELEASE", "hold": "HOLD", "blocked": "BLOCKED"}
 UNDEFINED = "undefined"
 
 # The relation of a check, short enough for a column; "low" and "high" are the ends of the interval.
-RELATIONS = {"lower bound >": "low >", "upper bound <": "high <", "upper bound >=": "high >="}
+RELATIONS = {"lower bound >": "low >", "upper bound <": "high <"}
 
 
 def number(value: float | None, *, digits: int = 3, signed: bool = False, bare: bool = False) -> str:

@@ -14,7 +14,7 @@ from harness.retrieval import POOLS
 from harness.rivals.scores import RivalScores
 from harness.statistics.ablations import ablation_effects
 from harness.statistics.frontier import Frontier
-from harness.stats import UNDEFINED, Estimate, cluster_mean, paired_difference
+from harness.stats import UNDEFINED, Estimate, cluster_mean, paired_difference, ratio_of_means
 
 _NOVEL = POOLS.index("novel")
 
@@ -164,9 +164,10 @@ def _shape(observed: Observations, inputs: SkillInputs) -> dict[str, Any]:
     """Echo and collapse, relative to the ridge control: an optimal regressor shrinks too (measured: rank ratio .48)."""
     linear = inputs.linear.take(inputs.kept)
     return {
-        "par": _ratio_of_means(observed.nearest_context, observed.nearest_reference, observed.clusters),
-        "par_linear": _ratio_of_means(linear.nearest_context, linear.nearest_reference, linear.clusters),
-        "echo": _ratio_of_means(1.0 - observed.nearest_context, 1.0 - linear.nearest_context, observed.clusters),
+        # PAR of LCM (arXiv 2412.08821): the largest cosine to a context frame over the reference's own.
+        "par": ratio_of_means(observed.nearest_context, observed.nearest_reference, observed.clusters),
+        "par_linear": ratio_of_means(linear.nearest_context, linear.nearest_reference, linear.clusters),
+        "echo": ratio_of_means(1.0 - observed.nearest_context, 1.0 - linear.nearest_context, observed.clusters),
         "rankme": {
             "model": observed.spread._asdict(),
             "linear": linear.spread._asdict(),
@@ -175,23 +176,6 @@ def _shape(observed: Observations, inputs: SkillInputs) -> dict[str, Any]:
         "rank_ratio": _ratio(observed.spread.rankme, linear.spread.rankme, observed.spread.n),
         "rank_ratio_centred": _ratio(observed.spread.rankme_centred, linear.spread.rankme_centred, observed.spread.n),
     }
-
-
-def _ratio_of_means(
-    above: Float[np.ndarray, " n"], below: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]
-) -> Estimate:
-    """A ratio of two means over the same windows, with the interval of its linearised residual.
-
-    PAR of LCM (arXiv 2412.08821) is one: the largest cosine to a context frame over the reference's own.
-    """
-    if len(above) == 0:
-        return UNDEFINED
-    denominator = float(np.mean(below))
-    if denominator == 0.0:
-        return UNDEFINED._replace(n=len(above))
-    ratio = float(np.mean(above)) / denominator
-    around = cluster_mean((above - ratio * below) / denominator, clusters)
-    return Estimate(ratio, ratio + around.low, ratio + around.high, around.n)
 
 
 def _ratio(a: float, b: float, n: int) -> Estimate:

@@ -12,6 +12,7 @@ from harness.predictor import Identity, Subject
 from harness.rivals import Blend, RivalScores
 from harness.rivals.family import ewma_weights
 from harness.statistics.skill import skill
+from harness.worlds import synthesise
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,12 @@ def test_no_blend_of_trivial_parts_is_released(make_run, arrow, blend):
         found = skill(observed, given)
         assert not (found["F"].low > 0 and found["F"].value >= 0.002), split
         assert not (found["excess_cosine"].low > 0 and found["excess_cosine"].value >= 0.002), split
+
+
+def test_in_the_default_world_the_optimum_is_released_and_ridge_is_not(make_run, tmp_path):
+    synthesise("switch", tmp_path / "switch", articles=100)
+    run = make_run("control:bayes", "control:linear", corpus=str(tmp_path / "switch"), profile="skill")
+    run.prepare()
+    assert run.outside_reasons == []
+    assert run.card("control:bayes").decision.verdict == "release"
+    assert run.card("control:linear").decision.verdict == "hold"

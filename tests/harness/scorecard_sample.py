@@ -13,7 +13,7 @@ NAN = float("nan")
 
 
 def figure(value: float, n: int = 400) -> Estimate:
-    return Estimate(value, value - 0.01, value + 0.01, n)
+    return Estimate(value, value - 0.01, value + 0.01, n, 30)
 
 
 def five_gates(level: float, n: int = 400) -> dict[str, Any]:
@@ -66,15 +66,15 @@ def skill_figures(level: float) -> dict[str, Any]:
         "par_linear": f,
         "echo": f,
         "rankme": {"model": rank, "linear": rank, "target": rank},
-        "rank_ratio": Estimate(0.9, float("nan"), float("nan"), 512),
-        "rank_ratio_centred": Estimate(0.9, float("nan"), float("nan"), 512),
+        "rank_ratio": Estimate(0.9, NAN, NAN, 512, 30),
+        "rank_ratio_centred": Estimate(0.9, NAN, NAN, 512, 30),
         "retrieval": gain,
         "decoding": gain,
         "n": 400,
         "task_figure": gain,
         "rollout_worst": gain,
     }
-    return {"task": "frontier", "VAL": split, "OOD": split, "retained": 0.8}
+    return {"task": "frontier", "VAL": split, "OOD": split, "retained": Estimate(0.8, 0.6, 1.1, 300, 30)}
 
 
 def card(name: str, level: float, verdict: str, reasons: list[str], *, n: int = 400, **more: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scorecard_sample import NAN, SPLITS, card, numbered, scorecard, without_skill
 
-from harness.report import plots
+from harness.report import plots, words
 from harness.report.html import render_html
 from harness.report.tables import Table, figure_tables, skill_tables
 
@@ -235,7 +235,7 @@ def test_every_row_of_the_skill_table_holds_the_figures_that_its_label_names() -
     assert rows.pop("the rival of best MRR") == ["persistence", "persistence"]
     assert rows.pop("the rival of best cosine") == ["linear", "linear"]
     assert rows.pop("near-duplicate targets left out") == ["7", "7"]
-    assert rows.pop("share of the skill kept on OOD") == [f"{skill['retained']:.3f}", "(both splits)"]
+    assert rows.pop("share of the skill kept on OOD") == [words.figure_text(skill["retained"]), "(both splits)"]
     table.rows[:] = [[label, *cells] for label, cells in rows.items()]
     assert sources(table, places) == both(
         {
