@@ -359,7 +359,9 @@ class GateRun:
 
     def _observe(self, name: str, split: SplitName, file: Path) -> None:
         evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
-        run = observe_published if self.published else observe
+        # Only the ranks of models are judged, against ridge's.
+        judged = name in self.settings.models or name == CONTROL + "linear"
+        run = observe_published if self.published else partial(observe, rank_interval=judged)
         try:
             observed = run(subject, evaluation, batch_size=self.settings.batch_size)
         except UserError as error:

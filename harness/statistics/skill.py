@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from harness.ablations import REVERSE, SHUFFLE
+from harness.collapse import rank_ratio
 from harness.observations import Observations
 from harness.retrieval import POOLS
 from harness.rivals.scores import RivalScores
@@ -185,11 +186,12 @@ def _shape(observed: Observations, inputs: SkillInputs) -> dict[str, Any]:
             "linear": linear.spread._asdict(),
             "target": observed.target_spread._asdict(),
         },
-        "rank_ratio": _ratio(observed.spread.rankme, linear.spread.rankme, observed.spread.n),
-        "rank_ratio_centred": _ratio(observed.spread.rankme_centred, linear.spread.rankme_centred, observed.spread.n),
+        "rank_ratio": _rank_ratio(observed, linear, 0),
+        "rank_ratio_centred": _rank_ratio(observed, linear, 1),
     }
 
 
-def _ratio(a: float, b: float, n: int) -> Estimate:
-    """A ratio of effective ranks: a figure of ``n`` predictions taken together, with no interval of its own."""
-    return Estimate(a / b if b else float("nan"), float("nan"), float("nan"), n)
+def _rank_ratio(observed: Observations, linear: Observations, column: int) -> Estimate:
+    ranks = observed.spread[column], linear.spread[column]
+    without = observed.rank_without, linear.rank_without
+    return rank_ratio(ranks, without, column, observed.spread.n, len(np.unique(observed.clusters)))

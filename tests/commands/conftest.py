@@ -52,7 +52,7 @@ def reports(tmp_path_factory):
 
 
 def _make_reports(root):
-    synthesise("arrow", root / "arrow", articles=40, dim=16, seed=1)
+    synthesise("arrow", root / "arrow", articles=60, dim=16, seed=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(skill, "RESAMPLES", 200)  # intervals of the frontier are not what is tested here
         run = _open(root, ["control:bayes", "control:linear"])
