@@ -15,20 +15,11 @@ from harness.predictor import Identity
 from harness.profile import Profile, load_profile
 from harness.release import Decision, blocking_reasons, decide
 from harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
-from harness.statistics.skill import skill
-from harness.stats import UNDEFINED, Estimate
+from harness.statistics.skill import SkillInputs, skill
+from harness.stats import UNDEFINED, Estimate, independent_ratio
 
 GATES = "ABCDE"
 SPLITS = ("VAL", "OOD")
-
-
-@dataclass(frozen=True)
-class SkillInputs:
-    """What profile `skill` compares a model with on one split."""
-
-    controls: Mapping[str, Observations]
-    near_duplicate: Bool[np.ndarray, " n"]
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -43,6 +34,7 @@ class Card:
         training_data: whether it has seen what it is judged on, None of controls.
         checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
+        faults: how the model broke while it was asked; its figures are then those of missing predictions.
     """
 
     identity: Identity
@@ -52,6 +44,7 @@ class Card:
     training_data: dict[str, Any] | None
     checks: dict[str, list[Check]]
     decision: Decision
+    faults: tuple[str, ...] = ()
 
     def passed(self, gate: str) -> bool:
         """Whether every check of a gate passed; a gate without checks has not."""
@@ -69,6 +62,7 @@ class Card:
             "blocked": self.decision.verdict == "blocked",
             "reasons": list(self.decision.reasons),
             "tolerated": list(self.decision.tolerated),
+            "faults": list(self.faults),
             "provenance": _without_hashes(self.identity.provenance),
             "leaks": self.leaks,
             "training_data": self.training_data,
@@ -111,16 +105,15 @@ def skill_statistics(
     """The statistics of profile `skill`, the task's own figure picked out."""
     figures: dict[str, Any] = {"task": task}
     for split in SPLITS:
-        given = inputs[split]
-        not_judged = given.near_duplicate | (left_out or {}).get(split, False)
-        values = skill(observed[split], given.controls, not_judged, given.seed)
+        given = inputs[split] if left_out is None else inputs[split].without(left_out[split])
+        values = skill(observed[split], given)
         worst = [step["difference"] for step in values["rollout"]]
         figures[split] = {
             **values,
-            "near_duplicates": int(given.near_duplicate.sum()),
-            "n": int((~not_judged).sum()),
+            "n": len(given.kept),
+            "articles": len(np.unique(given.clusters)),
             "task_figure": _task_figure(values, task),
-            "rollout_worst": min(worst, key=_upper_bound) if worst else UNDEFINED,
+            "rollout_worst": min(worst, key=_lower_bound) if worst else UNDEFINED,
         }
     figures["retained"] = _retained(figures["VAL"], figures["OOD"], task)
     return figures
@@ -130,23 +123,23 @@ def _task_figure(values: Mapping[str, Any], task: str) -> Estimate:
     if task != "frontier":
         figure: Estimate = values.get(task, UNDEFINED)
         return figure
-    # Beyond every control's cosine the frontier is not defined by controls any more; the gain in cosine counts there.
-    beyond: Estimate = values["excess_cosine"]
-    along: Estimate = values["F"]
-    return beyond if beyond.low > 0 and not along.low > 0 else along
+    # Past the largest cosine of any rival the frontier is flat, and a gain in cosine counts there by the same rule.
+    gains: list[Estimate] = [values["F"], values["excess_cosine"]]
+    return max((g for g in gains if g.low > 0), key=lambda g: g.value, default=gains[0])
 
 
-def _upper_bound(difference: Estimate) -> float:
+def _lower_bound(difference: Estimate) -> float:
     # NaN sorts nowhere: a horizon at which the rollout broke down is worse than any number.
-    return difference.high if np.isfinite(difference.high) else float("-inf")
+    return difference.low if np.isfinite(difference.low) else float("-inf")
 
 
-def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> float:
+def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> Estimate:
     """Share of the VAL figure that is left on OOD: of one and the same figure, whichever the task judges by on VAL."""
     kinds = ("F", "excess_cosine") if task == "frontier" else (task,)
     kind = next((k for k in kinds if val.get(k) == val["task_figure"]), kinds[0])
-    before, after = val.get(kind, UNDEFINED).value, ood.get(kind, UNDEFINED).value
-    return after / before if before > 0 else float("nan")
+    before, after = val.get(kind, UNDEFINED), ood.get(kind, UNDEFINED)
+    found = independent_ratio(after, before)
+    return found if before.value > 0 else found._replace(value=float("nan"), low=float("nan"), high=float("nan"))
 
 
 def make_card(
@@ -158,6 +151,7 @@ def make_card(
     skill_inputs: Mapping[str, SkillInputs] | None,
     task: str,
     outside: Sequence[str] = (),
+    faults: Sequence[str] = (),
     left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
     training_data: TrainingData | None = None,
 ) -> Card:
@@ -171,6 +165,7 @@ def make_card(
         skill_inputs: split -> what to compare with, None to leave skill out.
         task: "frontier", "retrieval" or "decoding".
         outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
+        faults: how the model broke. They block, in place of all that its missing predictions would say of it.
         left_out: split -> windows that are leaked, and so left out of every figure; by default none.
         training_data: whether the model has seen what it is judged on, None of controls.
     """
@@ -186,7 +181,8 @@ def make_card(
         checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
     passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
     contaminated = () if training_data is None else training_data.reasons
-    blocking = [*outside, *contaminated, *blocking_reasons(observed, gates, profile)]
+    own = () if faults else blocking_reasons(observed, gates, profile)
+    decision = decide(passed, gates, profile, rule, [*faults, *outside, *contaminated, *own])
     leaks = effect(gates, gate_statistics(observed), observed, left_out)
     seen = None if training_data is None else training_data.as_dict()
-    return Card(identity, gates, figures, leaks, seen, checks, decide(passed, gates, profile, rule, blocking))
+    return Card(identity, gates, figures, leaks, seen, checks, decision, tuple(faults))

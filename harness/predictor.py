@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from harness.errors import UserError
+from harness.isolation.worker import told
 from harness.leaks.record import TrainingRecord
 
 # Largest change of one coordinate between batches of 64 and 1, measured on the four published architectures: 9e-8. An
@@ -98,7 +99,6 @@ def ask(
 def _ask_once(
     subject: Subject, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
 ) -> Float[np.ndarray, "b d"]:
-    expected = (len(contexts), contexts.shape[2])
     contexts = contexts.copy()  # a predictor that works in place must not spoil what it is asked next
     try:
         if isinstance(subject.predictor, Clairvoyant):
@@ -109,13 +109,30 @@ def _ask_once(
     except UserError:
         raise
     except Exception as error:  # whatever a user's predictor raises is told in one sentence, not as our traceback
-        raise UserError(f"{subject.name}: predict() raised {type(error).__name__}: {error}.") from error
-    if predictions.shape != expected or predictions.dtype.kind not in "fiu":
-        raise UserError(
-            f"{subject.name}: predict() returned {predictions.dtype} of shape {predictions.shape} for contexts of "
-            f"shape {contexts.shape}; it must return floats of shape {expected}."
-        )
+        raise UserError(f"{subject.name}: predict() raised {told(error)}.") from error
+    check_answer(subject.name, predictions.shape, str(predictions.dtype), predictions.dtype.kind, contexts.shape)
     return unit(predictions)
+
+
+def check_answer(name: str, shape: tuple[int, ...], dtype: str, kind: str, asked: tuple[int, ...]) -> None:
+    """Whether what ``predict`` returned is (B, D) numbers.
+
+    Args:
+        name: of the model.
+        shape: of the answer.
+        dtype: of the answer, in words.
+        kind: numpy's letter for that dtype's kind.
+        asked: shape of the contexts.
+
+    Raises:
+        UserError: it is not.
+    """
+    expected = (asked[0], asked[2])
+    if shape != expected or kind not in "fiu":
+        raise UserError(
+            f"{name}: predict() returned {dtype} of shape {shape} for contexts of shape {asked}; it must return floats "
+            f"of shape {expected}."
+        )
 
 
 def unit(vectors: Float[np.ndarray, "*b d"]) -> Float[np.ndarray, "*b d"]:

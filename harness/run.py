@@ -4,6 +4,10 @@ Observations live in one folder, one file a (subject, split), and so do the audi
 under a lock of its own. Processes that share the folder (pytest workers) share the work: each takes the next piece that
 nobody else holds. The lock of a process that dies goes with it, and a file appears complete or not at all, so that the
 next one starts that piece again.
+
+A model that breaks (an exception, a wrong shape, a process that exits or hangs) leaves a sentence in place of its
+observations: it is told once, by whichever process it happened to, and never asked again on that split. Its figures are
+those of `control:nan`, whose every prediction is missing, too.
 """
 
 import hashlib
@@ -15,18 +19,20 @@ from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from harness.atomic import atomic_write
 from harness.audits import ASK_FOR_LEAKS, AUDITS, Audit
-from harness.card import Card, SkillInputs, make_card
+from harness.card import Card, make_card
 from harness.contamination import TrainingData, judge_training_data
-from harness.controls import FRONTIER_CONTROLS, STANDARD_CONTROLS, Ingredients, build_control
+from harness.controls import STANDARD_CONTROLS, Ingredients, build_control
 from harness.corpus import SplitName
 from harness.errors import UserError
-from harness.evaluate import observe
+from harness.evaluate import observe, observe_rollout
 from harness.expectations import Conduct, conduct
+from harness.faults import load_fault, save_fault
 from harness.inputs import JUDGED, Inputs, training_windows
+from harness.isolation.predictor import close_isolated
 from harness.leaks.recorded import recorded_leaks
 from harness.leaks.splits import Leaks
 from harness.near_duplicates import near_duplicates
@@ -35,6 +41,8 @@ from harness.predictor import Identity, Subject
 from harness.profile import Profile, load_profile
 from harness.published import observe_published
 from harness.resolve_model import CONTROL, is_control
+from harness.rivals import Basis, Blend, RivalScores, cached_fitted_weights, family_of, score_rivals
+from harness.statistics.skill import SkillInputs
 
 
 @dataclass(frozen=True)
@@ -108,12 +116,11 @@ class GateRun:
         Args:
             on_progress: called with (what, done, total).
         """
-        pending = [
-            self._searching,
-            *(self._observing(name, split) for name, split in self._pairs()),
-            *(self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED),
-            *map(self._auditing, AUDITS),
-        ]
+        pending = [self._searching]
+        pending += [self._observing(name, split) for name, split in self._pairs()]
+        pending += [] if self.published else [self._scoring(split) for split in JUDGED]
+        pending += [self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
+        pending += map(self._auditing, AUDITS)
         total = len(pending)
         while pending:
             held: list[_Piece] = []
@@ -125,6 +132,23 @@ class GateRun:
             if held:  # all that is left is in other hands: wait for the first, then look again
                 self._compute(held[0], wait=True)
             pending = held[1:]
+        self.close()  # everything is observed; what a user's process holds is free for the statistics
+
+    def give_up(self, model: str, sentence: str) -> None:
+        """Record that a model cannot be asked, for all processes: it is blocked, and the others are judged."""
+        for split in JUDGED:
+            save_fault(self._observing(model, split).file, sentence)
+
+    def faults(self, model: str) -> tuple[str, ...]:
+        """How a model broke, each sentence once; empty if it did not."""
+        pieces = [self._observing(model, split) for split in JUDGED]
+        for piece in pieces:
+            self._compute(piece, wait=True)
+        return tuple(dict.fromkeys(fault for piece in pieces if (fault := load_fault(piece.file))))
+
+    def close(self) -> None:
+        """End the processes of predictors that have one; one that is asked again starts again."""
+        close_isolated(subject.predictor for subject in self.loaded.values())
 
     @cached_property
     def leaks(self) -> Leaks:
@@ -186,8 +210,7 @@ class GateRun:
         return audits + controls
 
     def _pairs(self) -> Iterator[tuple[str, SplitName]]:
-        controls = dict.fromkeys([*self.control_names, *([] if self.published else FRONTIER_CONTROLS)])
-        for name in dict.fromkeys([*self.settings.models, *(CONTROL + c for c in controls)]):
+        for name in dict.fromkeys([*self.settings.models, *(CONTROL + c for c in self.control_names)]):
             for split in JUDGED:
                 yield name, split
 
@@ -200,7 +223,7 @@ class GateRun:
         left_out = dict(self.left_out)
         for split, leaked in {} if self.published else recorded.items():
             left_out[split] = left_out[split] | leaked
-        return self._make(subject.identity, self.outside_reasons, left_out, seen)
+        return self._make(subject.identity, self.outside_reasons, left_out, seen, self.faults(model))
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [])
@@ -211,6 +234,7 @@ class GateRun:
         outside: list[str],
         left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
         training_data: TrainingData | None = None,
+        faults: tuple[str, ...] = (),
     ) -> Card:
         return make_card(
             identity,
@@ -220,6 +244,7 @@ class GateRun:
             skill_inputs=None if self.published else self._skill_inputs,
             task=self.settings.task,
             outside=outside,
+            faults=faults,
             left_out=self.left_out if left_out is None else left_out,
             training_data=training_data,
         )
@@ -231,12 +256,50 @@ class GateRun:
     def _skill_inputs(self) -> dict[str, SkillInputs]:
         return {
             split: SkillInputs(
-                {c: self.observations(CONTROL + c, split) for c in FRONTIER_CONTROLS},
+                self._rivals(split),
+                self.observations(f"{CONTROL}linear", split),
                 self.near_duplicates_of(split),
-                self.settings.seed,
+                self.left_out[split],
+                partial(self._rival_rollout, split),
             )
             for split in JUDGED
         }
+
+    def _rivals(self, split: SplitName) -> RivalScores:
+        piece = self._scoring(split)
+        self._compute(piece, wait=True)
+        return RivalScores.load(piece.file)
+
+    def _scoring(self, split: SplitName) -> _Piece:
+        def make(file: Path) -> None:
+            evaluation, ingredients = self.inputs.evaluation[split], self._ingredients[split]
+            basis = self._basis(split)
+            fitted = cached_fitted_weights(
+                ingredients.training, ingredients.seed, ingredients.linear_fit.held_out, basis.climatology
+            )
+            family = family_of(evaluation.windows.context).with_fitted(fitted)
+            score_rivals(evaluation, family, basis).save(file)
+
+        return _Piece(f"rivals on {split}", self.folder / f"rivals-{split}.npz", make)
+
+    def _basis(self, split: SplitName) -> Basis:
+        ingredients = self._ingredients[split]
+        return Basis(ingredients.climatology.vector, ingredients.linear)
+
+    def _rival_rollout(self, split: SplitName, name: str) -> Float[np.ndarray, "n horizon"]:
+        """The closed loop of one rival; only those that some model is compared with are ever rolled out."""
+        scores = self._skill_inputs[split].rivals
+        index = scores.names.index(name)
+        file = self.folder / f"rollout-{split}-{index}.npy"
+
+        def make(file: Path) -> None:
+            subject = Subject(Identity(name), Blend(self._basis(split), scores.weights[index]))
+            cosines = observe_rollout(subject, self.inputs.evaluation[split], batch_size=self.settings.batch_size)
+            with atomic_write(file) as stream:
+                np.save(stream, cosines, allow_pickle=False)
+
+        self._compute(_Piece(f"rollout of {name} on {split}", file, make), wait=True)
+        return np.asarray(np.load(file, allow_pickle=False))
 
     def near_duplicates_of(self, split: SplitName) -> Bool[np.ndarray, " n"]:
         """Which windows of a split have a target that nearly equals a training chunk."""
@@ -284,7 +347,14 @@ class GateRun:
     def _observe(self, name: str, split: SplitName, file: Path) -> None:
         evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
         run = observe_published if self.published else observe
-        run(subject, evaluation, batch_size=self.settings.batch_size).save(file)
+        try:
+            observed = run(subject, evaluation, batch_size=self.settings.batch_size)
+        except UserError as error:
+            if is_control(name):  # ours: nothing can be judged
+                raise
+            save_fault(file, str(error))
+        else:
+            observed.save(file)
 
     def _auditing(self, name: str) -> _Piece:
         file = self.folder / f"audit-{name.replace(' ', '-')}.npz"
@@ -314,6 +384,8 @@ class GateRun:
     def _observations(self, name: str, split: SplitName) -> Observations:
         piece = self._observing(name, split)
         self._compute(piece, wait=True)
+        if load_fault(piece.file) is not None:
+            return self.observations(CONTROL + "nan", split)
         return Observations.load(piece.file)
 
 

@@ -79,7 +79,7 @@ def _plots(scorecard: Mapping[str, Any], card: Mapping[str, Any], index: int) ->
         ("Gate D: rollout", plots.rollout_curves, (card, behind, limits["D"].get("rollout", {})), 3.6),
     ]
     if any((card.get("skill") or {}).get(split) for split in SPLITS):
-        drawn.append(("Skill: the frontier of controls", plots.frontier, (card,), 3.8))
+        drawn.append(("Skill: the frontier of rivals", plots.frontier, (card, behind), 3.8))
     return [
         (title, plots.draw(plot, title, *arguments, key=f"m{index}", height=height))
         for title, plot, arguments, height in drawn

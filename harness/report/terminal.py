@@ -66,7 +66,7 @@ def _model(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[Re
         yield _bullet(note)
     if card.get("skill") and card["skill"].get("task") == "frontier":
         texts = [skill_text(card["skill"], split) for split in SPLITS]
-        yield _bullet(f"against the frontier of controls: {'; '.join(texts)}")
+        yield _bullet(f"against the frontier of rivals: {'; '.join(texts)}")
 
 
 def _gate_table(arranged: list[Gate]) -> Table:

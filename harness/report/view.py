@@ -18,7 +18,7 @@ _TITLES = {
     "C": "ablations",
     "D": "rollout",
     "E": "generalisation",
-    "frontier": "against the frontier of controls",
+    "frontier": "against the frontier of rivals",
     "order": "use of order",
     "rollout": "closed loop",
     "spread": "no collapse",

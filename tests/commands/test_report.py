@@ -116,9 +116,15 @@ def test_show_says_where_the_page_cannot_go(reports, tmp_path):
         ("[1]", "is not a scorecard"),
         ("{}", "is not a scorecard"),
         ('{"schema_version": 2}', "schema version 2 is not 1"),
-        ('{"schema_version": 1}', "incomplete (it has no 'profile')"),
-        ('{"schema_version": 1, "profile": "", "require": "", "models": {}, "controls": []}', "'models' is no list"),
-        ('{"schema_version": 1, "profile": "", "require": "", "models": [3], "controls": []}', "has no 'name'"),
+        ('{"schema_version": 1}', "incomplete or damaged (it has no 'profile')"),
+        (
+            '{"schema_version": 1, "profile": "", "require": "", "models": {}, "controls": []}',
+            "models is an object and must be a list",
+        ),
+        (
+            '{"schema_version": 1, "profile": "", "require": "", "models": [3], "controls": []}',
+            "models/0 is 3 and must be an object",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", [["show"], ["leaderboard"]])
@@ -242,7 +248,7 @@ def test_compare_without_samples(reports, altered):
     samples.write_bytes(whole[:200] + bytes(100) + whole[300:])
     assert "cannot be read" in sentence(lvm_report("compare", reports / "best", other))
     samples.write_bytes(whole[:1000])
-    assert "cannot be read" in sentence(lvm_report("compare", reports / "best", other))
+    assert "not a readable NPZ" in sentence(lvm_report("compare", reports / "best", other))
     samples.unlink()
     assert "is missing" in sentence(lvm_report("compare", reports / "best", other))
     shutil.copy(reports / "pair" / "samples.npz", samples)
