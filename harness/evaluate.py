@@ -80,6 +80,11 @@ def _observe_batch(
     offset, offset_exists = _offsets(base, windows)
     rollout, rollout_exists = _rollout(subject, base, contexts, windows, evaluation.horizon, batch_size)
     ranks = rank_targets(base, windows, evaluation)
+    finite = np.isfinite(cosine) & (np.isfinite(rollout).all(axis=1) | ~rollout_exists)
+    ablation = np.full((len(windows), len(ablation_names(windows.context))), np.nan)
+    if ablations:
+        ablation = _ablations(subject, contexts, targets, windows, evaluation, batch_size) - cosine[:, None]
+        finite &= np.isfinite(ablation).all(axis=1)
     values = {
         "cosine": cosine,
         "coherence": np.einsum("bcd,bcd->bc", frames[:, :-1], frames[:, 1:]).mean(axis=1)
@@ -91,12 +96,10 @@ def _observe_batch(
         "offset_exists": offset_exists,
         "rank": ranks.rank,
         "pool_size": ranks.size,
-        "ablation": _ablations(subject, contexts, targets, windows, evaluation, batch_size) - cosine[:, None]
-        if ablations
-        else np.full((len(windows), len(ablation_names(windows.context))), np.nan),
+        "ablation": ablation,
         "rollout": rollout,
         "rollout_exists": rollout_exists,
-        "finite": np.isfinite(cosine),
+        "finite": finite,
     }
     return _Part(base, values)
 

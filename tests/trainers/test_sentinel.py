@@ -144,7 +144,9 @@ def test_nan_is_seen_and_never_averaged_away(arrow, watch):
         assert np.isnan(seen.value(name))
     assert seen.figures["peak"] is None
     assert seen.value("novel.R@5") == 0
-    assert seen.findings == ("120 of 120 predictions on VAL are not finite or have no direction",)
+    assert seen.findings == (
+        "120 of 120 windows on VAL have a prediction that is not finite or has no direction (120 of the context itself)",
+    )
     assert aborts(seen, None) is not None
     assert backs_off(seen) is None
     assert selection("skill", 0.5, 0.0, seen) == -np.inf
