@@ -13,7 +13,7 @@ from harness.ablations import ablate, ablation_names
 from harness.collapse import spread
 from harness.evaluation_set import OFFSETS, EvaluationSet
 from harness.observations import Observations
-from harness.predictor import Subject, ask, check_batch_invariance, unit
+from harness.predictor import PROBED_AGAIN, Subject, ask, check_batch_invariance, unit
 from harness.retrieval import rank_targets
 from harness.windows import Windows
 
@@ -48,11 +48,13 @@ def observe(
         UserError: a wrong shape, or predictions that change with the batch size.
     """
     windows = evaluation.windows
-    probe = windows.take(slice(0, CHUNK))
-    check_batch_invariance(subject, probe.contexts(), probe.targets)
-    parts = []
+    parts: list[_Part] = []
     for batch in windows.batches(CHUNK):
-        parts.append(_observe_batch(subject, batch, evaluation, batch_size, ablations))
+        part = _observe_batch(subject, batch, evaluation, batch_size, ablations)
+        if not parts:
+            few = batch.take(slice(0, PROBED_AGAIN))
+            check_batch_invariance(subject, few.contexts(), few.targets, batch_size, part.predictions[:PROBED_AGAIN])
+        parts.append(part)
         on_progress(sum(len(p.values["cosine"]) for p in parts), len(windows))
     columns = {name: np.concatenate([p.values[name] for p in parts]) for name in parts[0].values}
     return Observations(

@@ -131,17 +131,3 @@ class BatchMeanAbove16:
     def predict(self, contexts):
         last = contexts[:, -1]
         return last - last.mean(axis=0) if len(last) > 16 else last
-
-
-class Huge(LastFrame):
-    """A direction like any other, whose squared norm overflows."""
-
-    def predict(self, contexts):
-        return contexts[:, -1].astype(np.float64) * 1e170
-
-
-class Tiny(LastFrame):
-    """A direction like any other, whose squared norm underflows."""
-
-    def predict(self, contexts):
-        return contexts[:, -1].astype(np.float64) * 1e-170

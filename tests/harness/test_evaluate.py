@@ -245,7 +245,7 @@ def test_a_wrong_shape_is_refused_with_the_shapes(make_corpus, make_set, as_subj
             return np.zeros((len(contexts), 9))
 
     with pytest.raises(
-        UserError, match=r"shape \(16, 9\) for contexts of shape \(16, 3, 4\).*floats of shape \(16, 4\)"
+        UserError, match=r"shape \(37, 9\) for contexts of shape \(37, 3, 4\).*floats of shape \(37, 4\)"
     ):
         observe(as_subject(Wide()), make_set(make_corpus([40], dim=4)), batch_size=256)
 
