@@ -5,6 +5,7 @@ Nothing here judges. The engine is imported only when a model is to be gated, so
 """
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gates.options import NO_MODEL, OPTION_NAMES, add_options
+from gates.options import NO_MODEL, NOT_GATED, OPTION_NAMES, add_options
 from gates.outcomes import Outcomes
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ RUN = pytest.StashKey["GateRun"]()
 FOLDER = pytest.StashKey[Path]()
 OUTCOMES = pytest.StashKey[Outcomes]()
 SCORECARD = pytest.StashKey[dict[str, Any]]()
+RELEASED = pytest.StashKey[bool]()
 UNWRITTEN = pytest.StashKey[str]()
 
 
@@ -57,6 +59,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if not shared:
         config.stash[OUTCOMES] = Outcomes()
         config.pluginmanager.register(config.stash[OUTCOMES], "lvm-outcomes")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Iterator[int | pytest.ExitCode | None]:
+    """Exit 0 with a model named means that it is released: whatever pytest was asked to do instead of gating it."""
+    status = yield
+    gated = config.getoption("model") is not None and not hasattr(config, "workerinput")
+    if gated and status == pytest.ExitCode.OK and not config.stash.get(RELEASED, False):
+        sys.stderr.write(f"{NOT_GATED}\n")
+        return pytest.ExitCode.USAGE_ERROR
+    return status
 
 
 def _make_report_folder(folder: Path) -> None:
@@ -187,6 +200,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     released = all(model["verdict"] == "release" for model in card["models"])
     if not released and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    config.stash[RELEASED] = released and not incomplete
     if config.getoption("report"):
         folder = config.invocation_params.dir / config.getoption("report")
         try:

@@ -56,8 +56,8 @@ def blocking_reasons(observed: Mapping[str, Observations], gates: Mapping[str, A
     """What blocks a model under every rule: non-finite output, collapse, no relation to the target, negative margin."""
     reasons = []
     for split, values in observed.items():
-        if fault := _undefined(values, split):
-            reasons.append(fault)
+        if undefined := _undefined(values, split):
+            reasons.append(undefined)
         elif fault := collapse(values):
             reasons.append(f"collapsed on {split}: {fault}")
     for split in observed:
