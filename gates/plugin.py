@@ -6,7 +6,6 @@ Nothing here judges. The engine is imported only when a model is to be gated, so
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,22 +38,26 @@ def pytest_configure(config: pytest.Config) -> None:
         if _names_gates(config.args):
             raise pytest.UsageError(NO_MODEL)
         return
+    from gates.folders import clear_report_folder, session_folder
     from gates.session import open_run
     from harness.errors import UserError
 
     shared = getattr(config, "workerinput", {}).get("lvm_folder")
-    folder = Path(shared) if shared else Path(tempfile.mkdtemp(prefix="lvm-gates-"))
+    folder = None
     try:
         if shared:
             _share_cores(config)
         options = {name: config.getoption(name) for name in OPTION_NAMES}
         if options["report"] and not shared:
-            _make_report_folder(config.invocation_params.dir / options["report"])
+            clear_report_folder(config.invocation_params.dir / options["report"])
+        folder = Path(shared) if shared else session_folder()
         config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
-    except UserError as error:
-        if not shared:
+    except BaseException as error:
+        if folder is not None and not shared:
             shutil.rmtree(folder, ignore_errors=True)
-        raise pytest.UsageError(str(error)) from error
+        if isinstance(error, UserError):
+            raise pytest.UsageError(str(error)) from error
+        raise
     config.stash[FOLDER] = folder
     if not shared:
         config.stash[OUTCOMES] = Outcomes()
@@ -70,16 +73,6 @@ def pytest_cmdline_main(config: pytest.Config) -> Iterator[int | pytest.ExitCode
         sys.stderr.write(f"{NOT_GATED}\n")
         return pytest.ExitCode.USAGE_ERROR
     return status
-
-
-def _make_report_folder(folder: Path) -> None:
-    """Now, not after an hour of gating."""
-    from harness.errors import UserError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--report={folder}: cannot be made ({error.strerror}); give another folder.") from error
 
 
 def _names_gates(args: list[str]) -> bool:
@@ -168,6 +161,12 @@ def run(request: pytest.FixtureRequest) -> "GateRun":
             found.prepare(on_progress)
     except UserError as error:
         pytest.fail(str(error), pytrace=False)
+    except OSError as error:
+        pytest.fail(
+            f"{request.config.stash[FOLDER]}: what was observed cannot be kept there ({error.strerror or error}); free "
+            "space, or set TMPDIR to another folder.",
+            pytrace=False,
+        )
     return found
 
 
@@ -185,8 +184,36 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         if OUTCOMES in config.stash and session.exitstatus == pytest.ExitCode.OK and not config.option.collectonly:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return
+    if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        return
+    from harness.errors import UserError
+
+    try:
+        _report(session)
+    except KeyboardInterrupt:
+        _give_up(session, pytest.ExitCode.INTERRUPTED, "interrupted")
+    except (OSError, UserError) as error:
+        _give_up(session, pytest.ExitCode.INTERNAL_ERROR, f"the session cannot be finished ({error})")
+
+
+def _give_up(session: pytest.Session, status: pytest.ExitCode, why: str) -> None:
+    """What was judged is not judged to the end: no scorecard, no release, no report."""
+    from gates.folders import clear_report_folder
+
+    config = session.config
+    session.exitstatus = status
+    config.stash[RELEASED] = False
+    config.stash[UNWRITTEN] = why
+    if SCORECARD in config.stash:
+        del config.stash[SCORECARD]
+    if config.getoption("report"):
+        clear_report_folder(config.invocation_params.dir / config.getoption("report"))
+
+
+def _report(session: pytest.Session) -> None:
     from harness.scorecard import build_scorecard, write_report
 
+    config = session.config
     run, outcomes = config.stash[RUN], config.stash[OUTCOMES]
     incomplete = outcomes.missing(run.settings.models, run.settings.profile.gates)
     if incomplete and session.exitstatus == pytest.ExitCode.OK:
@@ -221,7 +248,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Ite
 def _print_scorecard(terminalreporter: Any, config: pytest.Config) -> None:
     if SCORECARD not in config.stash:
         if OUTCOMES in config.stash and not config.option.collectonly:
-            terminalreporter.write_line("no scorecard: no gate could be judged in this session, so nothing is released")
+            why = config.stash.get(UNWRITTEN, "no gate could be judged in this session")
+            terminalreporter.write_line(f"no scorecard: {why}, so nothing is released")
         return
     from harness.report.terminal import render_terminal
 

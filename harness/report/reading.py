@@ -12,10 +12,10 @@ import numpy as np
 
 from harness.comparison import Sampled
 from harness.errors import UserError
+from harness.report.folder import SAMPLES, SCORECARD, WITHDRAWN, check_one_report, is_withdrawn
 from harness.scorecard import SCHEMA_VERSION
 from harness.suggest import did_you_mean
 
-SCORECARD, SAMPLES = "scorecard.json", "samples.npz"
 PUBLISHED = "5cat-published"
 _LISTS = ("models", "controls")
 _CARD = ("name", "verdict", "reasons", "gates", "skill")
@@ -62,9 +62,15 @@ def read_report(path: Path) -> Report:
         path: a report folder, or its ``scorecard.json``.
 
     Raises:
-        UserError: no scorecard there, one that is no JSON, of another schema version, or incomplete.
+        UserError: no scorecard there, one that is no JSON, of another schema version, incomplete or withdrawn, or one
+            beside files of another report.
     """
     file = path / SCORECARD if path.is_dir() else path
+    if file.name.endswith(WITHDRAWN) or (file.name == SCORECARD and is_withdrawn(file.parent)):
+        raise UserError(
+            f"{path}: the report was withdrawn when a later session began to gate, and that session left none; gate "
+            "the model again."
+        )
     if not file.is_file():
         where = f"{path}: no {SCORECARD} in that folder" if path.is_dir() else f"{path}: no such report"
         raise UserError(f"{where}; name a folder that `pytest gates/ --report=DIR` wrote.")
@@ -81,6 +87,8 @@ def read_report(path: Path) -> Report:
         )
     if fault := _fault(card):
         raise UserError(f"{file}: the scorecard is incomplete ({fault}); gate the model again.")
+    if file.name == SCORECARD:
+        check_one_report(file, card)
     return Report(file, card)
 
 
