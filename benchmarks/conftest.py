@@ -5,9 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from chunks import CONTEXT, HORIZON, random_units
 from threadpoolctl import threadpool_limits
+
+from harness.corpus import write_corpus
+from harness.evaluation_set import EvaluationSet
+from harness.windows import sample_windows, windows_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,3 +60,24 @@ def time_ratio(benchmark: Any) -> Callable[..., None]:
         benchmark.extra_info["ratio"] = statistics.median(ratios) * runs[1] / runs[0]
 
     return measure
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    """A warmed-up evaluation set over random chunks: call it with (articles, length, dim, windows)."""
+
+    def make(articles, length, dim, windows):
+        corpus = write_corpus(
+            tmp_path / "corpus",
+            random_units(articles * length, dim),
+            np.full(articles, length),
+            splits=np.full(articles, "VAL"),
+            meta={"kind": "benchmark"},
+        )
+        found = sample_windows(windows_of(corpus, np.arange(articles), CONTEXT), windows, 0)
+        made = EvaluationSet("VAL", found, np.arange(articles), 0, HORIZON)
+        # Made once a session and shared by all predictors, so no part of what one of them costs.
+        _ = made.labels, made.bank_vectors, made.target_spread
+        return made
+
+    return make

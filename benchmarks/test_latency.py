@@ -7,54 +7,26 @@ Each benchmark is a ratio to a bare operation of the same process; `make benchma
 import numpy as np
 import pytest
 import torch
+from chunks import CONTEXT, HORIZON, random_units
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.controls.simple import Ewma
-from harness.corpus import write_corpus
 from harness.evaluate import observe
-from harness.evaluation_set import BANK_SIZE, EvaluationSet
+from harness.evaluation_set import BANK_SIZE
 from harness.npz import read_articles
 from harness.predictor import Identity, Subject, unit
 from harness.retrieval import rank_targets
 from harness.torch_predictor import TorchPredictor
-from harness.windows import sample_windows, windows_of
 from models.registry import build
 
-CONTEXT, HORIZON = 5, 5
 # Intact, shuffled, reversed, C times leave-one-out, last repeated, foreign last, and horizons 2 to H.
 FORWARD_PASSES = 1 + 2 + CONTEXT + 2 + HORIZON - 1
-
-
-def random_units(rows, dim):
-    drawn = np.random.default_rng(0).standard_normal((rows, dim), dtype=np.float32)
-    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
 def network(dim, batch_size, **sizes):
     torch.manual_seed(0)
     module = build("transformer", input_dim=dim, output_dim=dim, **sizes).eval()
     return TorchPredictor("benchmark", module, dim, torch.device("cpu"), batch_size)
-
-
-@pytest.fixture
-def evaluation(tmp_path):
-    """A warmed-up evaluation set over random chunks: call it with (articles, length, dim, windows)."""
-
-    def make(articles, length, dim, windows):
-        corpus = write_corpus(
-            tmp_path / "corpus",
-            random_units(articles * length, dim),
-            np.full(articles, length),
-            splits=np.full(articles, "VAL"),
-            meta={"kind": "benchmark"},
-        )
-        found = sample_windows(windows_of(corpus, np.arange(articles), CONTEXT), windows, 0)
-        made = EvaluationSet("VAL", found, np.arange(articles), 0, HORIZON)
-        # Made once a session and shared by all predictors, so no part of what one of them costs.
-        _ = made.labels, made.bank_vectors, made.target_spread
-        return made
-
-    return make
 
 
 @pytest.mark.parametrize("batch", [1, 64], ids=["B=1", "B=64"])

@@ -22,7 +22,7 @@ main.add_command(embed)
 
 
 @main.command()
-@click.option("--world", required=True, help="wiki, arrow, reversed, shuffled or leaky.")
+@click.option("--world", required=True, help="switch, wiki, prose, arrow, reversed, shuffled or leaky.")
 @click.option("--articles", type=int, help="Number of articles [default: the world's own].")
 @click.option("--dim", type=int, help="Width of an embedding [default: the world's own].")
 @click.option("--seed", type=int, default=0, show_default=True)

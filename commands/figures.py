@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 def with_interval(estimate: "Estimate", *, count: bool = True) -> str:
     """``.457 [.450, .464] n=120``; the interval is left out where none is defined."""
-    value, low, high, n = estimate
+    value, low, high, n = estimate[:4]
     interval = f" [{_short(low)}, {_short(high)}]" if low == low else ""  # NaN differs from itself
     return f"{_short(value)}{interval}{f' n={n:,}' if count else ''}"
 

@@ -14,6 +14,8 @@ def require(card: Card, gate: str, split: str | None, next_step: str) -> None:
         split: "VAL" or "OOD"; None takes every check of the gate.
         next_step: what a newcomer should look at when it fails.
     """
+    if card.faults:
+        pytest.fail("\n".join([f"gate {gate}: the model broke", *(f"  {f}" for f in card.faults)]), pytrace=False)
     checks = [c for c in card.checks[gate] if split is None or c.split == split]
     assert checks, f"gate {gate} has no threshold for {split}: a gate that checks nothing must not pass"
     missed = [c for c in checks if not c.passed]

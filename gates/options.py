@@ -14,8 +14,13 @@ NOT_GATED = (
 )
 
 
-def add_options(parser: pytest.Parser) -> None:
-    """Declare every option; values are checked when the session starts."""
+def add_options(parser: pytest.Parser, *, timeout_is_taken: bool = False) -> None:
+    """Declare every option; values are checked when the session starts.
+
+    Args:
+        parser: of this pytest.
+        timeout_is_taken: pytest-timeout is there, whose ``--timeout`` is of tests; ours is ``--batch-timeout`` then.
+    """
     group = parser.getgroup("lvm", "release gates for next-embedding predictors")
 
     def option(name: str, text: str, **more: Any) -> None:
@@ -38,6 +43,15 @@ def add_options(parser: pytest.Parser) -> None:
     option("--seed", "of every random choice (default 0)", type=int, default=0)
     option("--device", "where checkpoints run: cpu (default), cuda or mps", default="cpu")
     option("--batch-size", "contexts a predictor reads at once (default 256)", type=int, default=256)
+    group.addoption(
+        *(["--batch-timeout"] if timeout_is_taken else ["--timeout", "--batch-timeout"]),
+        dest="batch_timeout",
+        help="seconds that a python: model may take for a batch (default 120)",
+        type=float,
+        default=120.0,  # harness.isolation.predictor.BATCH_SECONDS, not imported so that --help stays quick
+    )
+    option("--python", "interpreter for python: models, such as .venv/bin/python (default: this one)")
+    option("--in-process", "run python: models in this process, to debug them", action="store_true", default=False)
     option("--report", "folder for scorecard.json, samples.npz and scorecard.html")
 
 
@@ -59,5 +73,8 @@ OPTION_NAMES = (
     "seed",
     "device",
     "batch_size",
+    "batch_timeout",
+    "python",
+    "in_process",
     "report",
 )

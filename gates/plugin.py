@@ -4,7 +4,6 @@ Nothing here judges. The engine is imported only when a model is to be gated, so
 `pytest --help` stay quick.
 """
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,20 +15,21 @@ from gates.options import NO_MODEL, NOT_GATED, OPTION_NAMES, add_options
 from gates.outcomes import Outcomes
 
 if TYPE_CHECKING:
+    from gates.folder import SessionFolder
     from harness.card import Card
     from harness.run import GateRun
 
 SPLITS = ("VAL", "OOD")
 RUN = pytest.StashKey["GateRun"]()
-FOLDER = pytest.StashKey[Path]()
+FOLDER: pytest.StashKey["SessionFolder"] = pytest.StashKey()
 OUTCOMES = pytest.StashKey[Outcomes]()
 SCORECARD = pytest.StashKey[dict[str, Any]]()
 RELEASED = pytest.StashKey[bool]()
 UNWRITTEN = pytest.StashKey[str]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser)
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    add_options(parser, timeout_is_taken=pluginmanager.hasplugin("timeout"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,28 +38,32 @@ def pytest_configure(config: pytest.Config) -> None:
         if _names_gates(config.args):
             raise pytest.UsageError(NO_MODEL)
         return
-    from gates.folders import clear_report_folder, session_folder
+    from gates.folder import SessionFolder
+    from gates.report_folder import clear_report_folder
     from gates.session import open_run
     from harness.errors import UserError
 
     shared = getattr(config, "workerinput", {}).get("lvm_folder")
-    folder = None
+    own = None
     try:
+        own = None if shared else SessionFolder()
+        folder = own.path if own else Path(shared)
         if shared:
             _share_cores(config)
         options = {name: config.getoption(name) for name in OPTION_NAMES}
         if options["report"] and not shared:
             clear_report_folder(config.invocation_params.dir / options["report"])
-        folder = Path(shared) if shared else session_folder()
         config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
-    except BaseException as error:
-        if folder is not None and not shared:
-            shutil.rmtree(folder, ignore_errors=True)
+    except BaseException as error:  # Ctrl-C, too, leaves no folder behind
+        if own:
+            own.remove()
         if isinstance(error, UserError):
             raise pytest.UsageError(str(error)) from error
         raise
-    config.stash[FOLDER] = folder
-    if not shared:
+    if getattr(config.option, "dist", "no") != "no":
+        config.stash[RUN].close()  # the workers evaluate, each with processes of its own
+    if own:
+        config.stash[FOLDER] = own
         config.stash[OUTCOMES] = Outcomes()
         config.pluginmanager.register(config.stash[OUTCOMES], "lvm-outcomes")
 
@@ -82,15 +86,17 @@ def _names_gates(args: list[str]) -> bool:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if OUTCOMES in config.stash:
-        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+    if RUN in config.stash:
+        config.stash[RUN].close()
+    if FOLDER in config.stash:
+        config.stash[FOLDER].remove()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker where the session keeps its observations."""
     if FOLDER in node.config.stash:
-        node.workerinput["lvm_folder"] = str(node.config.stash[FOLDER])
+        node.workerinput["lvm_folder"] = str(node.config.stash[FOLDER].path)
 
 
 def _share_cores(config: pytest.Config) -> None:
@@ -102,6 +108,8 @@ def _share_cores(config: pytest.Config) -> None:
 
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     threads = max(1, (os.cpu_count() or 1) // workers)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))  # read by the processes of isolated models
     torch.set_num_threads(threads)
     threadpool_limits(threads)
 
@@ -198,7 +206,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _give_up(session: pytest.Session, status: pytest.ExitCode, why: str) -> None:
     """What was judged is not judged to the end: no scorecard, no release, no report."""
-    from gates.folders import clear_report_folder
+    from gates.report_folder import clear_report_folder
 
     config = session.config
     session.exitstatus = status

@@ -1,16 +1,18 @@
 """From options to a `GateRun`, with everything that can be wrong found before the first gate."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.corpus import Corpus
 from harness.errors import UserError
 from harness.inputs import CorpusArguments, Inputs, open_any, resolve
+from harness.isolation.predictor import START_SECONDS, IsolatedPredictor, Isolation, close_isolated
 from harness.predictor import BATCH_PROBE, Subject, check_batch_invariance
 from harness.profile import load_profile
 from harness.release import check_rule
-from harness.resolve_model import check_spec, is_control, load_subject
+from harness.resolve_model import check_spec, is_control, is_python, load_subject
 from harness.run import GateRun, Settings
 from harness.suggest import did_you_mean
 from harness.worlds import default_corpus
@@ -33,10 +35,11 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         options: by name, as `gates.options` declares them.
         folder: shared by all processes of the session.
         root: folder that relative paths start from.
-        probe: ask each model for a few windows, so that a wrong shape stops the session at once and not after an hour.
+        probe: ask each model for a few windows first. One that fails is given up for all processes of the session,
+            which goes on if there is another.
 
     Raises:
-        UserError: anything wrong with the options, the data or a model, in one sentence.
+        UserError: anything wrong with the options, the data or every model, in one sentence each.
     """
     for name, least in _AT_LEAST.items():
         if options[name] is not None and options[name] < least:
@@ -58,17 +61,56 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         seed=options["seed"],
         batch_size=options["batch_size"],
     )
+    isolation = _isolation(options, models)
     subjects = [
-        load_subject(m, device=options["device"], batch_size=settings.batch_size, root=root)
+        load_subject(m, device=options["device"], batch_size=settings.batch_size, root=root, isolation=isolation)
         for m in models
         if not is_control(m)
     ]
-    inputs = _inputs(options, settings, subjects, root)
-    run = GateRun(settings, inputs, subjects, folder)
-    windows = inputs.evaluation["VAL"].windows.take(slice(0, BATCH_PROBE))
-    for subject in subjects if probe else []:
-        check_batch_invariance(subject, windows.contexts(), windows.targets, settings.batch_size)
+    try:
+        for subject in subjects if probe else []:
+            if isinstance(subject.predictor, IsolatedPredictor):
+                subject.predictor.start()  # it imports while the data are read
+        run = GateRun(settings, _inputs(options, settings, subjects, root), subjects, folder)
+        if probe:
+            _probe(run, subjects)
+    except BaseException:
+        close_isolated(subject.predictor for subject in subjects)
+        raise
     return run
+
+
+def _isolation(options: Mapping[str, Any], models: Sequence[str]) -> Isolation | None:
+    """Where ``python:`` models run; None for this process."""
+    seconds = options["batch_timeout"]
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise UserError(f"--batch-timeout={seconds:g}: give the seconds that a batch may take, more than 0.")
+    if options["python"] is not None and not any(map(is_python, models)):
+        raise UserError(f"--python={options['python']}: no --model=python:... is there to run under it.")
+    if not options["in_process"]:
+        return Isolation(options["python"], seconds, max(seconds, START_SECONDS))
+    if options["python"] is not None:
+        raise UserError("--python and --in-process contradict each other; give one of them.")
+    return None
+
+
+def _probe(run: GateRun, subjects: Sequence[Subject]) -> None:
+    """Ask each model for a few windows, so that a wrong shape shows at once and not after an hour.
+
+    Raises:
+        UserError: there is no other model for which the session would be worth going on.
+    """
+    windows = run.inputs.evaluation["VAL"].windows.take(slice(0, BATCH_PROBE))
+    broken = {}
+    for subject in subjects:
+        try:
+            check_batch_invariance(subject, windows.contexts(), windows.targets, run.settings.batch_size)
+        except UserError as error:
+            broken[subject.name] = str(error)
+    if broken and len(broken) == len(run.settings.models):
+        raise UserError("\n".join(broken.values()))
+    for name, sentence in broken.items():
+        run.give_up(name, sentence)
 
 
 def _inputs(options: Mapping[str, Any], settings: Settings, subjects: list[Subject], root: Path) -> Inputs:

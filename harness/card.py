@@ -7,27 +7,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from harness.contamination import RECORD
+from harness.contamination import RECORD, TrainingData
 from harness.judge import Check, judge_gate
+from harness.leaks.effect import effect
 from harness.observations import Observations
 from harness.predictor import Identity
 from harness.profile import Profile, load_profile
 from harness.release import Decision, blocking_reasons, decide
 from harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
-from harness.statistics.skill import skill
-from harness.stats import UNDEFINED, Estimate
+from harness.statistics.skill import SkillInputs, skill
+from harness.stats import UNDEFINED, Estimate, independent_ratio
 
 GATES = "ABCDE"
 SPLITS = ("VAL", "OOD")
-
-
-@dataclass(frozen=True)
-class SkillInputs:
-    """What profile `skill` compares a model with on one split."""
-
-    controls: Mapping[str, Observations]
-    near_duplicate: Bool[np.ndarray, " n"]
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -38,15 +30,21 @@ class Card:
         identity: who.
         gates: gate -> statistics of gates A-E by split.
         skill: statistics of profile `skill` by split, {} where not computed.
+        leaks: split -> leaked windows, and what they would change (`harness.leaks.effect`).
+        training_data: whether it has seen what it is judged on, None of controls.
         checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
+        faults: how the model broke while it was asked; its figures are then those of missing predictions.
     """
 
     identity: Identity
     gates: dict[str, dict[str, Any]]
     skill: dict[str, Any]
+    leaks: dict[str, Any]
+    training_data: dict[str, Any] | None
     checks: dict[str, list[Check]]
     decision: Decision
+    faults: tuple[str, ...] = ()
 
     def passed(self, gate: str) -> bool:
         """Whether every check of a gate passed; a gate without checks has not."""
@@ -64,7 +62,10 @@ class Card:
             "blocked": self.decision.verdict == "blocked",
             "reasons": list(self.decision.reasons),
             "tolerated": list(self.decision.tolerated),
+            "faults": list(self.faults),
             "provenance": _without_hashes(self.identity.provenance),
+            "leaks": self.leaks,
+            "training_data": self.training_data,
             "gates": gates,
             "skill": {
                 **self.skill,
@@ -96,19 +97,23 @@ def gate_statistics(observed: Mapping[str, Observations]) -> dict[str, dict[str,
 
 
 def skill_statistics(
-    observed: Mapping[str, Observations], inputs: Mapping[str, SkillInputs], task: str
+    observed: Mapping[str, Observations],
+    inputs: Mapping[str, SkillInputs],
+    task: str,
+    left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
 ) -> dict[str, Any]:
     """The statistics of profile `skill`, the task's own figure picked out."""
     figures: dict[str, Any] = {"task": task}
     for split in SPLITS:
-        given = inputs[split]
-        values = skill(observed[split], given.controls, given.near_duplicate, given.seed)
+        given = inputs[split] if left_out is None else inputs[split].without(left_out[split])
+        values = skill(observed[split], given)
         worst = [step["difference"] for step in values["rollout"]]
         figures[split] = {
             **values,
-            "n": int((~given.near_duplicate).sum()),
+            "n": len(given.kept),
+            "articles": len(np.unique(given.clusters)),
             "task_figure": _task_figure(values, task),
-            "rollout_worst": min(worst, key=_upper_bound) if worst else UNDEFINED,
+            "rollout_worst": min(worst, key=_lower_bound) if worst else UNDEFINED,
         }
     figures["retained"] = _retained(figures["VAL"], figures["OOD"], task)
     return figures
@@ -118,23 +123,23 @@ def _task_figure(values: Mapping[str, Any], task: str) -> Estimate:
     if task != "frontier":
         figure: Estimate = values.get(task, UNDEFINED)
         return figure
-    # Beyond every control's cosine the frontier is not defined by controls any more; the gain in cosine counts there.
-    beyond: Estimate = values["excess_cosine"]
-    along: Estimate = values["F"]
-    return beyond if beyond.low > 0 and not along.low > 0 else along
+    # Past the largest cosine of any rival the frontier is flat, and a gain in cosine counts there by the same rule.
+    gains: list[Estimate] = [values["F"], values["excess_cosine"]]
+    return max((g for g in gains if g.low > 0), key=lambda g: g.value, default=gains[0])
 
 
-def _upper_bound(difference: Estimate) -> float:
+def _lower_bound(difference: Estimate) -> float:
     # NaN sorts nowhere: a horizon at which the rollout broke down is worse than any number.
-    return difference.high if np.isfinite(difference.high) else float("-inf")
+    return difference.low if np.isfinite(difference.low) else float("-inf")
 
 
-def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> float:
+def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> Estimate:
     """Share of the VAL figure that is left on OOD: of one and the same figure, whichever the task judges by on VAL."""
     kinds = ("F", "excess_cosine") if task == "frontier" else (task,)
     kind = next((k for k in kinds if val.get(k) == val["task_figure"]), kinds[0])
-    before, after = val.get(kind, UNDEFINED).value, ood.get(kind, UNDEFINED).value
-    return after / before if before > 0 else float("nan")
+    before, after = val.get(kind, UNDEFINED), ood.get(kind, UNDEFINED)
+    found = independent_ratio(after, before)
+    return found if before.value > 0 else found._replace(value=float("nan"), low=float("nan"), high=float("nan"))
 
 
 def make_card(
@@ -146,6 +151,9 @@ def make_card(
     skill_inputs: Mapping[str, SkillInputs] | None,
     task: str,
     outside: Sequence[str] = (),
+    faults: Sequence[str] = (),
+    left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
+    training_data: TrainingData | None = None,
 ) -> Card:
     """Compute, judge and decide.
 
@@ -157,15 +165,24 @@ def make_card(
         skill_inputs: split -> what to compare with, None to leave skill out.
         task: "frontier", "retrieval" or "decoding".
         outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
+        faults: how the model broke. They block, in place of all that its missing predictions would say of it.
+        left_out: split -> windows that are leaked, and so left out of every figure; by default none.
+        training_data: whether the model has seen what it is judged on, None of controls.
     """
-    gates = gate_statistics(observed)
+    if left_out is None:
+        left_out = {split: np.zeros(len(values), dtype=bool) for split, values in observed.items()}
+    gates = gate_statistics({split: observed[split].take(np.flatnonzero(~left_out[split])) for split in SPLITS})
     absolute = profile if set(profile.gates) == set(GATES) else load_profile("5cat")
     checks = {gate: judge_gate(gate, gates[gate], absolute) for gate in GATES}
     figures: dict[str, Any] = {}
     if skill_inputs is not None:
-        figures = skill_statistics(observed, skill_inputs, task)
+        figures = skill_statistics(observed, skill_inputs, task, left_out)
         relative = load_profile("skill")
         checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
     passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
-    blocking = [*outside, *blocking_reasons(observed, gates, profile)]
-    return Card(identity, gates, figures, checks, decide(passed, gates, profile, rule, blocking))
+    contaminated = () if training_data is None else training_data.reasons
+    own = () if faults else blocking_reasons(observed, gates, profile)
+    decision = decide(passed, gates, profile, rule, [*faults, *outside, *contaminated, *own])
+    leaks = effect(gates, gate_statistics(observed), observed, left_out)
+    seen = None if training_data is None else training_data.as_dict()
+    return Card(identity, gates, figures, leaks, seen, checks, decision, tuple(faults))

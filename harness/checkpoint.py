@@ -16,9 +16,12 @@ import torch
 from torch import Tensor
 
 from harness.checkpoint_file import plain, read_record, save_checkpoint
+from harness.checkpoint_metadata import check_metadata
 from harness.checkpoint_network import network_of, position_scale, unwrapped
 from harness.device import resolve_device
-from harness.errors import UserError
+from harness.errors import UserError, brief
+from harness.leaks.record import TrainingRecord
+from harness.leaks.record_file import FIELD, read_training_record
 from harness.torch_predictor import TorchPredictor
 from models.base import NextEmbedding
 from models.registry import ARCHITECTURES, architecture
@@ -26,7 +29,7 @@ from models.registry import ARCHITECTURES, architecture
 __all__ = ["Checkpoint", "TorchPredictor", "load_checkpoint", "save_checkpoint", "torch_predictor"]
 
 # Weights and training state: large, and no business of whoever reads the metadata.
-STATE_FIELDS = ("model_state_dict", "optimizer_state_dict", "training_state")
+STATE_FIELDS = ("model_state_dict", "optimizer_state_dict", "training_state", FIELD)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Checkpoint:
         position_scale: scale of the position channel to append, None where the network has none.
         metadata: every other field of the file as plain values: ``epoch``, ``val_loss``, ``val_cosine``,
             ``args``, ``model_config``, and of our own files ``recipe``, ``corpus`` and ``train_article_hashes``.
+        trained_on: signatures of the chunks it was trained on, None where not recorded.
     """
 
     path: Path
@@ -53,6 +57,7 @@ class Checkpoint:
     context: int | None = None
     position_scale: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    trained_on: TrainingRecord | None = None
 
     @property
     def corpus(self) -> Mapping[str, Any] | None:
@@ -74,18 +79,25 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     model_type, state = _identify(path, record)
     metadata = {str(key): plain(value) for key, value in record.items() if key not in STATE_FIELDS}
+    check_metadata(path, metadata)
     model_type, state, config = unwrapped(path, model_type, state, _section(metadata, "model_config"))
     module = network_of(path, model_type, state, config)
     context = metadata.get("context")
+    if metadata.get("dim") not in (None, module.output_dim):
+        raise UserError(
+            f"{path}: records a dim of {brief(repr(metadata['dim']))} and predicts {module.output_dim} dimensions; "
+            "save it again."
+        )
     return Checkpoint(
         path=path,
         sha256=_sha256(path),
         model_type=model_type,
         module=module,
         dim=module.output_dim,
-        context=context if isinstance(context, int) else None,
+        context=context,
         position_scale=position_scale(path, module, _section(metadata, "args")),
         metadata=metadata,
+        trained_on=read_training_record(str(path), record.get(FIELD), module.output_dim),
     )
 
 
@@ -121,7 +133,7 @@ def _identify(path: Path, record: dict[Any, Any]) -> tuple[str, dict[str, Tensor
             "recorded nowhere; train the ranker anew with `lvm-train p7`."
         )
     if not isinstance(state, dict):
-        found = ", ".join(sorted(map(str, record))[:6]) or "nothing"
+        found = brief(", ".join(sorted(map(str, record))[:6])) if record else "nothing"
         raise UserError(f"{path}: has no model_state_dict (it holds {found}); give a checkpoint written in training.")
     if not isinstance(model_type, str):
         raise UserError(f"{path}: does not name its model_type; add one of {', '.join(ARCHITECTURES)} to it.")
@@ -132,7 +144,9 @@ def _identify(path: Path, record: dict[Any, Any]) -> tuple[str, dict[str, Tensor
     for key, value in state.items():
         dense = isinstance(value, Tensor) and value.layout is torch.strided and value.numel() > 0
         if not isinstance(key, str) or not dense or not value.is_floating_point():
-            raise UserError(f"{path}: weight {key!r} is not a tensor of real numbers; save the weights again.")
+            raise UserError(
+                f"{path}: weight {brief(repr(key))} is not a tensor of real numbers; save the weights again."
+            )
     return model_type.lower(), {key: value.to(torch.float32) for key, value in state.items()}
 
 

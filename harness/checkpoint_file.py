@@ -4,7 +4,7 @@
 older readers ignore them.
 """
 
-import re
+import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +14,16 @@ import torch
 from torch import Tensor
 
 from harness.atomic import atomic_write
-from harness.errors import UserError
+from harness.checkpoint_inspection import NOT_ONE, inspect
+from harness.errors import UserError, brief
 from harness.numpy_scalars import SAFE_GLOBALS
+from harness.paths import is_file, is_folder
+from harness.pickle_calls import SAVE_AGAIN
+from harness.pickle_scan import UnsoundError
 
 FORMAT_VERSION = 1
-SAVE_AGAIN = "save it again as a dictionary of tensors, numbers and text"
+# A list of a million numbers takes 40 MB; what is longer is data, and is shown by its shape.
+_LONGEST_LIST = 1 << 20
 
 
 def read_record(path: str | Path) -> dict[Any, Any]:
@@ -30,15 +35,18 @@ def read_record(path: str | Path) -> dict[Any, Any]:
     if str(path) == "":
         raise UserError("the checkpoint path is empty; give a file such as best_model.pt.")
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         raise UserError(f"{path}: is a folder; name the checkpoint in it, such as {path / 'best_model.pt'}.")
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{path}: no such checkpoint file; check the path, or train one with `lvm-train`.")
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(SAFE_GLOBALS):
             # torch warns of pickle protocols it was not meant for; soundness is decided below.
             warnings.simplefilter("ignore")
+            inspect(path)
             record = torch.load(path, map_location="cpu", weights_only=True)
+    except UnsoundError as error:
+        raise UserError(f"{path}: {error}.") from error
     except Exception as error:  # a parser of hostile bytes may raise anything
         raise UserError(f"{path}: {_fault(error)}.") from error
     if not isinstance(record, dict):
@@ -47,7 +55,7 @@ def read_record(path: str | Path) -> dict[Any, Any]:
     version = record.get("format_version", 0)
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise UserError(
-            f"{path}: checkpoint format {version!r} is not {FORMAT_VERSION}, the newest known here; "
+            f"{path}: checkpoint format {brief(repr(version))} is not {FORMAT_VERSION}, the newest known here; "
             "upgrade this software."
         )
     return record
@@ -69,6 +77,7 @@ def save_checkpoint(
     recipe: str,
     corpus: Mapping[str, Any],
     train_article_hashes: list[str] | None = None,
+    train_fingerprints: Mapping[str, Any] | None = None,
     training_state: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a checkpoint: the published fields, then our own. It appears complete or not at all.
@@ -89,6 +98,7 @@ def save_checkpoint(
         corpus: ``{"path", "fingerprint"}``: where a gate finds the corpus, and whether it is still the same.
         train_article_hashes: content of the articles trained on (`harness.contamination`), by which a gate finds that
             it judges a model on what it has seen.
+        train_fingerprints: signatures of the chunks trained on (`harness.leaks.record`), for the same; tensors.
         training_state: what resuming needs beyond weights and optimiser.
     """
     record = {
@@ -106,6 +116,7 @@ def save_checkpoint(
         "recipe": recipe,
         "corpus": plain(corpus),
         "train_article_hashes": train_article_hashes,
+        "train_fingerprints": train_fingerprints,
         "training_state": plain(training_state),
     }
     with atomic_write(path) as stream:
@@ -114,23 +125,24 @@ def save_checkpoint(
 
 def plain(value: Any) -> Any:
     """``value`` as dictionaries, lists, numbers, text and None; anything else becomes its text."""
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        # Half a surrogate pair, which a pickle can hold, is no text that a report could be written in.
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
         return [plain(item) for item in value]
     # Tensors and NumPy arrays and scalars alike.
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+    if not hasattr(value, "tolist"):
+        return str(value)
+    return value.tolist() if math.prod(value.shape) <= _LONGEST_LIST else f"{value.dtype} of shape {tuple(value.shape)}"
 
 
 def _fault(error: Exception) -> str:
     """What went wrong while reading, and what to do, as a clause."""
-    code = re.search(r"GLOBAL (\S+)|reduce for unrecognized function (\S+)", str(error))
-    if code:
-        name = code[1] or code[2]
-        return f"holds code or a Python object ({name}), which was not run or loaded; {SAVE_AGAIN}"
     # torch raises other kinds of OSError on truncated files.
     if isinstance(error, PermissionError):
         return "may not be read; check its permissions"
-    return "is truncated or not a PyTorch checkpoint; copy or download it again"
+    return NOT_ONE

@@ -4,16 +4,15 @@ The network is built on torch's "meta" device from the shapes of the weights, co
 only then given them: a file cannot make the loader reserve more memory than its own tensors do.
 """
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
-from harness.errors import UserError
+from harness.errors import UserError, brief
 from models.base import ConfigError, NextEmbedding, WeightsError
 from models.position import DEFAULT_SCALE
 from models.registry import architecture, build
@@ -21,6 +20,7 @@ from models.residual import ALPHA, BASE_PREFIX, RESIDUAL
 
 # The scale of the saved epoch in the `args` of our own files.
 OWN_SCALE = "position_scale"
+FLOAT32_MAX = float(torch.finfo(torch.float32).max)
 # Names under which published `args` may record it; the published harness used .03 whatever they said.
 PUBLISHED_SCALES = ("positional_scalar", "pos_scale")
 
@@ -51,8 +51,8 @@ def unwrapped(
     beside = [value for key, value in state.items() if not key.startswith(prefix)]
     if len(beside) != 1 or beside[0].numel() != 1:
         raise UserError(
-            f"{path}: the weights are wrapped (their keys start with {prefix!r}), but not beside a single alpha as "
-            f"those of recipe P2 are; save the inner {model_type} alone."
+            f"{path}: the weights are wrapped (their keys start with {brief(prefix)!r}), but not beside a single alpha "
+            f"as those of recipe P2 are; save the inner {model_type} alone."
         )
     base = {BASE_PREFIX + key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     # Published steps are of unit norm (seed facts 2), and published files say nothing about it.
@@ -74,9 +74,9 @@ def network_of(path: Path, model_type: str, state: dict[str, Tensor], config: Ma
     try:
         sizes = architecture(model_type).config_from(state, config)
     except WeightsError as error:
-        raise UserError(f"{path}: not a {model_type} checkpoint: {error}; check its model_type.") from error
+        raise UserError(f"{path}: not a {model_type} checkpoint: {brief(error)}; check its model_type.") from error
     except ConfigError as error:
-        raise UserError(f"{path}: {error}.") from error
+        raise UserError(f"{path}: {brief(error)}.") from error
     try:
         with torch.device("meta"):
             module = build(model_type, **sizes)
@@ -85,7 +85,7 @@ def network_of(path: Path, model_type: str, state: dict[str, Tensor], config: Ma
     expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
     wrong = _first_difference(expected, state)
     if wrong:
-        raise UserError(f"{path}: not a {model_type} checkpoint: {wrong}; check its model_type.")
+        raise UserError(f"{path}: not a {model_type} checkpoint: {brief(wrong)}; check its model_type.")
     module.load_state_dict(state, strict=True, assign=True)
     return module.requires_grad_(False).eval()
 
@@ -128,14 +128,21 @@ def position_scale(path: Path, module: NextEmbedding, args: Mapping[str, Any]) -
             "inputs as wide as the prediction, or one wider for a position channel."
         )
     own = args.get(OWN_SCALE)
-    if isinstance(own, int | float):
+    if own is not None:
         # A schedule may start from 0, as P5.1's does.
-        if not (math.isfinite(own) and own >= 0):
-            raise UserError(f"{path}: args name a {OWN_SCALE} of {own}; save it as 0 or a positive number.")
+        if not (_is_finite(own) and own >= 0):
+            raise UserError(
+                f"{path}: args name a {OWN_SCALE} of {brief(repr(own))}; save it as 0 or a positive number."
+            )
         return float(own)
     for name in PUBLISHED_SCALES:
         value = args.get(name)
         # A zero is what V3's flag left behind, while it validated with the default (seed facts 1).
-        if isinstance(value, int | float) and value > 0:
+        if _is_finite(value) and value > 0:
             return float(value)
     return DEFAULT_SCALE
+
+
+def _is_finite(value: Any) -> TypeGuard[float]:
+    """Whether a value is a number that float32 can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < FLOAT32_MAX

@@ -11,8 +11,6 @@ The published NPZ files are read as they are by `harness.npz`.
 
 import dataclasses
 import hashlib
-import json
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,13 +21,13 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from harness.atomic import atomic_write, write_json
+from harness.corpus_files import FORMAT_VERSION, read_corpus_files
 from harness.errors import UserError
 
 SplitName = Literal["TRAIN", "VAL", "OOD"]
 SPLITS: tuple[SplitName, ...] = ("TRAIN", "VAL", "OOD")
 UNASSIGNED = ""
 
-FORMAT_VERSION = 1
 # Rows read at a time by every scan of a whole corpus: 16,384 x 768 float32 is 48 MiB.
 SCAN_ROWS = 16_384
 
@@ -85,7 +83,8 @@ class Corpus:
     def run_start(self) -> Int[np.ndarray, " n"]:
         """(N,) first row of the contiguous run each row belongs to: one article, chunk indices rising by one."""
         breaks = np.ones(self.size, dtype=bool)
-        breaks[1:] = (np.diff(self.article_of) != 0) | (np.diff(self.chunk_index) != 1)
+        breaks[1:] = self.chunk_index[1:] != self.chunk_index[:-1] + 1
+        breaks[self.starts] = True
         first = np.flatnonzero(breaks)
         return np.repeat(first, np.diff(np.append(first, self.size)))
 
@@ -99,7 +98,9 @@ class Corpus:
     def raw(self, rows: Int[np.ndarray, "*rows"]) -> Float[np.ndarray, "*rows d"]:
         """The vectors of ``rows`` as stored, widened to float32."""
         source = rows if self.order is None else self.order[rows]
-        return np.asarray(self.stored[source], dtype=np.float32)
+        # A float64 beyond float32 becomes infinity, which `check_vectors` names.
+        with np.errstate(over="ignore"):
+            return np.asarray(self.stored[source], dtype=np.float32)
 
     def vectors(self, rows: Int[np.ndarray, "*rows"]) -> Float[np.ndarray, "*rows d"]:
         """The embeddings of ``rows``, float32 and of unit norm.
@@ -270,38 +271,6 @@ def open_corpus(folder: Path) -> Corpus:
     Raises:
         UserError: a missing, truncated or inconsistent folder.
     """
-    record_file = folder / "corpus.json"
-    if folder.is_file():
-        raise UserError(f"{folder}: is a file, not a corpus; `lvm-data import {folder} --out DIR` makes one of it.")
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such corpus folder; make one with `lvm-data synth` or `lvm-data import`.")
-    if not record_file.is_file():
-        raise UserError(
-            f"{folder}: not a corpus (corpus.json is missing); make one with `lvm-data synth --out {folder}`."
-        )
-    try:
-        meta = json.loads(record_file.read_text())
-        stored = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        # Opened here: np.load leaves a file that is no zip archive open.
-        with (folder / "articles.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as articles:
-            ids, lengths = articles["article_ids"], articles["lengths"]
-            chunk_index, splits = articles["chunk_index"], articles["splits"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{folder}: the corpus cannot be read ({error}); make or copy it again.") from error
-    version = meta.get("format_version") if isinstance(meta, dict) else None
-    if version != FORMAT_VERSION:
-        raise UserError(
-            f"{record_file}: corpus format {version!r} is not {FORMAT_VERSION}, the one this "
-            "version reads; make the corpus again."
-        )
-    if stored.ndim != 2 or len(stored) != lengths.sum() or len(stored) != len(chunk_index):
-        raise UserError(
-            f"{folder}: vectors.npy and articles.npz disagree on the number of chunks; copy the corpus again."
-        )
-    if stored.dtype.kind != "f" or not len(ids) == len(lengths) == len(splits):
-        raise UserError(
-            f"{folder}: {stored.dtype} vectors, {len(ids)} article ids, {len(lengths)} lengths and {len(splits)} "
-            "splits; vectors are floats and the others are as many as there are articles; copy the corpus again."
-        )
+    meta, stored, ids, lengths, chunk_index, splits = read_corpus_files(folder)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     return Corpus(folder, stored, ids, starts, lengths, chunk_index, splits, None, meta)

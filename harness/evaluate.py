@@ -80,7 +80,7 @@ def _observe_batch(
     base = ask(subject, contexts, windows.targets, batch_size)
     cosine = _cos(base, targets)
     offset, offset_exists = _offsets(base, windows)
-    rollout, rollout_exists = _rollout(subject, base, contexts, windows, evaluation.horizon, batch_size)
+    rollout, rollout_exists = _rollout(subject, base, windows, evaluation.horizon, batch_size)
     ranks = rank_targets(base, windows, evaluation)
     finite = np.isfinite(cosine) & (np.isfinite(rollout).all(axis=1) | ~rollout_exists)
     ablation = np.full((len(windows), len(ablation_names(windows.context))), np.nan)
@@ -135,10 +135,18 @@ def _offsets(base: Float[np.ndarray, "b d"], windows: Windows) -> tuple[np.ndarr
     return np.stack(cosines, axis=1), exists
 
 
+def observe_rollout(subject: Subject, evaluation: EvaluationSet, *, batch_size: int) -> Float[np.ndarray, "n horizon"]:
+    """The closed loop alone: cos(prediction h, chunk at offset +h), h = 1..H, NaN where the article ends before."""
+    parts = []
+    for batch in evaluation.windows.batches(CHUNK):
+        base = ask(subject, batch.contexts(), batch.targets, batch_size)
+        parts.append(_rollout(subject, base, batch, evaluation.horizon, batch_size)[0])
+    return np.concatenate(parts)
+
+
 def _rollout(
     subject: Subject,
     base: Float[np.ndarray, "b d"],
-    contexts: Float[np.ndarray, "b c d"],
     windows: Windows,
     horizon: int,
     batch_size: int,
@@ -147,7 +155,7 @@ def _rollout(
     exists = windows.offset(horizon)[1]
     cosines = np.full((len(windows), horizon), np.nan)
     kept = windows.take(np.flatnonzero(exists))
-    prediction, context = base[exists], contexts[exists]
+    prediction, context = base[exists], kept.contexts()
     for step in range(1, horizon + 1):
         if step > 1:
             context = np.concatenate([context[:, 1:], prediction[:, None].astype(np.float32)], axis=1)

@@ -29,8 +29,8 @@ class Expectation:
     Attributes:
         text: what the control does, in the third person.
         holds: whether it does.
-        gates: the gates whose figures it speaks of; where one of them has too few windows to be judged, nothing is
-            expected, and that gate's inconclusive checks fail every model by themselves.
+        gates: the gates whose figures it speaks of; where one of them has too few windows or articles to be judged,
+            nothing is expected, and that gate's inconclusive checks fail every model by themselves.
         certain: whether it holds on any corpus.
         must_pass: whether it says that a gate is passed.
     """
@@ -42,7 +42,7 @@ class Expectation:
     must_pass: bool = False
 
     def applies(self, card: Mapping[str, Any]) -> bool:
-        """Whether every gate it speaks of has windows enough."""
+        """Whether every gate it speaks of has windows and articles enough."""
         checks = [check for gate in self.gates for check in _gate(card, gate)["checks"]]
         return not any(check["note"].startswith(INCONCLUSIVE) for check in checks)
 

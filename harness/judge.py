@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from harness.profile import BOTH, Comparison, Profile, Threshold
-from harness.stats import Estimate
+from harness.stats import UNDEFINED, Estimate
 
-# How the note of a check begins that has too few windows to be judged.
+# How the note of a check begins that has too few windows or articles to be judged.
 INCONCLUSIVE = "inconclusive"
 
 _RELATION: dict[Comparison, str] = {
@@ -17,7 +17,6 @@ _RELATION: dict[Comparison, str] = {
     "at_most": "<=",
     "low_above": "lower bound >",
     "high_below": "upper bound <",
-    "high_above": "upper bound >=",
 }
 
 
@@ -76,7 +75,7 @@ def judge_gate(gate: str, statistics: Mapping[str, Any], profile: Profile) -> li
         profile: the thresholds.
     """
     return [
-        _check(threshold, split, limit, _lookup(statistics, threshold, split), profile.minimum_windows)
+        _check(threshold, split, limit, _lookup(statistics, threshold, split), profile)
         for threshold in profile.of_gate(gate)
         for split, limit in threshold.limits.items()
     ]
@@ -86,27 +85,31 @@ def _lookup(statistics: Mapping[str, Any], threshold: Threshold, split: str) -> 
     node: Any = statistics if split == BOTH else statistics[split]
     for key in threshold.statistic.split("."):
         node = node[key]
-    if isinstance(node, Estimate):
-        return node
-    # A figure without a sampling distribution of its own (a ratio of ranks) is judged by its value.
-    return Estimate(
-        float("nan") if node is None else float(node), float("nan"), float("nan"), _windows(statistics, split)
+    # A plain number has no sampling distribution of its own and is judged by its value.
+    figure: Estimate = (
+        node
+        if isinstance(node, Estimate)
+        else UNDEFINED._replace(value=float("nan") if node is None else float(node), n=_of(statistics, split, "n"))
     )
+    return figure if figure.articles else figure._replace(articles=_of(statistics, split, "articles"))
 
 
-def _windows(statistics: Mapping[str, Any], split: str) -> int:
+def _of(statistics: Mapping[str, Any], split: str, count: str) -> int:
+    """Windows ("n") or "articles" of a split, of the smaller one where the figure is of both."""
     splits = ("VAL", "OOD") if split == BOTH else (split,)
-    return min(int(statistics[s].get("n", 0)) for s in splits)
+    return min(int(statistics.get(s, {}).get(count, 0)) for s in splits)
 
 
-def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, minimum: int) -> Check:
+def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, profile: Profile) -> Check:
     note = ""
-    if figure.n < minimum:
-        note = f"{INCONCLUSIVE}: {figure.n} windows, at least {minimum} are needed"
+    if figure.n < profile.minimum_windows:
+        note = f"{INCONCLUSIVE}: {figure.n} windows, at least {profile.minimum_windows} are needed"
+    elif figure.articles < profile.minimum_articles:
+        note = f"{INCONCLUSIVE}: {figure.articles} articles, at least {profile.minimum_articles} are needed"
     elif not np.isfinite(figure.value):
         note = f"undefined: {threshold.undefined}"
     elif threshold.interval and not np.isfinite(figure.low):
-        note = f"{INCONCLUSIVE}: all windows are of one article, so there is no interval"
+        note = f"{INCONCLUSIVE}: no interval is defined"
     return Check(
         threshold.gate,
         split,
@@ -129,6 +132,4 @@ def _meets(comparison: Comparison, figure: Estimate, limit: float) -> bool:
         return value <= limit
     if comparison == "low_above":
         return low > limit
-    if comparison == "high_below":
-        return high < limit
-    return high >= limit
+    return high < limit

@@ -1,13 +1,5 @@
-"""Read the published NPZ formats as they are, without pickle and without loading them into memory.
+"""Read the published NPZ formats as they are, without pickle and without loading them into memory (`NpzFile`)."""
 
-Members that were stored uncompressed (``np.savez``) are memory-mapped in place; compressed members
-(``np.savez_compressed``) are unpacked once, as a stream, into the cache folder and mapped there.
-"""
-
-import hashlib
-import shutil
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from harness.atomic import atomic_write
-from harness.cache import cache_dir
 from harness.corpus import UNASSIGNED, Corpus
 from harness.errors import UserError
+from harness.npz_file import NpzFile, whole_numbers
 from harness.windows import Windows
 
 ARTICLE_VECTORS = ("embeddings", "vectors", "X")
@@ -31,126 +22,6 @@ SEQUENCE_TARGETS = ("targets", "target", "y", "target_vectors")
 # A float16 copy of a unit vector of 384-1024 dimensions keeps a cosine above .9999 to its float32 original;
 # two different chunks of real text that are this close are duplicates.
 SAME_VECTOR_COSINE = 0.999
-
-
-class _Header(NamedTuple):
-    shape: tuple[int, ...]
-    fortran: bool
-    dtype: np.dtype[np.generic]
-    offset: int
-
-
-@dataclass(frozen=True)
-class NpzFile:
-    """An NPZ opened for mapping its members one by one."""
-
-    path: Path
-    members: tuple[str, ...]
-
-    @classmethod
-    def open(cls, path: Path) -> "NpzFile":
-        """List the members.
-
-        Raises:
-            UserError: missing, truncated or not an NPZ.
-        """
-        if not path.is_file():
-            raise UserError(f"{path}: no such NPZ file; check the path.")
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = tuple(name.removesuffix(".npy") for name in archive.namelist())
-        except (zipfile.BadZipFile, OSError) as error:
-            raise UserError(
-                f"{path}: not a readable NPZ file ({error}); it may be truncated, copy it again."
-            ) from error
-        return cls(path, names)
-
-    def find(self, candidates: Sequence[str]) -> str | None:
-        """The first of ``candidates`` that the file holds."""
-        return next((name for name in candidates if name in self.members), None)
-
-    def require(self, candidates: Sequence[str], what: str) -> Shaped[np.ndarray, "..."]:
-        """Map the first member of ``candidates`` that is there.
-
-        Raises:
-            UserError: none is there, or it needs pickle.
-        """
-        name = self.find(candidates)
-        if name is None:
-            raise UserError(
-                f"{self.path}: no {what} (looked for {', '.join(candidates)}; found "
-                f"{', '.join(self.members) or 'nothing'}); save them under one of these names."
-            )
-        return self.map(name)
-
-    def dtype(self, name: str) -> np.dtype[np.generic]:
-        """The type of one member, read from its header alone.
-
-        Raises:
-            UserError: the member cannot be read.
-        """
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(f"{name}.npy") as stream:
-                return _read_header(stream).dtype  # type: ignore[arg-type]
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, KeyError) as error:
-            raise UserError(
-                f"{self.path}: member {name!r} cannot be read ({error}); the file may be truncated, copy it again."
-            ) from error
-
-    def map(self, name: str) -> Shaped[np.ndarray, "..."]:
-        """Memory-map one member."""
-        member = f"{name}.npy"
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                info = archive.getinfo(member)
-                with archive.open(info) as stream:
-                    header = _read_header(stream)  # type: ignore[arg-type]
-                if header.dtype.hasobject:
-                    raise UserError(
-                        f"{self.path}: member {name!r} is an object array, which needs pickle and could run code; "
-                        "if you trust who made the file, convert it once with "
-                        f"`lvm-data import --trust-pickle {self.path} --out NEW.npz`."
-                    )
-                source, base = self.path, 0
-                if info.compress_type == zipfile.ZIP_STORED:
-                    base = self._data_offset(info)
-                else:
-                    source = self._unpacked(archive, info)
-                return np.memmap(
-                    source,
-                    dtype=header.dtype,
-                    mode="r",
-                    offset=base + header.offset,
-                    shape=header.shape,
-                    order="F" if header.fortran else "C",
-                )
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, KeyError) as error:
-            raise UserError(
-                f"{self.path}: member {name!r} cannot be read ({error}); the file may be truncated, copy it again."
-            ) from error
-
-    def _data_offset(self, info: zipfile.ZipInfo) -> int:
-        # The local header repeats the name and extra field, with lengths of its own.
-        with self.path.open("rb") as stream:
-            stream.seek(info.header_offset + 26)
-            lengths = stream.read(4)
-        return info.header_offset + 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
-
-    def _unpacked(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Path:
-        stat = self.path.stat()
-        key = f"{self.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{info.filename}|{info.CRC}"
-        target = cache_dir() / "npz" / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".npy")
-        if not target.is_file():
-            with archive.open(info) as stream, atomic_write(target) as out:
-                shutil.copyfileobj(stream, out, 1 << 20)
-        return target
-
-
-def _read_header(stream: zipfile.ZipExtFile) -> _Header:
-    version = np.lib.format.read_magic(stream)
-    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = reader(stream)
-    return _Header(shape, fortran, dtype, stream.tell())
 
 
 def read_articles(path: Path) -> Corpus:
@@ -277,7 +148,9 @@ class SequenceFile:
 
     def frames(self, index: Int[np.ndarray, " m"] | slice) -> Float[np.ndarray, "m frames d"]:
         """Context and target of some windows, float32 as stored."""
-        return np.concatenate([self.contexts[index], self.targets[index][:, None]], axis=1).astype(np.float32)
+        # A float64 beyond float32 becomes infinity, which no chunk of a store is near.
+        with np.errstate(over="ignore"):
+            return np.concatenate([self.contexts[index], self.targets[index][:, None]], axis=1).astype(np.float32)
 
 
 def is_sequence_file(path: Path) -> bool:
@@ -325,11 +198,13 @@ def matching_rows(file: SequenceFile, corpus: Corpus) -> tuple[Int[np.ndarray, "
 
 def _integers(file: NpzFile, names: Sequence[str], what: str) -> Int[np.ndarray, " n"]:
     values = np.asarray(file.require(names, what))
-    if values.ndim != 1 or values.dtype.kind not in "iu":
+    found = whole_numbers(values)
+    if found is None or found.ndim != 1:
         raise UserError(
-            f"{file.path}: {what} are {values.dtype} of shape {values.shape}; they must be a list of integers."
+            f"{file.path}: {what} are {values.dtype} of shape {values.shape}; they must be a list of integers below "
+            "2**63."
         )
-    return values.astype(np.int64)
+    return found
 
 
 def _locate(
@@ -349,6 +224,7 @@ def is_run(
     """Whether the frames of each window are the corpus rows that end at ``rows``, by content."""
     windows = Windows(corpus, rows, frames.shape[1] - 1)
     stored = np.concatenate([windows.contexts(), windows.target_vectors()[:, None]], axis=1)
+    wide = frames.astype(np.float64)  # 1e30 squared is beyond float32
     with np.errstate(divide="ignore", invalid="ignore"):
-        cosine = (frames * stored).sum(axis=2) / np.linalg.norm(frames, axis=2)
+        cosine = (wide * stored).sum(axis=2) / np.linalg.norm(wide, axis=2)
     return np.asarray((cosine > SAME_VECTOR_COSINE).all(axis=1))

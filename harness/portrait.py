@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import stats as scipy_stats
 
 from harness.corpus import SCAN_ROWS, Corpus
-from harness.stats import LEVEL, Estimate, independent_difference
+from harness.stats import Estimate, independent_difference, linearised
 
 LAGS: tuple[int, ...] = (1, 2, 3, 4, 5, 10)
 # Chunks of the largest corpora that are looked at: an interval over some hundreds of articles is .005 wide.
@@ -28,18 +27,20 @@ class Figure:
 
     Attributes:
         value: NaN where it is not defined.
-        influence: (a,) how far each article moves it; sums to zero.
+        influence: (a,) how far each article moves it; sums to zero, NaN where an article has no part in it.
+        sizes: (a,) windows, pairs or chunks of each article.
         n: pairs of chunks, windows or chunks it is a mean over.
     """
 
     value: float
     influence: Float[np.ndarray, " a"]
+    sizes: Float[np.ndarray, " a"]
     n: int
 
     @property
     def estimate(self) -> Estimate:
         """The figure with its interval; of a mean, what `harness.stats.cluster_mean` says."""
-        return _estimate(self.value, self.influence, self.n)
+        return _estimate(self.value, self.influence, self.sizes, self.n)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def difference(one: Figure, other: Figure, *, paired: bool) -> Estimate:
     """``one - other``; ``paired`` where both are of the same articles in the same order."""
     if not paired:
         return independent_difference(one.estimate, other.estimate)
-    return _estimate(one.value - other.value, one.influence - other.influence, min(one.n, other.n))
+    return _estimate(one.value - other.value, one.influence - other.influence, one.sizes, min(one.n, other.n))
 
 
 def excludes_zero(estimate: Estimate) -> bool:
@@ -139,10 +140,10 @@ def _mean(sums: Float[np.ndarray, " a"], counts: Float[np.ndarray, " a"]) -> Fig
     """A ratio of totals, linearised as in `harness.stats.cluster_mean`."""
     n = int(counts.sum())
     if n == 0:
-        return Figure(float("nan"), np.full(len(sums), np.nan), 0)
+        return Figure(float("nan"), np.full(len(sums), np.nan), counts, 0)
     value = float(sums.sum() / n)
     # An article without a pair does not belong to the sample, nor to its degrees of freedom.
-    return Figure(value, np.where(counts > 0, (sums - counts * value) / n, np.nan), n)
+    return Figure(value, np.where(counts > 0, (sums - counts * value) / n, np.nan), counts, n)
 
 
 def _between(totals: Float[np.ndarray, "a d"], lengths: Int[np.ndarray, " a"]) -> tuple[Figure, Figure]:
@@ -161,15 +162,12 @@ def _between(totals: Float[np.ndarray, "a d"], lengths: Int[np.ndarray, " a"]) -
     if len(lengths) < 3:  # with one of two articles gone there is no pair left
         without = np.full(len(lengths), np.nan)
     both = (value, without), (np.sqrt(np.maximum(value, 0.0)), np.sqrt(np.maximum(without, 0.0)))
-    pair, norm = (Figure(float(v), (d.mean() - d) * (len(d) - 1) / len(d), int(chunks)) for v, d in both)
+    # What leaving an article out moves, taken back to its influence; see `harness.stats.jackknife_interval`.
+    share = weights / chunks
+    pair, norm = (Figure(float(v), (d.mean() - d) * (1.0 - share), weights, int(chunks)) for v, d in both)
     return pair, norm
 
 
-def _estimate(value: float, influence: Float[np.ndarray, " a"], n: int) -> Estimate:
-    known = influence[np.isfinite(influence)]
-    groups = len(known)
-    if groups < 2:
-        return Estimate(value, float("nan"), float("nan"), n)
-    error = float(np.sqrt(groups / (groups - 1) * np.sum(known**2)))
-    half = float(scipy_stats.t.ppf(0.5 + LEVEL / 2, groups - 1)) * error
-    return Estimate(value, value - half, value + half, n)
+def _estimate(value: float, influence: Float[np.ndarray, " a"], sizes: Float[np.ndarray, " a"], n: int) -> Estimate:
+    known = np.isfinite(influence)
+    return linearised(value, influence[known], sizes[known], n)

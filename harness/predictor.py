@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from harness.errors import UserError
+from harness.isolation.worker import told
+from harness.leaks.record import TrainingRecord
 
 # Largest distance between two answers to one context, as unit vectors. Float32 moves them by up to 8.5e-7: measured on
 # the four published architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
@@ -70,12 +72,14 @@ class Subject:
         predictor: what is asked.
         context: C the predictor was trained for, None if any.
         dim: D the predictor reads, None if any.
+        trained_on: what it says it was trained on (`harness.leaks.record`), None where it says nothing.
     """
 
     identity: Identity
     predictor: Predictor | Clairvoyant
     context: int | None = None
     dim: int | None = None
+    trained_on: TrainingRecord | None = None
 
     @property
     def name(self) -> str:
@@ -101,7 +105,6 @@ def ask(
 def _ask_once(
     subject: Subject, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
 ) -> Float[np.ndarray, "b d"]:
-    expected = (len(contexts), contexts.shape[2])
     contexts = contexts.copy()  # a predictor that works in place must not spoil what it is asked next
     try:
         if isinstance(subject.predictor, Clairvoyant):
@@ -112,13 +115,30 @@ def _ask_once(
     except UserError:
         raise
     except Exception as error:  # whatever a user's predictor raises is told in one sentence, not as our traceback
-        raise UserError(f"{subject.name}: predict() raised {type(error).__name__}: {error}.") from error
-    if predictions.shape != expected or predictions.dtype.kind not in "fiu":
-        raise UserError(
-            f"{subject.name}: predict() returned {predictions.dtype} of shape {predictions.shape} for contexts of "
-            f"shape {contexts.shape}; it must return floats of shape {expected}."
-        )
+        raise UserError(f"{subject.name}: predict() raised {told(error)}.") from error
+    check_answer(subject.name, predictions.shape, str(predictions.dtype), predictions.dtype.kind, contexts.shape)
     return unit(predictions)
+
+
+def check_answer(name: str, shape: tuple[int, ...], dtype: str, kind: str, asked: tuple[int, ...]) -> None:
+    """Whether what ``predict`` returned is (B, D) numbers.
+
+    Args:
+        name: of the model.
+        shape: of the answer.
+        dtype: of the answer, in words.
+        kind: numpy's letter for that dtype's kind.
+        asked: shape of the contexts.
+
+    Raises:
+        UserError: it is not.
+    """
+    expected = (asked[0], asked[2])
+    if shape != expected or kind not in "fiu":
+        raise UserError(
+            f"{name}: predict() returned {dtype} of shape {shape} for contexts of shape {asked}; it must return floats "
+            f"of shape {expected}."
+        )
 
 
 def unit(vectors: Float[np.ndarray, "*b d"]) -> Float[np.ndarray, "*b d"]:

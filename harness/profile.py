@@ -9,8 +9,8 @@ from typing import Literal
 from harness.errors import UserError
 from harness.suggest import did_you_mean
 
-Comparison = Literal["at_least", "at_most", "low_above", "high_below", "high_above"]
-COMPARISONS: tuple[Comparison, ...] = ("at_least", "at_most", "low_above", "high_below", "high_above")
+Comparison = Literal["at_least", "at_most", "low_above", "high_below"]
+COMPARISONS: tuple[Comparison, ...] = ("at_least", "at_most", "low_above", "high_below")
 BOTH = "BOTH"
 
 
@@ -22,8 +22,8 @@ class Threshold:
         gate: which gate it belongs to.
         statistic: path of the figure inside that gate's statistics, dots between the keys.
         label: what people read.
-        comparison: ``at_least`` and ``at_most`` hold the value against the limit; ``low_above``, ``high_below`` and
-            ``high_above`` hold an end of its interval.
+        comparison: ``at_least`` and ``at_most`` hold the value against the limit; ``low_above`` and ``high_below`` hold
+            an end of its interval.
         limits: split (or "BOTH") -> limit.
         source: the evidence for the limit.
         undefined: why the figure may be undefined.
@@ -50,6 +50,7 @@ class Profile:
         can_release: whether a model may be released under it.
         blocks_on_negative_margin: whether a negative margin blocks by itself.
         minimum_windows: fewer make a figure inconclusive, which fails.
+        minimum_articles: the same of articles.
         thresholds: every row.
     """
 
@@ -58,6 +59,7 @@ class Profile:
     can_release: bool
     blocks_on_negative_margin: bool
     minimum_windows: int
+    minimum_articles: int
     thresholds: tuple[Threshold, ...]
 
     @property
@@ -99,5 +101,6 @@ def load_profile(name: str) -> Profile:
         data["can_release"],
         data["blocks_on_negative_margin"],
         data["minimum_windows"],
+        data["minimum_articles"],
         tuple(rows),
     )

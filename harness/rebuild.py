@@ -19,7 +19,7 @@ from harness.frame_location import locate_frames
 from harness.npz import SequenceFile, matching_rows
 from harness.predictor import slices
 from harness.scratch import Member, scratch_array, whole, write_npz
-from harness.stats import Estimate, cluster_mean
+from harness.stats import Estimate, cluster_share
 from harness.windows import Windows
 
 BATCH = 2048
@@ -63,7 +63,7 @@ class Found:
 
     def share(self, flags: Bool[np.ndarray, " n"]) -> Estimate:
         """The share of windows that are flagged."""
-        return cluster_mean(flags.astype(np.float64), self.clusters)
+        return cluster_share(flags.astype(np.float64), self.clusters)
 
     def rebuilt(self) -> Windows:
         """A forward window for each distinct target that has C chunks before it in its article.

@@ -1,13 +1,13 @@
 """``--model`` to a predictor: a checkpoint file, ``control:NAME`` or ``python:package.module:factory``."""
 
-import importlib
 import sys
 from pathlib import Path
-from typing import Any
 
 from harness.controls import control_name
 from harness.errors import UserError
-from harness.predictor import Clairvoyant, Identity, Predictor, Subject
+from harness.isolation.predictor import IsolatedPredictor, Isolation
+from harness.isolation.worker import RefusedError, make_predictor
+from harness.predictor import Identity, Predictor, Subject
 
 CONTROL = "control:"
 PYTHON = "python:"
@@ -31,7 +31,19 @@ def check_spec(spec: str) -> str:
     return spec
 
 
-def load_subject(spec: str, *, device: str = "cpu", batch_size: int = 256, root: Path | None = None) -> Subject:
+def is_python(spec: str) -> bool:
+    """Whether ``spec`` names code of the user's."""
+    return spec.startswith(PYTHON)
+
+
+def load_subject(
+    spec: str,
+    *,
+    device: str = "cpu",
+    batch_size: int = 256,
+    root: Path | None = None,
+    isolation: Isolation | None = None,
+) -> Subject:
     """Load a checkpoint or a Python predictor.
 
     Args:
@@ -39,12 +51,14 @@ def load_subject(spec: str, *, device: str = "cpu", batch_size: int = 256, root:
         device: for checkpoints: cpu, cuda or mps.
         batch_size: contexts the network reads at once.
         root: folder that relative paths and ``python:`` modules are looked up in; default the current one.
+        isolation: how a ``python:`` predictor gets a process of its own, which starts when it is first asked; None
+            loads it here and now.
 
     Raises:
         UserError: it cannot be loaded, in one sentence.
     """
-    if spec.startswith(PYTHON):
-        return _from_python(spec, root or Path.cwd())
+    if is_python(spec):
+        return Subject(Identity(spec), _from_python(spec, root or Path.cwd(), isolation))
     from harness.checkpoint import load_checkpoint, torch_predictor
 
     checkpoint = load_checkpoint((root or Path.cwd()) / spec)
@@ -53,11 +67,14 @@ def load_subject(spec: str, *, device: str = "cpu", batch_size: int = 256, root:
         torch_predictor(checkpoint, device=device, batch_size=batch_size),
         context=checkpoint.context,
         dim=checkpoint.dim,
+        trained_on=checkpoint.trained_on,
     )
 
 
 def load_predictor(spec: str, *, device: str = "cpu", batch_size: int = 256) -> Predictor:
     """A predictor ready for ``predict(contexts)``; clairvoyant controls need a corpus and are not among them.
+
+    A ``python:`` predictor is loaded into this process: who calls this runs code of their own anyway.
 
     Raises:
         UserError: it cannot be loaded, or needs a corpus.
@@ -70,23 +87,17 @@ def load_predictor(spec: str, *, device: str = "cpu", batch_size: int = 256) -> 
     return predictor
 
 
-def _from_python(spec: str, root: Path) -> Subject:
-    module_name, _, factory_name = spec.removeprefix(PYTHON).partition(":")
-    if not module_name or not factory_name:
+def _from_python(spec: str, root: Path, isolation: Isolation | None) -> Predictor:
+    module, _, factory = spec.removeprefix(PYTHON).partition(":")
+    if not module or not factory:
         raise UserError(f"{spec}: write python:package.module:factory, where factory() returns a predictor.")
+    if isolation is not None:
+        return IsolatedPredictor(spec, module, factory, root, isolation)
     # The same modules as `python -c` would find in that folder; pytest itself does not put it on the path.
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     try:
-        factory: Any = getattr(importlib.import_module(module_name), factory_name)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"{spec}: cannot be imported ({error}); check the module and the name.") from error
-    try:
-        predictor = factory()
-    except Exception as error:
-        raise UserError(f"{spec}: {factory_name}() raised {type(error).__name__}: {error}.") from error
-    if isinstance(predictor, Clairvoyant) or not isinstance(predictor, Predictor):
-        raise UserError(
-            f"{spec}: {factory_name}() returned {type(predictor).__name__}, which has no predict(contexts)."
-        )
-    return Subject(Identity(spec), predictor)
+        predictor: Predictor = make_predictor(module, factory)
+    except RefusedError as error:
+        raise UserError(f"{spec}: {error}") from error
+    return predictor

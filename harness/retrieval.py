@@ -44,7 +44,7 @@ def _within_article(
     similarity = predictions @ unit(corpus.vectors(rows)).T
     target = similarity[np.arange(len(windows)), windows.targets - rows[0]]
     rival = _differs_from_target(windows, rows, evaluation)
-    novel = rival & ~_in_context(windows, rows)
+    novel = novel_rivals(windows, rows, evaluation)
     ranks, sizes = zip(expected_rank(similarity, target, rival), expected_rank(similarity, target, novel), strict=True)
     return np.stack(ranks, axis=1), np.stack(sizes, axis=1)
 
@@ -55,8 +55,12 @@ def _in_bank(
     rows = evaluation.rows[evaluation.bank]
     similarity = predictions @ evaluation.bank_vectors.T
     target = np.einsum("nd,nd->n", predictions, unit(windows.target_vectors()))
-    rival = _differs_from_target(windows, rows, evaluation) & ~_in_context(windows, rows)
-    return expected_rank(similarity, target, rival)
+    return expected_rank(similarity, target, novel_rivals(windows, rows, evaluation))
+
+
+def novel_rivals(windows: Windows, rows: Int[np.ndarray, " m"], evaluation: EvaluationSet) -> Bool[np.ndarray, "n m"]:
+    """Which of ``rows`` count in pool `novel`: outside the context, and not equal to the target."""
+    return np.asarray(_differs_from_target(windows, rows, evaluation) & ~_in_context(windows, rows))
 
 
 def _differs_from_target(

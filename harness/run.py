@@ -4,35 +4,45 @@ Observations live in one folder, one file a (subject, split), and so do the audi
 under a lock of its own. Processes that share the folder (pytest workers) share the work: each takes the next piece that
 nobody else holds. The lock of a process that dies goes with it, and a file appears complete or not at all, so that the
 next one starts that piece again.
+
+A model that breaks (an exception, a wrong shape, a process that exits or hangs) leaves a sentence in place of its
+observations: it is told once, by whichever process it happened to, and never asked again on that split. Its figures are
+those of `control:nan`, whose every prediction is missing, too.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from harness.atomic import atomic_write
-from harness.audits import AUDITS, Audit
-from harness.card import Card, SkillInputs, make_card
-from harness.contamination import contamination
-from harness.controls import FRONTIER_CONTROLS, STANDARD_CONTROLS, Ingredients, build_control
+from harness.audits import ASK_FOR_LEAKS, AUDITS, Audit
+from harness.card import Card, make_card
+from harness.contamination import TrainingData, judge_training_data
+from harness.controls import STANDARD_CONTROLS, Ingredients, build_control
 from harness.corpus import SplitName
 from harness.errors import UserError
-from harness.evaluate import observe
+from harness.evaluate import observe, observe_rollout
 from harness.expectations import Conduct, conduct
+from harness.faults import load_fault, save_fault
 from harness.inputs import JUDGED, Inputs, training_windows
+from harness.isolation.predictor import close_isolated
+from harness.leaks.recorded import recorded_leaks
+from harness.leaks.splits import Leaks
 from harness.near_duplicates import near_duplicates
 from harness.observations import Observations
 from harness.predictor import Identity, Subject
 from harness.profile import Profile, load_profile
 from harness.published import observe_published
 from harness.resolve_model import CONTROL, is_control
+from harness.rivals import Basis, Blend, RivalScores, cached_fitted_weights, family_of, score_rivals
+from harness.statistics.skill import SkillInputs
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,11 @@ class GateRun:
         Args:
             on_progress: called with (what, done, total).
         """
-        pending = [*(self._observing(name, split) for name, split in self._pairs()), *map(self._auditing, AUDITS)]
+        pending = [self._searching]
+        pending += [self._observing(name, split) for name, split in self._pairs()]
+        pending += [] if self.published else [self._scoring(split) for split in JUDGED]
+        pending += [self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
+        pending += map(self._auditing, AUDITS)
         total = len(pending)
         while pending:
             held: list[_Piece] = []
@@ -118,6 +132,39 @@ class GateRun:
             if held:  # all that is left is in other hands: wait for the first, then look again
                 self._compute(held[0], wait=True)
             pending = held[1:]
+        self.close()  # everything is observed; what a user's process holds is free for the statistics
+
+    def give_up(self, model: str, sentence: str) -> None:
+        """Record that a model cannot be asked, for all processes: it is blocked, and the others are judged."""
+        for split in JUDGED:
+            save_fault(self._observing(model, split).file, sentence)
+
+    def faults(self, model: str) -> tuple[str, ...]:
+        """How a model broke, each sentence once; empty if it did not."""
+        pieces = [self._observing(model, split) for split in JUDGED]
+        for piece in pieces:
+            self._compute(piece, wait=True)
+        return tuple(dict.fromkeys(fault for piece in pieces if (fault := load_fault(piece.file))))
+
+    def close(self) -> None:
+        """End the processes of predictors that have one; one that is asked again starts again."""
+        close_isolated(subject.predictor for subject in self.loaded.values())
+
+    @cached_property
+    def leaks(self) -> Leaks:
+        """Windows of VAL and OOD that stand in TRAIN or in each other."""
+        self._compute(self._searching, wait=True)
+        return Leaks.load(self._searching.file)
+
+    @cached_property
+    def left_out(self) -> dict[str, Bool[np.ndarray, " n"]]:
+        """Which windows of each split no model or control is judged on, because they are leaked.
+
+        None under the published protocol, which reproduces old tables and releases nothing.
+        """
+        if self.published:
+            return {split: np.zeros(len(e.windows), dtype=bool) for split, e in self.inputs.evaluation.items()}
+        return {split: self.leaks.left_out(split) for split in JUDGED}
 
     @cached_property
     def audits(self) -> list[Audit]:
@@ -144,6 +191,7 @@ class GateRun:
                 "strict",
                 skill_inputs=self._skill_inputs if session == "skill" else None,
                 task=self.settings.task,
+                left_out=self.left_out,
             )
             for name in self.control_names
         }
@@ -162,21 +210,32 @@ class GateRun:
         return audits + controls
 
     def _pairs(self) -> Iterator[tuple[str, SplitName]]:
-        controls = dict.fromkeys([*self.control_names, *([] if self.published else FRONTIER_CONTROLS)])
-        for name in dict.fromkeys([*self.settings.models, *(CONTROL + c for c in controls)]):
+        for name in dict.fromkeys([*self.settings.models, *(CONTROL + c for c in self.control_names)]):
             for split in JUDGED:
                 yield name, split
 
     def _card(self, model: str) -> Card:
         if is_control(model):
             return self._make(Identity(model), self.outside_reasons)
-        identity = self.loaded[model].identity
-        return self._make(identity, [*self.outside_reasons, *contamination(identity.provenance, self.inputs)])
+        subject = self.loaded[model]
+        recorded = {split: self._recorded(subject, split) for split in JUDGED if subject.trained_on is not None}
+        seen = judge_training_data(subject.identity.provenance, subject.trained_on, recorded, self.inputs)
+        left_out = dict(self.left_out)
+        for split, leaked in {} if self.published else recorded.items():
+            left_out[split] = left_out[split] | leaked
+        return self._make(subject.identity, self.outside_reasons, left_out, seen, self.faults(model))
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [])
 
-    def _make(self, identity: Identity, outside: list[str]) -> Card:
+    def _make(
+        self,
+        identity: Identity,
+        outside: list[str],
+        left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
+        training_data: TrainingData | None = None,
+        faults: tuple[str, ...] = (),
+    ) -> Card:
         return make_card(
             identity,
             self._both(identity.name),
@@ -185,6 +244,9 @@ class GateRun:
             skill_inputs=None if self.published else self._skill_inputs,
             task=self.settings.task,
             outside=outside,
+            faults=faults,
+            left_out=self.left_out if left_out is None else left_out,
+            training_data=training_data,
         )
 
     def _both(self, name: str) -> dict[str, Observations]:
@@ -194,12 +256,50 @@ class GateRun:
     def _skill_inputs(self) -> dict[str, SkillInputs]:
         return {
             split: SkillInputs(
-                {c: self.observations(CONTROL + c, split) for c in FRONTIER_CONTROLS},
+                self._rivals(split),
+                self.observations(f"{CONTROL}linear", split),
                 self.near_duplicates_of(split),
-                self.settings.seed,
+                self.left_out[split],
+                partial(self._rival_rollout, split),
             )
             for split in JUDGED
         }
+
+    def _rivals(self, split: SplitName) -> RivalScores:
+        piece = self._scoring(split)
+        self._compute(piece, wait=True)
+        return RivalScores.load(piece.file)
+
+    def _scoring(self, split: SplitName) -> _Piece:
+        def make(file: Path) -> None:
+            evaluation, ingredients = self.inputs.evaluation[split], self._ingredients[split]
+            basis = self._basis(split)
+            fitted = cached_fitted_weights(
+                ingredients.training, ingredients.seed, ingredients.linear_fit.held_out, basis.climatology
+            )
+            family = family_of(evaluation.windows.context).with_fitted(fitted)
+            score_rivals(evaluation, family, basis).save(file)
+
+        return _Piece(f"rivals on {split}", self.folder / f"rivals-{split}.npz", make)
+
+    def _basis(self, split: SplitName) -> Basis:
+        ingredients = self._ingredients[split]
+        return Basis(ingredients.climatology.vector, ingredients.linear)
+
+    def _rival_rollout(self, split: SplitName, name: str) -> Float[np.ndarray, "n horizon"]:
+        """The closed loop of one rival; only those that some model is compared with are ever rolled out."""
+        scores = self._skill_inputs[split].rivals
+        index = scores.names.index(name)
+        file = self.folder / f"rollout-{split}-{index}.npy"
+
+        def make(file: Path) -> None:
+            subject = Subject(Identity(name), Blend(self._basis(split), scores.weights[index]))
+            cosines = observe_rollout(subject, self.inputs.evaluation[split], batch_size=self.settings.batch_size)
+            with atomic_write(file) as stream:
+                np.save(stream, cosines, allow_pickle=False)
+
+        self._compute(_Piece(f"rollout of {name} on {split}", file, make), wait=True)
+        return np.asarray(np.load(file, allow_pickle=False))
 
     def near_duplicates_of(self, split: SplitName) -> Bool[np.ndarray, " n"]:
         """Which windows of a split have a target that nearly equals a training chunk."""
@@ -212,6 +312,21 @@ class GateRun:
 
         self._compute(_Piece(f"near duplicates on {split}", file, make), wait=True)
         return np.asarray(np.load(file, allow_pickle=False))
+
+    def _recorded(self, subject: Subject, split: SplitName) -> Bool[np.ndarray, " n"]:
+        """Which windows of a split stand in what a model says it was trained on."""
+        piece = self._asking(subject, split)
+        self._compute(piece, wait=True)
+        return np.asarray(np.load(piece.file, allow_pickle=False))
+
+    def _asking(self, subject: Subject, split: SplitName) -> _Piece:
+        def make(file: Path) -> None:
+            found = recorded_leaks(subject.trained_on, self.inputs.evaluation[split])
+            with atomic_write(file) as stream:
+                np.save(stream, found, allow_pickle=False)
+
+        file = self.folder / f"{hashlib.sha256(subject.name.encode()).hexdigest()[:16]}-{split}-recorded.npy"
+        return _Piece(f"{split} in the training data of {subject.name}", file, make)
 
     def _subject(self, name: str, split: SplitName) -> Subject:
         if not is_control(name):
@@ -232,11 +347,29 @@ class GateRun:
     def _observe(self, name: str, split: SplitName, file: Path) -> None:
         evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
         run = observe_published if self.published else observe
-        run(subject, evaluation, batch_size=self.settings.batch_size).save(file)
+        try:
+            observed = run(subject, evaluation, batch_size=self.settings.batch_size)
+        except UserError as error:
+            if is_control(name):  # ours: nothing can be judged
+                raise
+            save_fault(file, str(error))
+        else:
+            observed.save(file)
 
     def _auditing(self, name: str) -> _Piece:
         file = self.folder / f"audit-{name.replace(' ', '-')}.npz"
-        return _Piece(f"audit {name}", file, lambda file: AUDITS[name](self.inputs).save(file))
+
+        def make(file: Path) -> None:
+            inputs = replace(self.inputs, known_leaks=self.leaks) if name in ASK_FOR_LEAKS else self.inputs
+            AUDITS[name](inputs).save(file)
+
+        return _Piece(f"audit {name}", file, make)
+
+    @cached_property
+    def _searching(self) -> _Piece:
+        training = sum(len(part.corpus.rows_of(np.unique(part.clusters))) for part in training_windows(self.inputs))
+        what = f"leaked windows among {training:,} training chunks"
+        return _Piece(what, self.folder / "leaks.npz", lambda file: self.inputs.leaks.save(file))
 
     def _compute(self, piece: _Piece, *, wait: bool) -> bool:
         """Make the file of one piece unless it is there. False: another process is at it and we do not wait."""
@@ -251,6 +384,8 @@ class GateRun:
     def _observations(self, name: str, split: SplitName) -> Observations:
         piece = self._observing(name, split)
         self._compute(piece, wait=True)
+        if load_fault(piece.file) is not None:
+            return self.observations(CONTROL + "nan", split)
         return Observations.load(piece.file)
 
 

@@ -106,6 +106,7 @@ def _samples(run: GateRun) -> dict[str, np.ndarray]:
         corpus, windows = run.inputs.corpus, run.inputs.evaluation[split].windows
         arrays[f"{split}/article"] = corpus.article_ids[windows.clusters]
         arrays[f"{split}/chunk"] = corpus.chunk_index[windows.targets]
+        arrays[f"{split}/leaked"] = run.leaks.left_out(split)
         if not run.published:
             arrays[f"{split}/near_duplicate"] = run.near_duplicates_of(split)
         names = [*run.settings.models, *(f"control:{c}" for c in run.control_names)]

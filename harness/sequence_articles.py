@@ -100,7 +100,7 @@ def _contexts(
         wanted = positions[part][:, None] + np.arange(-file.context, 0)
         rows = np.array([[where.get((int(a), int(p)), -1) for p in line] for a, line in zip(ids, wanted, strict=True)])
         frames = unit(file.frames(part))[:, :-1]
-        targets = unit(np.asarray(file.targets[np.maximum(rows, 0).ravel()], dtype=np.float32))
+        targets = unit(np.asarray(file.targets[np.maximum(rows, 0).ravel()], dtype=np.float64))
         cosine = (frames * targets.reshape(frames.shape)).sum(axis=2)
         wrong = (rows >= 0) & ~(cosine > SAME_VECTOR_COSINE)
         contradicts[part] = wrong.any(axis=1) | (wanted < 0).any(axis=1)

@@ -16,7 +16,7 @@ from harness.corpus import SCAN_ROWS, SPLITS, Corpus, SplitName, open_corpus
 from harness.errors import UserError
 from harness.near_duplicates import NEAR, nearest
 from harness.predictor import slices
-from harness.stats import Estimate, cluster_mean
+from harness.stats import Estimate, cluster_mean, cluster_share
 
 # Each later split against those before it: what VAL and OOD have seen in TRAIN, and OOD in VAL.
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("VAL", "TRAIN"), ("OOD", "TRAIN"), ("OOD", "VAL"))
@@ -144,7 +144,7 @@ def shared_chunks(corpus: Corpus, pairs: Iterable[tuple[SplitName, SplitName]] =
                 f"{corpus.describe_row(int(rows[at]))} and {corpus.describe_row(int(where[at]))}, "
                 f"cosine {cosine[at]:.3f}"
             )
-        share = cluster_mean(near.astype(np.float64), corpus.article_of[rows])
+        share = cluster_share(near.astype(np.float64), corpus.article_of[rows])
         found.append(Shared(split, other, int(near.sum()), share, example))
     return found
 

@@ -13,7 +13,7 @@ from jaxtyping import Shaped
 
 from harness.corpus import SCAN_ROWS
 from harness.errors import UserError
-from harness.npz import NpzFile
+from harness.npz_file import NpzFile
 from harness.predictor import slices
 from harness.scratch import Member, whole, write_npz
 

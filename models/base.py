@@ -9,12 +9,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from harness.errors import brief
+
 State = Mapping[str, Tensor]
 Config = Mapping[str, Any]
 NO_CONFIG: Config = MappingProxyType({})
 
 # Attention heads of every published network, which record them nowhere (seed facts 9).
 PUBLISHED_HEADS = 8
+# Published networks have 4 layers, the deepest language models 126. A file of a few megabytes can name thousands, each
+# of which takes milliseconds to build before the first shape is compared.
+MOST_LAYERS = 256
 
 
 class WeightsError(LookupError):
@@ -83,6 +88,8 @@ def count_layers(state: State, prefix: str, suffix: str) -> int:
         count += 1
     if count == 0:
         raise WeightsError(f"the weights lack {prefix}0{suffix}")
+    if count > MOST_LAYERS:
+        raise WeightsError(f"the weights have {count} layers ({prefix}0 and so on), more than {MOST_LAYERS}")
     return count
 
 
@@ -94,7 +101,7 @@ def heads_of(config: Config) -> int:
     """
     heads = config.get("heads", config.get("nhead", PUBLISHED_HEADS))
     if not isinstance(heads, int) or isinstance(heads, bool):
-        raise ConfigError(f"model_config names {heads!r} heads; save it with a whole number")
+        raise ConfigError(f"model_config names {brief(repr(heads))} heads; save it with a whole number")
     return heads
 
 
@@ -106,7 +113,7 @@ def flag_of(config: Config, name: str, default: bool) -> bool:
     """
     flag = config.get(name, default)
     if not isinstance(flag, bool):
-        raise ConfigError(f"model_config has {name} {flag!r}; save it as true or false")
+        raise ConfigError(f"model_config has {name} {brief(repr(flag))}; save it as true or false")
     return flag
 
 

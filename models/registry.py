@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError
+from harness.errors import UserError, brief
 from harness.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def architecture(model_type: str) -> "type[NextEmbedding]":
     """
     target = ARCHITECTURES.get(model_type.lower())
     if target is None:
-        raise UserError(f"unknown model type {model_type!r}; {did_you_mean(model_type, ARCHITECTURES)}.")
+        raise UserError(f"unknown model type {brief(repr(model_type))}; {did_you_mean(model_type, ARCHITECTURES)}.")
     module, _, name = target.partition(":")
     found: type[NextEmbedding] = getattr(importlib.import_module(module), name)
     return found

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from harness.errors import UserError
+from harness.errors import UserError, brief
 from models.base import NO_CONFIG, Config, ConfigError, NextEmbedding, State, flag_of, prediction_dim
 from models.registry import architecture, build
 
@@ -87,4 +87,6 @@ def _base_class(base: object) -> type[NextEmbedding]:
             return architecture(base)
     except UserError:
         pass
-    raise ConfigError(f"model_config names the base {base!r}, which a residual network cannot wrap; save its real one")
+    raise ConfigError(
+        f"model_config names the base {brief(repr(base))}, which a residual network cannot wrap; save its real one"
+    )

@@ -4,6 +4,7 @@ import numpy as np
 
 from harness.arrow_of_time import arrow_of_time
 from harness.audits.outcome import Audit, describing, not_described, written
+from harness.clusters import MINIMUM_ARTICLES
 from harness.inputs import Inputs
 
 
@@ -13,7 +14,8 @@ def direction(inputs: Inputs) -> Audit:
     articles = np.flatnonzero(inputs.corpus.splits != "")
     found = arrow_of_time(inputs.corpus, articles, evaluation.windows.context, evaluation.seed)
     if not np.isfinite(found.auc.low):
-        return not_described("arrow of time", "needs at least two articles with windows")
+        why = f"{found.auc.articles} articles with windows, an interval needs {MINIMUM_ARTICLES}"
+        return not_described("arrow of time", why)
     detail = (
         f"forward against reversed windows: AUC {written(found.auc)}, a lower bound on the direction that is there; "
         f"{written(found.null)} with chunks shuffled inside articles"

@@ -57,7 +57,10 @@ class Audit:
         with np.load(path, allow_pickle=False) as stored:
             given = {field: stored[field].item() for field in ("name", "status", "detail", "required")}
             rows = zip(stored["labels"].tolist(), stored["figures"].tolist(), strict=True)
-            figures = {label: Estimate(value, low, high, int(n)) for label, (value, low, high, n) in rows}
+            figures = {
+                label: Estimate(value, low, high, int(n), int(articles), df)
+                for label, (value, low, high, n, articles, df) in rows
+            }
         return cls(figures=figures, **given)
 
 

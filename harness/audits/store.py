@@ -30,11 +30,15 @@ def unit_norm(inputs: Inputs) -> Audit:
     worst = 0.0
     for evaluation in inputs.evaluation.values():
         for part in slices(len(evaluation.rows), SCAN_ROWS):
-            norms = np.linalg.norm(inputs.corpus.raw(evaluation.rows[part]), axis=1)
+            # In float64: 1e30 squared is beyond float32.
+            norms = np.linalg.norm(inputs.corpus.raw(evaluation.rows[part]).astype(np.float64), axis=1)
             worst = max(worst, float(np.abs(norms - 1).max()))
     how = "stored at unit norm" if worst <= UNIT_NORM_SLACK else "normalised on reading"
-    sources = inputs.corpus.meta.get("sources") or ()
-    if any(source.get("norms_off_by", 0) > UNIT_NORM_SLACK for source in sources if isinstance(source, dict)):
+    sources = inputs.corpus.meta.get("sources")
+    recorded = (
+        [one.get("norms_off_by") for one in sources if isinstance(one, dict)] if isinstance(sources, list) else []
+    )
+    if any(isinstance(off, int | float) and off > UNIT_NORM_SLACK for off in recorded):
         how += ", normalised on import"
     return Audit("unit norm", "pass", f"{how}; norms are off by at most {worst:.2g}", {})
 

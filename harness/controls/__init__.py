@@ -2,7 +2,6 @@
 
 from harness.controls.registry import (
     CONTROL_NAMES,
-    FRONTIER_CONTROLS,
     STANDARD_CONTROLS,
     Ingredients,
     build_control,
@@ -11,7 +10,6 @@ from harness.controls.registry import (
 
 __all__ = [
     "CONTROL_NAMES",
-    "FRONTIER_CONTROLS",
     "STANDARD_CONTROLS",
     "Ingredients",
     "build_control",

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock
@@ -24,7 +25,7 @@ HELD_OUT = 0.2
 # 10,000 windows, .3 for 112,566): inside the grid.
 PENALTIES = (1e-3, 1e-2, 1e-1, 0.3, 1.0, 3.0, 10.0, 30.0)
 # Part of the key under which fits are kept; raised when the same windows would give another fit.
-_VERSION = 1
+_VERSION = 2
 _CHUNK = 1024
 
 
@@ -46,6 +47,25 @@ class Linear:
 
     def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
         return np.asarray(contexts.reshape(len(contexts), -1) @ self.weights + self.bias)
+
+
+class HeldOut(NamedTuple):
+    """A ridge regression and training windows that it has not seen.
+
+    Attributes:
+        model: fitted on four fifths of the training articles.
+        windows: of the others, one item a corpus.
+    """
+
+    model: Linear
+    windows: tuple[Windows, ...]
+
+
+class LinearFit(NamedTuple):
+    """The control, and what rivals may learn weights on."""
+
+    model: Linear
+    held_out: HeldOut
 
 
 @dataclass
@@ -84,13 +104,27 @@ class _Moments:
         return Linear(weights.astype(np.float32), (mean_y - mean_x @ weights).astype(np.float32), penalty, self.n)
 
 
-def fit_linear(training: Sequence[Windows], seed: int) -> Linear:
+def fit_linear(training: Sequence[Windows], seed: int) -> LinearFit:
     """Fit on training windows, the penalty chosen on a fifth of the training articles, then refit on all of them.
 
     Args:
         training: windows of the training split, of one or several corpora; none of VAL or OOD.
         seed: of the subsample and of the choice of held-out articles.
     """
+    fit, held = _hold_out(training, seed)
+    dim, context = training[0].corpus.dim, training[0].context
+    fit_moments = _Moments.of(fit, context * dim, dim)
+    held_moments = _Moments.of(held, context * dim, dim)
+    if fit_moments.n == 0:  # a single training article: nothing to choose a penalty on
+        only = held_moments.solve(PENALTIES[len(PENALTIES) // 2])
+        return LinearFit(only, HeldOut(only, held))
+    candidates = {penalty: fit_moments.solve(penalty) for penalty in PENALTIES}
+    best = max(PENALTIES, key=lambda penalty: _mean_cosine(candidates[penalty], held))
+    return LinearFit((fit_moments + held_moments).solve(best), HeldOut(candidates[best], held))
+
+
+def _hold_out(training: Sequence[Windows], seed: int) -> tuple[tuple[Windows, ...], tuple[Windows, ...]]:
+    """At most `MAX_WINDOWS` windows, those of four fifths of the articles and those of the others."""
     total = sum(len(part) for part in training)
     rng = np.random.default_rng([seed, 4])
     fit, held = [], []
@@ -101,22 +135,21 @@ def fit_linear(training: Sequence[Windows], seed: int) -> Linear:
         is_out = np.isin(chosen.clusters, out)
         fit.append(chosen.take(np.flatnonzero(~is_out)))
         held.append(chosen.take(np.flatnonzero(is_out)))
-    dim, context = training[0].corpus.dim, training[0].context
-    fit_moments = _Moments.of(fit, context * dim, dim)
-    held_moments = _Moments.of(held, context * dim, dim)
-    if fit_moments.n == 0:  # a single training article: nothing to choose a penalty on
-        return held_moments.solve(PENALTIES[len(PENALTIES) // 2])
-    scores = {penalty: _mean_cosine(fit_moments.solve(penalty), held) for penalty in PENALTIES}
-    return (fit_moments + held_moments).solve(max(scores, key=scores.__getitem__))
+    return tuple(fit), tuple(held)
 
 
-def cached_linear(training: Sequence[Windows], seed: int) -> Linear:
-    """`fit_linear`, kept in the cache folder under the content it was fitted on; one process fits, others wait."""
+def fit_key(training: Sequence[Windows], seed: int) -> str:
+    """What a fit depends on, as a digest."""
     digest = hashlib.sha256(json.dumps([_VERSION, MAX_WINDOWS, PENALTIES, seed]).encode())
     for part in training:
         digest.update(f"{part.corpus.fingerprint}|{part.context}|".encode())
         digest.update(np.ascontiguousarray(part.targets, dtype=np.int64).tobytes())
-    file = cache_dir() / "linear" / f"{digest.hexdigest()[:32]}.npz"
+    return digest.hexdigest()
+
+
+def cached_linear(training: Sequence[Windows], seed: int) -> LinearFit:
+    """`fit_linear`, kept in the cache folder under the content it was fitted on; one process fits, others wait."""
+    file = cache_dir() / "linear" / f"{fit_key(training, seed)[:32]}.npz"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError:  # nowhere to keep it: fitted again by each process, and the same
@@ -124,10 +157,21 @@ def cached_linear(training: Sequence[Windows], seed: int) -> Linear:
     with FileLock(f"{file}.lock"):
         if not file.is_file():
             fitted = fit_linear(training, seed)
+            models = {"": fitted.model, "held_out_": fitted.held_out.model}
             with atomic_write(file) as stream:
-                np.savez(stream, allow_pickle=False, **vars(fitted))
+                arrays = {prefix + key: value for prefix, one in models.items() for key, value in vars(one).items()}
+                np.savez(stream, allow_pickle=False, **arrays)
         with np.load(file, allow_pickle=False) as stored:
-            return Linear(stored["weights"], stored["bias"], float(stored["penalty"]), int(stored["windows"]))
+            model, held_out = (
+                Linear(
+                    stored[f"{prefix}weights"],
+                    stored[f"{prefix}bias"],
+                    float(stored[f"{prefix}penalty"]),
+                    int(stored[f"{prefix}windows"]),
+                )
+                for prefix in ("", "held_out_")
+            )
+    return LinearFit(model, HeldOut(held_out, _hold_out(training, seed)[1]))
 
 
 def _mean_cosine(model: Linear, windows: Sequence[Windows]) -> float:

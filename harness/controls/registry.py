@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.controls.clairvoyant import Clairvoyance
 from harness.controls.impostors import NoisyConstant, NotANumber, RandomUnit
-from harness.controls.linear import Linear, cached_linear
+from harness.controls.linear import Linear, LinearFit, cached_linear
 from harness.controls.simple import Backward, Constant, Ewma
 from harness.corpus import Corpus
 from harness.errors import UserError
@@ -23,7 +23,7 @@ from harness.windows import Windows, sample_windows
 # Climatology is a mean of unit vectors: that of 20,000 has cosine .9998 to that of all 54,803 (Brown corpus).
 _CLIMATOLOGY_SAMPLE = 20_000
 EWMA_PREFIX = "ewma-"
-# The grid of the frontier; its ends have names of their own (persistence, context-mean).
+# Decays that are listed by name, though any in [0, 1] will do; the ends are persistence and context-mean.
 EWMA_GRID: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 # `control:ewma` without a decay: the one of best cosine on Wikipedia sentence embeddings (SPEC section 4).
 EWMA_DEFAULT = 0.8
@@ -44,8 +44,12 @@ class Ingredients:
     seed: int
 
     @cached_property
-    def linear(self) -> Linear:
+    def linear_fit(self) -> LinearFit:
         return cached_linear(self.training, self.seed)
+
+    @property
+    def linear(self) -> Linear:
+        return self.linear_fit.model
 
     @cached_property
     def climatology(self) -> Constant:
@@ -112,16 +116,6 @@ STANDARD_CONTROLS: tuple[str, ...] = (
     "constant",
     "noisy-constant",
     "nan",
-)
-
-# Those that could be deployed, knowing nothing of the future: together they span the frontier of profile `skill`.
-FRONTIER_CONTROLS: tuple[str, ...] = (
-    "persistence",
-    *(f"{EWMA_PREFIX}{g:g}" for g in EWMA_GRID),
-    "context-mean",
-    "climatology",
-    "linear",
-    "backward",
 )
 
 

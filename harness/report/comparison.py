@@ -30,7 +30,7 @@ class Line:
         name: of the model or control; a control's without its prefix.
         is_model: whether it was gated, or stands beside as a control.
         peak: offset of the peak.
-        beyond: whether ``skill`` is a gain in cosine over every control instead of F.
+        beyond: whether ``skill`` is a gain in cosine over every rival instead of F.
         figures: heading -> VALUE, null where not computed.
         letters: initials of the gates that passed, "." for those that failed.
         verdict: release, hold or blocked.
@@ -74,17 +74,17 @@ def explanation(scorecard: Mapping[str, Any]) -> str:
     if not any(card.get("skill") for card in [*scorecard["models"], *scorecard["controls"]]):
         meant = "-: not computed under this profile"
     elif task == "retrieval":
-        meant = "skill: MRR less that of the best control"
+        meant = "skill: MRR less that of the best rival"
     elif task == "decoding":
-        meant = "skill: cosine less that of the best control"
+        meant = "skill: cosine less that of the best rival"
     else:
-        meant = "skill: F, the MRR less the controls' frontier; with a c, the cosine beyond every control's"
+        meant = "skill: F, the MRR less the rivals' frontier; with a c, the cosine beyond every rival's"
     parts = ["novel: MRR among chunks outside the context", meant, legend(scorecard)]
     return "; ".join(part for part in parts if part)
 
 
 def beyond(skill: Mapping[str, Any], task: str | None) -> bool:
-    """Whether the task's figure is the gain in cosine: the frontier of controls ends before the model's cosine."""
+    """Whether the task's figure is the gain in cosine: the frontier of rivals ends before the model's cosine."""
     chosen, along, excess = ((skill.get(key) or {}).get("value") for key in ("task_figure", "F", "excess_cosine"))
     return task == "frontier" and chosen is not None and chosen == excess and chosen != along
 
@@ -93,7 +93,7 @@ def skill_text(skill: Mapping[str, Any], split: str) -> str:
     """The figure of task `frontier` on one split, in words."""
     figures = skill.get(split) or {}
     if beyond(figures, skill.get("task")):
-        return f"{split} beyond every control's cosine by {words.figure_text(figures['excess_cosine'], signed=True)}"
+        return f"{split} beyond every rival's cosine by {words.figure_text(figures['excess_cosine'], signed=True)}"
     return f"{split} F {words.figure_text(figures.get('F') or {}, signed=True)}"
 
 

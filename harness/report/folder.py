@@ -8,7 +8,6 @@ of an earlier session is left to be taken for its own.
 import errno
 import re
 import uuid
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,9 @@ import numpy as np
 from jaxtyping import Shaped
 
 from harness.atomic import appear_together, atomic_write, write_json
-from harness.errors import UserError
+from harness.errors import UserError, brief
+from harness.npz_file import NpzFile
+from harness.paths import is_file
 
 SCORECARD, SAMPLES, PAGE = "scorecard.json", "samples.npz", "scorecard.html"
 ID = "report_id"
@@ -26,6 +27,7 @@ WITHDRAWN = ".withdrawn"
 _FILES = (SAMPLES, PAGE, SCORECARD)
 _PAGE_ID = re.compile(rb'<meta name="report-id" content="([^"]*)">')
 _PAGE_HEAD = 4096
+_LARGEST_ID = 4096
 
 
 def write(folder: Path, scorecard: Mapping[str, Any], samples: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
@@ -69,7 +71,7 @@ def withdraw(folder: Path) -> None:
 
 def is_withdrawn(folder: Path) -> bool:
     """Whether a report was set aside there, and none has taken its place."""
-    return (folder / f"{SCORECARD}{WITHDRAWN}").is_file() and not (folder / SCORECARD).exists()
+    return is_file(folder / f"{SCORECARD}{WITHDRAWN}") and not is_file(folder / SCORECARD)
 
 
 def check_one_report(file: Path, scorecard: Mapping[str, Any]) -> None:
@@ -86,19 +88,16 @@ def check_one_report(file: Path, scorecard: Mapping[str, Any]) -> None:
     beside = {SAMPLES: _samples_id, PAGE: _page_id}
     for name, read in beside.items():
         other = file.parent / name
-        if other.is_file() and (found := read(other)) != own and (own or found):
+        if is_file(other) and (found := read(other)) != own and (own or found):
             raise UserError(
-                f"{file.parent}: {file.name} and {name} are of two reports (ids {own} and {found}); gate the model "
-                "again."
+                f"{file.parent}: {file.name} and {name} are of two reports (ids {brief(own)} and {brief(found)}); gate the "
+                "model again."
             )
 
 
 def _samples_id(file: Path) -> str | None:
-    try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return str(stored[ID]) if ID in stored else None
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file}: cannot be read ({error}); gate the model again.") from error
+    stored = NpzFile.open(file)
+    return str(stored.read(ID, _LARGEST_ID)) if ID in stored.members else None
 
 
 def _page_id(file: Path) -> str | None:

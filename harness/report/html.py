@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from harness.report import comparison, plots, words
 from harness.report.tables import figure_tables, skill_tables
-from harness.report.view import ABSOLUTE, SPLITS, gates, notes
+from harness.report.view import ABSOLUTE, SPLITS, gates, notes, remarks
 
 TEMPLATE = "scorecard.html.j2"
 # Drawn in grey behind a model: those a reader compares with; the impostors would only squeeze the scale.
@@ -53,7 +53,7 @@ def _model(scorecard: Mapping[str, Any], card: Mapping[str, Any], index: int) ->
         "card": card,
         "id": f"model-{index}",
         "gates": arranged,
-        "notes": notes(arranged),
+        "notes": [*notes(arranged), *remarks(card)],
         "other_profile": "5cat" if scorecard["profile"] == "skill" else "skill",
         "other_gates": gates(other, card),
         "plots": [(title, Markup(svg)) for title, svg in _plots(scorecard, card, index)],  # noqa: S704
@@ -79,7 +79,7 @@ def _plots(scorecard: Mapping[str, Any], card: Mapping[str, Any], index: int) ->
         ("Gate D: rollout", plots.rollout_curves, (card, behind, limits["D"].get("rollout", {})), 3.6),
     ]
     if any((card.get("skill") or {}).get(split) for split in SPLITS):
-        drawn.append(("Skill: the frontier of controls", plots.frontier, (card,), 3.8))
+        drawn.append(("Skill: the frontier of rivals", plots.frontier, (card, behind), 3.8))
     return [
         (title, plots.draw(plot, title, *arguments, key=f"m{index}", height=height))
         for title, plot, arguments, height in drawn

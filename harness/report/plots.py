@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from harness.report.view import SPLITS
-from harness.statistics.skill import frontier_mrr
+from harness.statistics.frontier import frontier_mrr
 
 # Okabe and Ito's palette, which colour-blind readers tell apart.
 MODEL, SECOND, THIRD, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8a8a8a", "#222222"
@@ -145,18 +145,17 @@ def ablation_bars(axes: Sequence[Axes], card: Card, limits: Mapping[str, Mapping
         ax.set_xlabel("change of the cosine to the target")
 
 
-def frontier(axes: Sequence[Axes], card: Card) -> None:
-    """Profile `skill`: cosine against MRR (pool `novel`); the controls reach the curve, a model has to beat it."""
+def frontier(axes: Sequence[Axes], card: Card, controls: Controls) -> None:
+    """Profile `skill`: cosine against MRR (pool `novel`); rivals reach the curve, a model has to beat it."""
     for ax, split in zip(axes, SPLITS, strict=True):
         skill = card["skill"].get(split) or {}
-        points = skill.get("frontier") or {}
-        chain = [name for name in points if name == "persistence" or name.startswith("ewma-") or name == "context-mean"]
-        x, y = _points([points[name] for name in chain])
-        ax.plot(x, y, color=GREY, marker="o", markersize=3, linewidth=1, label="EWMA: persistence to context mean")
-        _envelope(ax, list(points.values()))
-        others = [name for name in points if name not in chain]
-        for name, marker in zip(others, "sv^Dx*" * 3, strict=False):
-            ax.plot(*_points([points[name]]), marker, color=GREY, markersize=6, label=name)
+        points = list((skill.get("frontier") or {}).values())
+        _envelope(ax, points)
+        ax.plot(*_points(points), "o", color=INK, markersize=3, label="rivals that make it")
+        for (name, other), marker in zip(controls.items(), "sv^Dx*" * 3, strict=False):
+            found = (other.get("skill") or {}).get(split) or {}
+            if name != "oracle" and "MRR" in found:  # the oracle, at (1, 1), would squeeze the scale
+                ax.plot(*_points([found]), marker, color=GREY, markersize=6, label=name)
         x, errors_x = _values([skill.get("cosine") or {}])
         y, errors_y = _values([skill.get("MRR") or {}])
         ax.errorbar(x, y, errors_y, errors_x, "o", color=MODEL, capsize=3, markersize=7, label=card["name"], zorder=5)

@@ -1,24 +1,24 @@
 """Reports read back from disk: ``scorecard.json``, and ``samples.npz`` beside it."""
 
-import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.comparison import Sampled
-from harness.errors import UserError
+from harness.errors import UserError, brief
+from harness.json_file import read_json
+from harness.json_shape import ShapeError
+from harness.paths import is_file, is_folder
+from harness.report.columns import read_columns
 from harness.report.folder import SAMPLES, SCORECARD, WITHDRAWN, check_one_report, is_withdrawn
+from harness.report.schema import check_scorecard
 from harness.scorecard import SCHEMA_VERSION
 from harness.suggest import did_you_mean
 
 PUBLISHED = "5cat-published"
-_LISTS = ("models", "controls")
-_CARD = ("name", "verdict", "reasons", "gates", "skill")
+# A scorecard of one model and all controls has 0.4 MB.
+_LARGEST = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,33 @@ def read_report(path: Path) -> Report:
         UserError: no scorecard there, one that is no JSON, of another schema version, incomplete or withdrawn, or one
             beside files of another report.
     """
-    file = path / SCORECARD if path.is_dir() else path
+    file = path / SCORECARD if is_folder(path) else path
     if file.name.endswith(WITHDRAWN) or (file.name == SCORECARD and is_withdrawn(file.parent)):
         raise UserError(
             f"{path}: the report was withdrawn when a later session began to gate, and that session left none; gate "
             "the model again."
         )
-    if not file.is_file():
-        where = f"{path}: no {SCORECARD} in that folder" if path.is_dir() else f"{path}: no such report"
+    if not is_file(file):
+        where = f"{path}: no {SCORECARD} in that folder" if is_folder(path) else f"{path}: no such report"
         raise UserError(f"{where}; name a folder that `pytest gates/ --report=DIR` wrote.")
     try:
-        card = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{file}: cannot be read as JSON ({error}); name a scorecard.json, or gate again.") from error
+        card = read_json(file, _LARGEST)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{file}: cannot be read as JSON ({brief(error)}); name a scorecard.json, or gate again."
+        ) from error
     if not isinstance(card, dict) or "schema_version" not in card:
         raise UserError(f"{file}: is not a scorecard; name one that `pytest gates/ --report=DIR` wrote.")
-    if card["schema_version"] != SCHEMA_VERSION:
+    if card["schema_version"] != SCHEMA_VERSION or isinstance(card["schema_version"], bool):
+        version = brief(repr(card["schema_version"]))
         raise UserError(
-            f"{file}: schema version {card['schema_version']!r} is not {SCHEMA_VERSION}, the one this version reads; "
-            "gate the model again."
+            f"{file}: schema version {version} is not {SCHEMA_VERSION}, the one this version reads; gate the "
+            "model again."
         )
-    if fault := _fault(card):
-        raise UserError(f"{file}: the scorecard is incomplete ({fault}); gate the model again.")
+    try:
+        check_scorecard(card, "")
+    except ShapeError as error:
+        raise UserError(f"{file}: the scorecard is incomplete or damaged ({error}); gate the model again.") from error
     if file.name == SCORECARD:
         check_one_report(file, card)
     return Report(file, card)
@@ -142,35 +147,11 @@ def read_samples(report: Report, name: str, split: str) -> Sampled:
         UserError: no ``samples.npz``, one that is damaged, or one without that model.
     """
     file = report.path.parent / SAMPLES
-    if not file.is_file():
+    if not is_file(file):
         raise UserError(f"{file}: is missing; models are compared window by window, so keep it beside {SCORECARD}.")
     shared = ("article", "chunk")
     keys = {f.name: f"{split}/{f.name if f.name in shared else f'{name}/{f.name}'}" for f in fields(Sampled)}
-    try:
-        # Opened here: np.load leaves a file that is no zip archive open.
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            if missing := [key for key in keys.values() if key not in stored]:
-                raise UserError(f"{file}: does not hold {missing[0]}; it belongs to another report, gate again.")
-            values = {field: stored[key] for field, key in keys.items()}
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{file}: cannot be read ({error}); gate the model again.") from error
-    if len({len(column) for column in values.values()}) != 1:
-        raise UserError(f"{file}: the columns of {name} on {split} differ in length; gate the model again.")
-    return Sampled(**values)
-
-
-def _fault(card: Mapping[str, Any]) -> str:
-    """The first thing that every scorecard has and this one lacks; "" where there is none."""
-    for key in ("profile", "require", *_LISTS):
-        if key not in card:
-            return f"it has no {key!r}"
-    for key in _LISTS:
-        if not isinstance(card[key], list):
-            return f"{key!r} is no list"
-        for one in card[key]:
-            if absent := [wanted for wanted in _CARD if not isinstance(one, dict) or wanted not in one]:
-                return f"an entry of {key!r} has no {absent[0]!r}"
-    return ""
+    return read_columns(file, keys)
 
 
 def _corpus(report: Report) -> str:

@@ -48,7 +48,7 @@ def skill_tables(skill: Mapping[str, Any]) -> list[Table]:
         return []
     by_split = {split: skill.get(split) or {} for split in SPLITS}
     return [
-        Table("Skill against the controls, near-duplicate targets left out", ("", *SPLITS), _skill(by_split, skill)),
+        Table("Skill against the rivals, near-duplicate targets left out", ("", *SPLITS), _skill(by_split, skill)),
         Table(
             "F within each third of context coherence",
             ("split", "coherence", "F"),
@@ -59,8 +59,8 @@ def skill_tables(skill: Mapping[str, Any]) -> list[Table]:
             ],
         ),
         Table(
-            "Rollout less that of the control nearest in cosine",
-            ("split", "horizon", "control", "difference"),
+            "Rollout less that of the rival on the frontier nearest in cosine",
+            ("split", "horizon", "rival", "difference"),
             [
                 [split, str(step["horizon"]), step["control"], _full(step["difference"], signed=True)]
                 for split, found in by_split.items()
@@ -120,20 +120,26 @@ def _skill(by_split: Mapping[str, Mapping[str, Any]], skill: Mapping[str, Any]) 
         ["cosine", *(_full(f.get("cosine")) for f in found)],
         ["MRR, pool novel", *(_full(f.get("MRR")) for f in found)],
         ["F: MRR less the frontier's at that cosine", *(_full(f.get("F"), signed=True) for f in found)],
-        ["cosine less every control's best", *(_full(f.get("excess_cosine"), signed=True) for f in found)],
-        ["MRR less the best control's", *(_full(f.get("retrieval"), signed=True) for f in found)],
-        ["the control of best MRR", *best[0]],
-        ["cosine less the best control's, paired", *(_full(f.get("decoding"), signed=True) for f in found)],
-        ["the control of best cosine", *best[1]],
+        ["cosine less every rival's best", *(_full(f.get("excess_cosine"), signed=True) for f in found)],
+        ["MRR less the best rival's", *(_full(f.get("retrieval"), signed=True) for f in found)],
+        ["the rival of best MRR", *best[0]],
+        ["cosine less the best rival's, paired", *(_full(f.get("decoding"), signed=True) for f in found)],
+        ["the rival of best cosine", *best[1]],
         ["PAR: nearness to the context over the target's", *(_full(f.get("par")) for f in found)],
         ["PAR of the ridge control", *(_full(f.get("par_linear")) for f in found)],
+        ["distance to the context over ridge's", *(_full(f.get("echo")) for f in found)],
         *(
             [f"effective rank of {label}", *(_rank(rank.get(key) or {}) for rank in ranks)]
             for key, label in (("model", "predictions"), ("linear", "ridge's predictions"), ("target", "targets"))
         ),
         ["near-duplicate targets left out", *(words.count(f.get("near_duplicates")) for f in found)],
-        ["share of the skill kept on OOD", words.number(skill.get("retained")), "(both splits)"],
+        ["share of the skill kept on OOD", _share(skill.get("retained")), "(both splits)"],
     ]
+
+
+def _share(retained: Mapping[str, Any] | float | None) -> str:
+    # Scorecards from before it had an interval hold a number.
+    return words.figure_text(retained) if isinstance(retained, Mapping) else words.number(retained)
 
 
 def _rank(spread: Mapping[str, Any]) -> str:

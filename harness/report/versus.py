@@ -63,7 +63,7 @@ def _parts(pair: Pair) -> Iterator[RenderableType]:
 
 def _windows(split: str, found: Comparison) -> str:
     a, b = (words.count(n) for n in found.of)
-    articles = max(one.articles for one in found.differences)
+    articles = max(one.estimate.articles for one in found.differences)
     return (
         f"{split}: {words.count(found.windows)} windows in common, of {a} of A and {b} of B; "
         f"{articles} article{'s' if articles != 1 else ''}"
@@ -71,7 +71,7 @@ def _windows(split: str, found: Comparison) -> str:
 
 
 def _cells(one: Difference) -> list[str]:
-    value, low, high, n = one.estimate
+    value, low, high, n = one.estimate[:4]
     figure = {"value": _finite(value), "low": _finite(low), "high": _finite(high)}
     signed = one.figure in ("shuffle", "reverse") or one.figure.startswith("c(+1)")
     return [
@@ -94,8 +94,8 @@ def _explanations(tests: int) -> list[str]:
     return [
         f"{_SURE} differs from zero at .05 after Holm's correction for the {tests} figures tested here; "
         f"{_UNCORRECTED} its own interval excludes zero, but it does not survive the correction",
-        "detectable: minimum detectable effect, 2.8 standard errors; a true difference of that size is found four "
-        "times in five, so no mark says only that a difference much larger is unlikely",
+        "detectable: minimum detectable effect; a true difference of that size is found four times in five, so no "
+        "mark says only that a difference much larger is unlikely",
         "shuffle, reverse: change of the cosine when the context is spoiled; B less A below zero means that B "
         "loses more, and so uses the order more",
     ]

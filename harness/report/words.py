@@ -7,7 +7,7 @@ VERDICTS = {"release": "RELEASE", "hold": "HOLD", "blocked": "BLOCKED"}
 UNDEFINED = "undefined"
 
 # The relation of a check, short enough for a column; "low" and "high" are the ends of the interval.
-RELATIONS = {"lower bound >": "low >", "upper bound <": "high <", "upper bound >=": "high >="}
+RELATIONS = {"lower bound >": "low >", "upper bound <": "high <"}
 
 
 def number(value: float | None, *, digits: int = 3, signed: bool = False, bare: bool = False) -> str:
@@ -37,8 +37,9 @@ def figure_text(figure: Mapping[str, Any], *, digits: int = 3, signed: bool = Fa
 
 
 def limit_text(limit: float, *, bare: bool = False) -> str:
-    """A threshold: two decimals, or none where it is zero."""
-    return number(limit, digits=2, bare=bare) if limit else "0"
+    """A threshold: two decimals, three where two do not hold it, none where it is zero."""
+    digits = 2 if round(limit, 2) == limit else 3
+    return number(limit, digits=digits, bare=bare) if limit else "0"
 
 
 def count(value: int | None) -> str:

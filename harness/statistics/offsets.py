@@ -26,13 +26,8 @@ def offset_sweep(observed: Observations) -> dict[str, Any]:
     c = {str(k): cluster_mean(values, clusters) for k, values in by_offset.items()}
     means = {k: c[str(k)].value for k in OFFSETS}
     if not np.isfinite(list(means.values())).all():
-        return {
-            "c": c,
-            "margin": UNDEFINED._replace(n=int(kept.sum())),
-            "margin_vs_last": UNDEFINED._replace(n=int(kept.sum())),
-            "margin_vs_previous": UNDEFINED._replace(n=int(kept.sum())),
-            "peak": None,
-        }
+        undefined = UNDEFINED._replace(n=len(clusters), articles=c["1"].articles)
+        return {"c": c, **dict.fromkeys(("margin", "margin_vs_last", "margin_vs_previous"), undefined), "peak": None}
     rivals = [k for k in OFFSETS if k != TARGET_OFFSET]
     best = max(rivals, key=means.__getitem__)
     target = by_offset[TARGET_OFFSET]

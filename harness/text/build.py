@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from harness.atomic import atomic_write, write_json
-from harness.corpus import FORMAT_VERSION, Corpus, fingerprint_blocks, open_corpus
+from harness.corpus import Corpus, fingerprint_blocks, open_corpus
+from harness.corpus_files import FORMAT_VERSION
 from harness.errors import UserError
 from harness.text.chunking import Chunker
 from harness.text.embedding import Encoder

@@ -116,9 +116,15 @@ def test_show_says_where_the_page_cannot_go(reports, tmp_path):
         ("[1]", "is not a scorecard"),
         ("{}", "is not a scorecard"),
         ('{"schema_version": 2}', "schema version 2 is not 1"),
-        ('{"schema_version": 1}', "incomplete (it has no 'profile')"),
-        ('{"schema_version": 1, "profile": "", "require": "", "models": {}, "controls": []}', "'models' is no list"),
-        ('{"schema_version": 1, "profile": "", "require": "", "models": [3], "controls": []}', "has no 'name'"),
+        ('{"schema_version": 1}', "incomplete or damaged (it has no 'profile')"),
+        (
+            '{"schema_version": 1, "profile": "", "require": "", "models": {}, "controls": []}',
+            "models is an object and must be a list",
+        ),
+        (
+            '{"schema_version": 1, "profile": "", "require": "", "models": [3], "controls": []}',
+            "models/0 is 3 and must be an object",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", [["show"], ["leaderboard"]])
@@ -173,7 +179,7 @@ def test_compare_names_all_figures_and_explains_its_marks(reports):
         assert len(cells(result.output, figure)) == 1, figure
     text = " ".join(result.output.split())
     assert "Holm's correction for the 11 figures" in text
-    assert "minimum detectable effect, 2.8 standard errors" in text
+    assert "minimum detectable effect; a true difference of that size is found four times in five" in text
 
 
 def test_compare_of_two_samples_counts_the_common_windows(reports):
@@ -242,10 +248,12 @@ def test_compare_without_samples(reports, altered):
     samples.write_bytes(whole[:200] + bytes(100) + whole[300:])
     assert "cannot be read" in sentence(lvm_report("compare", reports / "best", other))
     samples.write_bytes(whole[:1000])
-    assert "cannot be read" in sentence(lvm_report("compare", reports / "best", other))
+    assert "not a readable NPZ" in sentence(lvm_report("compare", reports / "best", other))
     samples.unlink()
     assert "is missing" in sentence(lvm_report("compare", reports / "best", other))
     shutil.copy(reports / "pair" / "samples.npz", samples)
+    for command in (["show", other], ["leaderboard", other], ["compare", reports / "best", other]):
+        assert "scorecard.json and samples.npz are of two reports" in sentence(lvm_report(*command))
     renamed = altered("ridge", put("models", 0, "name", value="mine.pt"), new="renamed")
     assert "does not hold VAL/mine.pt/cosine" in sentence(lvm_report("compare", reports / "best", renamed))
 

@@ -8,7 +8,7 @@ import pytest
 
 from commands.data import main as lvm_data
 from commands.report import main as lvm_report
-from gates.options import OPTION_NAMES
+from gates.options import add_options
 from trainers.cli import main as lvm_train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,11 @@ COMMANDS = {"lvm-train": lvm_train, "lvm-data": lvm_data, "lvm-report": lvm_repo
 def test_options_exist():
     named = set(re.findall(r"`--([a-z-]+)", README))
     assert len(named) > 20
-    gates = {name.replace("_", "-") for name in OPTION_NAMES}
+    gates: set[str] = set()
+    parser = pytest.Parser(_ispytest=True)
+    add_options(parser)
+    for option in parser.getgroup("lvm").options:
+        gates |= {name.removeprefix("--") for name in option.names()}
     trainers = {
         option.removeprefix("--")
         for command in lvm_train.commands.values()

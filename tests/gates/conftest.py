@@ -23,6 +23,8 @@ DEFAULTS = {
     "seed": 0,
     "device": "cpu",
     "batch_size": 256,
+    "batch_timeout": 60.0,
+    "in_process": False,
 }
 
 
@@ -43,14 +45,19 @@ def arrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_run(tmp_path: Path, arrow: Path) -> Callable[..., GateRun]:
-    """A run in this process; keyword arguments are options by name."""
+def make_run(tmp_path: Path, arrow: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., GateRun]]:
+    """A run in this process; keyword arguments are options by name, and `predictors` can be imported."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    made: list[GateRun] = []
 
     def make(*models: str, **options: object) -> GateRun:
         given = dict.fromkeys(OPTION_NAMES) | DEFAULTS | {"model": list(models), "corpus": str(arrow)} | options
-        return open_run(given, tmp_path, tmp_path)
+        made.append(open_run(given, tmp_path, tmp_path))
+        return made[-1]
 
-    return make
+    yield make
+    for run in made:
+        run.close()
 
 
 def _run_gates(

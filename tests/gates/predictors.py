@@ -1,6 +1,7 @@
 """Predictors that a user might bring with `--model=python:predictors:NAME`, good and bad."""
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,60 @@ class Deaf:
 
 def broken_factory():
     raise ValueError("no weights")
+
+
+def _repeats(contexts):
+    """Whether each context is one frame repeated, which only the evaluation asks for, and the probe never."""
+    return (contexts == contexts[:, -1:]).all()
+
+
+class ExitsLater:
+    """Passes the probe, and ends its process in the middle of the evaluation."""
+
+    def predict(self, contexts):
+        if _repeats(contexts):
+            os._exit(0)
+        return contexts[:, -1]
+
+
+class Hangs:
+    """Passes the probe, writes down who it is, and hangs in the middle of the evaluation."""
+
+    def predict(self, contexts):
+        if _repeats(contexts):
+            Path(os.environ["PID_FILE"]).write_text(str(os.getpid()))
+            time.sleep(600)
+        return contexts[:, -1]
+
+
+class Leaves:
+    """Ends its process, and with it the session if it is the same, at the first question; with success."""
+
+    def predict(self, contexts):
+        os._exit(0)
+
+
+class SaysWhere:
+    """Writes down in which process it runs."""
+
+    def __init__(self):
+        Path(os.environ["PID_FILE"]).write_text(f"{os.getpid()} {os.getppid()}")
+
+    def predict(self, contexts):
+        return contexts[:, -1]
+
+
+class Fickle:
+    """Raises once it is told to."""
+
+    def __init__(self):
+        self.broken, self.asked = False, 0
+
+    def predict(self, contexts):
+        self.asked += 1
+        if self.broken:
+            raise RuntimeError("fell over")
+        return contexts[:, -1]
 
 
 class InPlace:

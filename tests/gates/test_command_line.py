@@ -187,7 +187,7 @@ def test_a_model_whose_corpus_is_gone_is_told_what_it_is_judged_on(run_gates, tm
     corpus.rename(tmp_path / "elsewhere")
     done = run_gates(f"--model={tmp_path / 'out' / 'best_model.pt'}", *SMALL)
     said = " ".join(done.stdout.split())
-    assert f"was trained on {corpus}, which is gone or has changed: it is judged on arrow-" in said
+    assert f"was trained on {corpus}, which is gone or has changed: it is judged on switch-" in said
 
 
 def synthesise_for(folder, dim):

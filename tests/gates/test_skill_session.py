@@ -1,11 +1,18 @@
 """Sessions under profile `skill`: the oracle is released, no control is, and nothing depends on gates A-E there."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.corpus import write_corpus
+from harness.evaluate import observe
+from harness.predictor import Identity, Subject
+from harness.rivals import Blend, RivalScores
+from harness.rivals.family import ewma_weights
+from harness.statistics.skill import skill
+from harness.worlds import synthesise
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +56,43 @@ def test_under_skill_the_oracle_is_released_there_and_no_control_is(make_run, co
         ), name
 
 
-def test_a_control_beyond_the_frontier_withholds_every_verdict(make_run, arrow, monkeypatch):
-    import harness.run
-
-    # Without ridge on the frontier, ridge itself would look like skill: the session must notice.
-    monkeypatch.setattr("harness.statistics.skill.RESAMPLES", 200)
-    kept = tuple(c for c in harness.run.FRONTIER_CONTROLS if c != "linear")
+def test_a_control_beyond_the_frontier_withholds_every_verdict(make_run):
+    """Without ridge among the rivals, ridge itself would look like skill: the session must notice."""
     run = make_run("control:oracle", profile="skill")
     run.prepare()
-    full = run._skill_inputs
-    for split, given in full.items():
-        shrunk = {name: control for name, control in given.controls.items() if name in kept}
-        shrunk["linear"] = given.controls["climatology"]
-        full[split] = type(given)(shrunk, given.near_duplicate, given.seed)
+    for split, given in run._skill_inputs.items():
+        kept = np.flatnonzero(given.rivals.weights[:, -2] == 0.0)
+        shrunk = RivalScores(
+            tuple(given.rivals.names[i] for i in kept),
+            given.rivals.weights[kept],
+            given.rivals.cosine[:, kept],
+            given.rivals.reciprocal_rank[:, kept],
+        )
+        run._skill_inputs[split] = dataclasses.replace(given, rivals=shrunk)
     assert "control:linear misbehaves (not true that it fails gate frontier" in " ".join(run.outside_reasons)
+
+
+@pytest.mark.parametrize("blend", ["ewma-0.8 +0.1 climatology", "ewma-0.8 +0.6 ridge", "ewma-0.75"])
+def test_no_blend_of_trivial_parts_is_released(make_run, arrow, blend):
+    """The first two were released while the frontier held twelve controls and not what they span."""
+    run = make_run("control:oracle", profile="skill")
+    run.prepare()
+    for split, given in run._skill_inputs.items():
+        if blend == "ewma-0.75":  # between the grid's decays
+            weights = np.append(ewma_weights(0.75, 5), [0.0, 0.0])
+        else:
+            weights = given.rivals.weights[given.rivals.names.index(blend)]
+        predictor = Blend(run._basis(split), weights)
+        observed = observe(Subject(Identity(blend), predictor), run.inputs.evaluation[split], batch_size=64)
+        found = skill(observed, given)
+        assert not (found["F"].low > 0 and found["F"].value >= 0.002), split
+        assert not (found["excess_cosine"].low > 0 and found["excess_cosine"].value >= 0.002), split
+
+
+def test_in_the_default_world_the_optimum_is_released_and_ridge_is_not(make_run, tmp_path):
+    synthesise("switch", tmp_path / "switch", articles=100)
+    run = make_run("control:bayes", "control:linear", corpus=str(tmp_path / "switch"), profile="skill")
+    run.prepare()
+    assert run.outside_reasons == []
+    assert run.card("control:bayes").decision.verdict == "release"
+    assert run.card("control:linear").decision.verdict == "hold"

@@ -160,7 +160,7 @@ def make_observations():
     def make(n=60, *, context=5, horizon=5, spread=HEALTHY, target_spread=HEALTHY, **given):
         columns = {
             "rows": np.arange(n),
-            "clusters": np.arange(n) % 6,
+            "clusters": np.arange(n) % 12,
             "cosine": np.ones(n),
             "coherence": np.full(n, 0.5),
             "nearest_context": np.full(n, 0.5),
@@ -220,3 +220,9 @@ def wiki(tmp_path_factory):
 def arrow(tmp_path_factory):
     """A small world whose future is predictable and unlike the present."""
     return synthesise("arrow", tmp_path_factory.mktemp("arrow"), articles=60, dim=64)
+
+
+@pytest.fixture(scope="session")
+def switch(tmp_path_factory):
+    """A small world whose future no linear map predicts: the embedded default in little."""
+    return synthesise("switch", tmp_path_factory.mktemp("switch"), articles=100)

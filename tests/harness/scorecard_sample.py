@@ -13,7 +13,7 @@ NAN = float("nan")
 
 
 def figure(value: float, n: int = 400) -> Estimate:
-    return Estimate(value, value - 0.01, value + 0.01, n)
+    return Estimate(value, value - 0.01, value + 0.01, n, 30)
 
 
 def five_gates(level: float, n: int = 400) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def five_gates(level: float, n: int = 400) -> dict[str, Any]:
 def skill_figures(level: float) -> dict[str, Any]:
     f, gain = figure(level), figure(0.03)
     points = {
-        name: {"cosine": figure(0.3 + 0.05 * i), "MRR": figure(0.2 - 0.02 * i)}
+        name: {"cosine": figure(0.3 + 0.05 * i), "MRR": figure(0.2 - 0.02 * i), "weights": [0.2] * 7}
         for i, name in enumerate(("persistence", "ewma-0.5", "context-mean", "climatology", "linear"))
     }
     rank = {"rankme": 20.0, "rankme_centred": 21.0, "variance": 0.5, "n": 400}
@@ -55,6 +55,7 @@ def skill_figures(level: float) -> dict[str, Any]:
         "F": gain,
         "excess_cosine": gain._replace(value=-0.02),
         "beyond_frontier": False,
+        "rivals": 700,
         "frontier": points,
         "best_mrr_control": "persistence",
         "best_cosine_control": "linear",
@@ -63,16 +64,17 @@ def skill_figures(level: float) -> dict[str, Any]:
         "by_coherence": [{"from": 0.1, "to": 0.4, "F": gain}],
         "par": f,
         "par_linear": f,
+        "echo": f,
         "rankme": {"model": rank, "linear": rank, "target": rank},
-        "rank_ratio": Estimate(0.9, float("nan"), float("nan"), 512),
-        "rank_ratio_centred": Estimate(0.9, float("nan"), float("nan"), 512),
+        "rank_ratio": Estimate(0.9, NAN, NAN, 512, 30),
+        "rank_ratio_centred": Estimate(0.9, NAN, NAN, 512, 30),
         "retrieval": gain,
         "decoding": gain,
         "n": 400,
         "task_figure": gain,
         "rollout_worst": gain,
     }
-    return {"task": "frontier", "VAL": split, "OOD": split, "retained": 0.8}
+    return {"task": "frontier", "VAL": split, "OOD": split, "retained": Estimate(0.8, 0.6, 1.1, 300, 30)}
 
 
 def card(name: str, level: float, verdict: str, reasons: list[str], *, n: int = 400, **more: Any) -> dict[str, Any]:

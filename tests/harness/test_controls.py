@@ -6,7 +6,6 @@ import pytest
 from harness.bayes import BayesPredictor
 from harness.controls import (
     CONTROL_NAMES,
-    FRONTIER_CONTROLS,
     STANDARD_CONTROLS,
     Ingredients,
     build_control,
@@ -144,7 +143,7 @@ def test_ridge_equals_its_closed_form_over_all_training_windows(make_corpus, mon
     monkeypatch.setattr(linear_module, "_CHUNK", 7)
     corpus = make_corpus([14, 12, 13, 16, 15], dim=3, seed=4)
     windows = windows_of(corpus, np.arange(5), 2)
-    found = fit_linear([windows], seed=0)
+    found = fit_linear([windows], seed=0).model
     weights, bias = closed_form(corpus, windows.targets, 2, penalty)
     assert found.windows == len(windows) == 60
     np.testing.assert_allclose(found.weights, weights, atol=2e-5)
@@ -158,8 +157,8 @@ def test_ridge_of_two_corpora_is_ridge_of_their_windows_together(make_corpus, mo
     vectors = unit(np.random.default_rng(0).standard_normal((60, 4)))
     whole = make_corpus([15] * 4, vectors=vectors)
     one, two = make_corpus([15] * 2, vectors=vectors[:30]), make_corpus([15] * 2, vectors=vectors[30:])
-    together = fit_linear([windows_of(whole, np.arange(4), 2)], 0)
-    parts = fit_linear([windows_of(one, np.arange(2), 2), windows_of(two, np.arange(2), 2)], 0)
+    together = fit_linear([windows_of(whole, np.arange(4), 2)], 0).model
+    parts = fit_linear([windows_of(one, np.arange(2), 2), windows_of(two, np.arange(2), 2)], 0).model
     assert parts.windows == together.windows
     np.testing.assert_allclose(parts.weights, together.weights, atol=1e-5)
 
@@ -174,13 +173,13 @@ def test_the_penalty_follows_the_signal(make_corpus):
             chunks.append(x)
             x = turn @ x
     law, noise = make_corpus([15] * 12, vectors=unit(np.array(chunks))), make_corpus([15] * 12, dim=6, seed=3)
-    assert fit_linear([windows_of(law, np.arange(12), 2)], 0).penalty == PENALTIES[0]
-    assert fit_linear([windows_of(noise, np.arange(12), 2)], 0).penalty >= 1.0
+    assert fit_linear([windows_of(law, np.arange(12), 2)], 0).model.penalty == PENALTIES[0]
+    assert fit_linear([windows_of(noise, np.arange(12), 2)], 0).model.penalty >= 1.0
 
 
 def test_one_training_article_is_enough(make_corpus):
     windows = windows_of(make_corpus([30], dim=4), np.arange(1), 2)
-    found = fit_linear([windows], 0)
+    found = fit_linear([windows], 0).model
     assert found.windows == 28
     assert found.penalty in PENALTIES
     assert np.isfinite(found.predict(windows.contexts())).all()
@@ -211,7 +210,7 @@ def test_a_training_article_does_touch_the_fit(make_corpus, corpus, ingredients)
 
 
 def test_every_control_is_known_by_name_and_fits_the_contract(corpus, ingredients):
-    assert set(STANDARD_CONTROLS) | set(FRONTIER_CONTROLS) <= set(CONTROL_NAMES)
+    assert set(STANDARD_CONTROLS) <= set(CONTROL_NAMES)
     contexts = windows_of(corpus, np.arange(6), 3).contexts()
     for name in set(CONTROL_NAMES) - {"bayes"}:
         control = build_control(name, ingredients)
@@ -238,7 +237,7 @@ def test_a_cached_fit_is_the_fit_and_belongs_to_its_windows(make_corpus, tmp_pat
     corpus = make_corpus([30, 30, 30], dim=6)
     some, all_ = windows_of(corpus, np.arange(2), 2), windows_of(corpus, np.arange(3), 2)
     for windows in (some, all_, some):
-        fitted, kept = fit_linear([windows], 0), cached_linear([windows], 0)
+        fitted, kept = fit_linear([windows], 0).model, cached_linear([windows], 0).model
         assert np.array_equal(fitted.weights, kept.weights)
         assert np.array_equal(fitted.bias, kept.bias)
         assert (fitted.penalty, fitted.windows) == (kept.penalty, kept.windows)
@@ -249,17 +248,17 @@ def test_a_fit_that_cannot_be_kept_is_still_made(make_corpus, tmp_path, monkeypa
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path / "file"))
     windows = windows_of(make_corpus([30, 30], dim=6), np.arange(2), 2)
-    assert np.array_equal(cached_linear([windows], 0).weights, fit_linear([windows], 0).weights)
+    assert np.array_equal(cached_linear([windows], 0).model.weights, fit_linear([windows], 0).model.weights)
 
 
 def test_a_cached_fit_belongs_to_its_seed(make_corpus, tmp_path, monkeypatch):
     monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path))
     monkeypatch.setattr(linear_module, "MAX_WINDOWS", 30)
     windows = windows_of(make_corpus([30, 30, 30], dim=6), np.arange(3), 2)
-    kept = {seed: cached_linear([windows], seed).weights for seed in (0, 1)}
+    kept = {seed: cached_linear([windows], seed).model.weights for seed in (0, 1)}
     assert not np.array_equal(kept[0], kept[1])
     for seed, weights in kept.items():
-        assert np.array_equal(weights, fit_linear([windows], seed).weights)
+        assert np.array_equal(weights, fit_linear([windows], seed).model.weights)
 
 
 def test_climatology_of_a_large_corpus_is_that_of_a_sample_of_all_its_articles(make_corpus, monkeypatch):

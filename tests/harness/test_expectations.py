@@ -12,11 +12,11 @@ from harness.windows import Windows
 
 
 @pytest.fixture(scope="module")
-def runs(wiki, arrow, make_run):
-    return {"wiki": make_run(wiki), "arrow": make_run(arrow)}
+def runs(wiki, arrow, switch, make_run):
+    return {"wiki": make_run(wiki), "arrow": make_run(arrow), "switch": make_run(switch)}
 
 
-@pytest.mark.parametrize("world", ["wiki", "arrow"])
+@pytest.mark.parametrize("world", ["wiki", "arrow", "switch"])
 def test_every_standard_control_behaves(runs, world):
     run = runs[world]
     found = run.conducts
@@ -39,13 +39,22 @@ def test_on_arrow_the_linear_control_is_unusually_good_and_that_is_said(runs):
     assert runs["arrow"].conducts["linear"].misbehaved == ()
 
 
+def test_in_the_default_world_every_gate_tells_a_network_from_every_control(runs):
+    run = runs["switch"]
+    assert {name: c.unusual for name, c in run.conducts.items() if c.unusual} == {}
+    assert [g for g in "ABCDE" if run.control_card("bayes").passed(g)] == list("ABCDE")
+    linear = run.control_card("linear")
+    assert linear.decision.verdict != "release"
+    assert not any(linear.passed(g) for g in "ABC")
+
+
 def test_the_optimum_fails_gate_a_on_wiki_and_passes_five_of_five_on_arrow(runs):
     assert not runs["wiki"].control_card("bayes").passed("A")
     assert [g for g in "ABCDE" if runs["arrow"].control_card("bayes").passed(g)] == list("ABCDE")
 
 
 @pytest.mark.parametrize("name", ["persistence", "backward", "skip", "random", "constant", "noisy-constant", "nan"])
-def test_a_useless_predictor_is_blocked_in_both_worlds(runs, name):
+def test_a_useless_predictor_is_blocked_in_every_world(runs, name):
     for run in runs.values():
         assert run.control_card(name).decision.verdict == "blocked"
 

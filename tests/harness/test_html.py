@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scorecard_sample import NAN, SPLITS, card, numbered, scorecard, without_skill
 
-from harness.report import plots
+from harness.report import plots, words
 from harness.report.html import render_html
 from harness.report.tables import Table, figure_tables, skill_tables
 
@@ -107,7 +107,7 @@ def test_figures_thresholds_and_their_sources_are_there(page: Page) -> None:
 
 def test_plots_of_every_gate_and_of_skill(html: str) -> None:
     assert html.count("<svg") == 10
-    for title in ("offset sweep", "retrieval", "ablations", "rollout", "frontier of controls"):
+    for title in ("offset sweep", "retrieval", "ablations", "rollout", "frontier of rivals"):
         assert title in html
 
 
@@ -232,21 +232,22 @@ def test_every_row_of_the_skill_table_holds_the_figures_that_its_label_names() -
     skill = numbered(card("m.pt", 0.97, "release", [])["skill"], places)
     table = skill_tables(skill)[0]
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows.pop("the control of best MRR") == ["persistence", "persistence"]
-    assert rows.pop("the control of best cosine") == ["linear", "linear"]
+    assert rows.pop("the rival of best MRR") == ["persistence", "persistence"]
+    assert rows.pop("the rival of best cosine") == ["linear", "linear"]
     assert rows.pop("near-duplicate targets left out") == ["7", "7"]
-    assert rows.pop("share of the skill kept on OOD") == [f"{skill['retained']:.3f}", "(both splits)"]
+    assert rows.pop("share of the skill kept on OOD") == [words.figure_text(skill["retained"]), "(both splits)"]
     table.rows[:] = [[label, *cells] for label, cells in rows.items()]
     assert sources(table, places) == both(
         {
             "cosine": "{} cosine",
             "MRR, pool novel": "{} MRR",
             "F: MRR less the frontier's at that cosine": "{} F",
-            "cosine less every control's best": "{} excess_cosine",
-            "MRR less the best control's": "{} retrieval",
-            "cosine less the best control's, paired": "{} decoding",
+            "cosine less every rival's best": "{} excess_cosine",
+            "MRR less the best rival's": "{} retrieval",
+            "cosine less the best rival's, paired": "{} decoding",
             "PAR: nearness to the context over the target's": "{} par",
             "PAR of the ridge control": "{} par_linear",
+            "distance to the context over ridge's": "{} echo",
             "effective rank of predictions": "{} rankme model rankme",
             "effective rank of ridge's predictions": "{} rankme linear rankme",
             "effective rank of targets": "{} rankme target rankme",

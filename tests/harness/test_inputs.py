@@ -108,7 +108,7 @@ def test_a_training_corpus_lends_no_articles_of_other_splits_and_none_too_short(
     inputs = settle(CorpusArguments(corpus=judged.path, train_corpus=(judged.path, short.path, whole.path)))
     (part,) = inputs.training["VAL"]
     assert part.corpus.path == whole.path
-    assert fit_linear(inputs.training["VAL"], 0).windows == len(part) == 12
+    assert fit_linear(inputs.training["VAL"], 0).model.windows == len(part) == 12
     with pytest.raises(UserError, match="no article of 4 chunks"):
         settle(CorpusArguments(corpus=judged.path, train_corpus=(judged.path,)))
 

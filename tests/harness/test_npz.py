@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.npz import NpzFile, read_articles, read_sequences
+from harness.npz import read_articles, read_sequences
+from harness.npz_file import NpzFile
 from harness.windows import windows_of
 
 

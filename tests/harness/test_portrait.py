@@ -56,9 +56,15 @@ def test_random_pairs_are_all_pairs_of_different_articles_with_a_jackknife(make_
     value = cross_pairs(corpus, np.arange(4))
     assert found["random pair"].value == pytest.approx(value)
     assert found["norm of mean"].value == pytest.approx(np.sqrt(value))
-    without = np.array([cross_pairs(corpus, np.delete(np.arange(4), a)) for a in range(4)])
-    error = np.sqrt(3 / 4 * np.sum((without - without.mean()) ** 2))
-    assert found["random pair"].estimate.high - value == pytest.approx(3.182446 * error)
+
+
+def test_the_interval_of_random_pairs_is_that_of_their_jackknife(make_corpus):
+    corpus, articles = make_corpus([3] * 12, vectors=make_corpus([3] * 12, dim=4).raw(np.arange(36)) + 1), np.arange(12)
+    found = portray([(corpus, articles)], 2).figures["random pair"]
+    without = np.array([cross_pairs(corpus, np.delete(articles, a)) for a in articles])
+    error = np.sqrt(11 / 12 * np.sum((without - without.mean()) ** 2))
+    assert found.estimate.high - found.value == pytest.approx(2.200985 * error)
+    assert found.estimate.articles == 12
 
 
 def test_the_norm_of_the_mean_does_not_grow_as_articles_get_few(make_corpus):
@@ -100,9 +106,10 @@ def test_a_figure_without_a_pair_is_undefined(make_corpus):
     found = portray([(make_corpus([3, 2], dim=4), np.arange(2))], 5).figures
     assert np.isnan(found["lag 3"].value)
     assert found["lag 3"].estimate.n == 0
-    assert np.isnan(found["lag 2"].estimate.low)  # one article has such a pair
-    assert found["lag 1"].estimate.low < found["lag 1"].value
-    assert np.isnan(found["random pair"].estimate.low)  # two articles: nothing to jackknife
+    assert found["lag 2"].estimate.articles == 1  # the other has no such pair
+    assert found["lag 1"].estimate.articles == 2
+    assert np.isfinite(found["lag 1"].value)
+    assert np.isnan([found[name].estimate.low for name in ("lag 1", "lag 2", "random pair")]).all()
 
 
 def test_large_corpora_are_sampled_by_article(make_corpus, monkeypatch):

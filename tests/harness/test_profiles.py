@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.card import GATES
+from harness.clusters import MINIMUM_ARTICLES
 from harness.errors import UserError
 from harness.judge import judge_gate
 from harness.profile import BOTH, COMPARISONS, load_profile, profile_names
@@ -20,7 +21,7 @@ CASES = [
     for threshold in profile.thresholds
     for split in threshold.limits
 ]
-HIGHER_IS_BETTER = {"at_least": True, "at_most": False, "low_above": True, "high_below": False, "high_above": True}
+HIGHER_IS_BETTER = {"at_least": True, "at_most": False, "low_above": True, "high_below": False}
 
 
 def judge(profile, threshold, split, figure):
@@ -37,7 +38,7 @@ def judge(profile, threshold, split, figure):
 
 def test_the_profiles_are_these():
     assert profile_names() == ["5cat", "5cat-published", "skill"]
-    assert len(CASES) == 23 + 23 + 13
+    assert len(CASES) == 23 + 23 + 17
     assert set(HIGHER_IS_BETTER) == set(COMPARISONS)
 
 
@@ -55,7 +56,7 @@ def test_a_better_figure_never_turns_a_pass_into_a_fail(profile, threshold, spli
     value = limit + offset
 
     def passes(at):
-        return judge(profile, threshold, split, Estimate(at, at - below, at + above, n)).passed
+        return judge(profile, threshold, split, Estimate(at, at - below, at + above, n, 30)).passed
 
     assert passes(value) <= passes(value + sign * gain)
     # Far enough on either side it is decided: the threshold is no ornament.
@@ -70,37 +71,45 @@ def test_the_limit_itself_passes_only_where_the_rule_says_so(profile, threshold,
     far = {"below": -9.0, "above": 9.0}
 
     def passes(value, low, high):
-        return judge(profile, threshold, split, Estimate(value, low, high, 5000)).passed
+        return judge(profile, threshold, split, Estimate(value, low, high, 5000, 30)).passed
 
     judged = {
         "at_least": [(limit, *far.values()), (down, *far.values())],
         "at_most": [(limit, *far.values()), (up, *far.values())],
         "low_above": [(9.0, up, 10.0), (9.0, limit, 10.0)],
         "high_below": [(-9.0, -10.0, down), (-9.0, -10.0, limit)],
-        "high_above": [(-9.0, -10.0, limit), (-9.0, -10.0, down)],
     }[threshold.comparison]
     assert [passes(*figure) for figure in judged] == [True, False]
 
 
 @pytest.mark.parametrize(("profile", "threshold", "split"), CASES)
 def test_undefined_never_passes(profile, threshold, split):
-    check = judge(profile, threshold, split, Estimate(np.nan, np.nan, np.nan, 5000))
+    check = judge(profile, threshold, split, Estimate(np.nan, np.nan, np.nan, 5000, 30))
     assert check.passed is False
     assert "undefined" in check.note
     assert "undefined" in check.sentence()
     good = 9.0 if HIGHER_IS_BETTER[threshold.comparison] else -9.0
-    without_interval = judge(profile, threshold, split, Estimate(good, np.nan, np.nan, 5000))
+    without_interval = judge(profile, threshold, split, Estimate(good, np.nan, np.nan, 5000, 30))
     assert without_interval.passed == (not threshold.interval), "only what has no interval by nature is judged without"
 
 
 @pytest.mark.parametrize(("profile", "threshold", "split"), CASES)
 def test_too_few_windows_are_inconclusive_and_fail(profile, threshold, split):
     good = 9.0 if HIGHER_IS_BETTER[threshold.comparison] else -9.0
-    figure = Estimate(good, good, good, profile.minimum_windows)
+    figure = Estimate(good, good, good, profile.minimum_windows, profile.minimum_articles)
     assert judge(profile, threshold, split, figure).passed
     few = judge(profile, threshold, split, figure._replace(n=profile.minimum_windows - 1))
     assert few.passed is False
     assert few.note.startswith("inconclusive")
+
+
+@pytest.mark.parametrize(("profile", "threshold", "split"), CASES)
+def test_too_few_articles_are_inconclusive_and_fail(profile, threshold, split):
+    good = 9.0 if HIGHER_IS_BETTER[threshold.comparison] else -9.0
+    least = profile.minimum_articles
+    few = judge(profile, threshold, split, Estimate(good, good, good, 5000, least - 1))
+    assert few.passed is False
+    assert few.note == f"inconclusive: {least - 1} articles, at least {least} are needed"
 
 
 @pytest.mark.parametrize(("profile", "threshold", "split"), CASES)
@@ -112,10 +121,11 @@ def test_every_threshold_has_a_source_and_judges_both_splits(profile, threshold,
         assert val >= ood if HIGHER_IS_BETTER[threshold.comparison] else val <= ood
 
 
-def test_minimum_windows_are_thirty_where_a_model_can_be_released():
+def test_thirty_windows_and_ten_articles_are_asked_where_a_model_can_be_released():
     for name in profile_names():
         profile = load_profile(name)
         assert profile.minimum_windows == (30 if profile.can_release else 1)
+        assert profile.minimum_articles == (MINIMUM_ARTICLES if profile.can_release else 1)
 
 
 def test_the_thresholds_are_those_of_the_specification():
@@ -154,19 +164,25 @@ def test_an_unknown_profile_is_answered_with_the_nearest(typed, meant):
 
 def test_a_plain_number_is_judged_by_value_with_the_windows_of_its_split():
     profile = load_profile("skill")
-    splits = {s: {"rank_ratio": 0.7, "rank_ratio_centred": 0.4, "n": 100} for s in ("VAL", "OOD")}
-    checks = judge_gate("spread", splits, profile)
-    assert [c.passed for c in checks] == [True, True, False, False]
+    figures = {"rank_ratio": 0.7, "rank_ratio_centred": 0.4, "echo": Estimate(0.5, 0.4, 0.6, 100)}
+    splits = {s: {**figures, "n": 100, "articles": 10} for s in ("VAL", "OOD")}
+
+    def ranks():
+        return [c.passed for c in judge_gate("spread", splits, profile) if c.label.startswith("rank")]
+
+    assert ranks() == [True, True, False, False]
     splits["OOD"]["n"] = 29
-    assert [c.passed for c in judge_gate("spread", splits, profile)] == [True, False, False, False]
-    splits["OOD"]["n"], splits["VAL"]["rank_ratio"] = 30, None
-    assert [c.passed for c in judge_gate("spread", splits, profile)] == [False, True, False, False]
+    assert ranks() == [True, False, False, False]
+    splits["OOD"]["n"], splits["VAL"]["articles"] = 30, 9
+    assert ranks() == [False, True, False, False]
+    splits["VAL"]["articles"], splits["VAL"]["rank_ratio"] = 10, None
+    assert ranks() == [False, True, False, False]
 
 
 @pytest.mark.parametrize(("val", "ood", "passed"), [(30, 30, True), (29, 300, False), (300, 29, False)])
 def test_a_figure_of_both_splits_needs_windows_enough_on_each(val, ood, passed):
-    figure = Estimate(0.1, 0.05, 0.15, 300)
-    splits = {s: {"task_figure": figure, "n": n} for s, n in (("VAL", val), ("OOD", ood))}
+    figure = Estimate(0.1, 0.05, 0.15, 300, 30)
+    splits = {s: {"task_figure": figure, "n": n, "articles": 30} for s, n in (("VAL", val), ("OOD", ood))}
     checks = judge_gate("generalisation", splits | {"retained": 0.9}, load_profile("skill"))
     (both,) = [c for c in checks if c.split == BOTH]
     assert both.passed == passed

@@ -14,7 +14,7 @@ from harness.stats import Estimate
 
 
 def figure(value):
-    return Estimate(value, value - 0.01, value + 0.01, 500)
+    return Estimate(value, value - 0.01, value + 0.01, 500, 30)
 
 
 def gates_of(margin=(0.2, 0.2), r5=0.97, rollout=0.6, cosine=0.7):

@@ -154,7 +154,7 @@ def test_beyond_the_frontier_shows_the_gain_in_cosine() -> None:
         gain = {"value": 0.021, "low": 0.01, "high": 0.03, "n": 400}
         model["skill"][split] |= {"excess_cosine": gain, "task_figure": gain}
     text = flat(shown(scorecard([model])))
-    assert "VAL beyond every control's cosine by +0.021 [+0.010, +0.030]" in text
+    assert "VAL beyond every rival's cosine by +0.021 [+0.010, +0.030]" in text
     assert ".021c" in text
 
 

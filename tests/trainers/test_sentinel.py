@@ -11,14 +11,15 @@ from harness.errors import UserError
 from harness.evaluate import observe
 from harness.evaluation_set import EvaluationSet
 from harness.predictor import PROBED_AGAIN, PROBED_ALONE, Identity, Subject
+from harness.rivals import Basis, family_of, score_rivals
 from harness.statistics import offset_sweep, retrieval, rollout
-from harness.statistics.skill import skill
+from harness.statistics.skill import SkillInputs, skill
 from harness.torch_predictor import TorchPredictor
 from harness.windows import sample_windows, windows_of
 from harness.worlds import synthesise
 from models.registry import build
 from trainers import sentinel as sentinel_module
-from trainers.sentinel import CONTROLS, Sentinel
+from trainers.sentinel import Sentinel
 from trainers.sentinel_rules import aborts, backs_off, selection
 
 CONTEXT = 3
@@ -91,14 +92,14 @@ def test_every_figure_is_the_release_gates_own(arrow, watch):
     assert seen.figures["rollout"] == pytest.approx(rollout(gate)["mean"]._asdict())
     assert seen.value("cosine") == pytest.approx(gate.cosine.mean())
     assert seen.value("rank_ratio") == pytest.approx(gate.spread.rankme / gate.target_spread.rankme)
-    # Profile `skill` over the same controls gives the same F; ridge, which it wants for other figures, adds nothing
-    # where it is a second persistence.
-    controls = {name: observed(control(arrow, name)) for name in CONTROLS} | {
-        "linear": observed(control(arrow, "persistence"))
-    }
-    judged = skill(gate, controls, np.zeros(len(gate), dtype=bool), 0)
-    assert seen.figures["F"] == pytest.approx(judged["F"]._asdict(), abs=1e-9)
-    last = controls["persistence"]
+    # F is that of profile `skill` against the rivals that need no fit.
+    training = windows_of(arrow, arrow.articles("TRAIN"), watch.evaluation.windows.context)
+    basis = Basis(Ingredients(arrow, (training,), 0).climatology.vector)
+    rivals = score_rivals(watch.evaluation, family_of(watch.evaluation.windows.context).without_ridge(), basis)
+    nothing = np.zeros(len(gate), dtype=bool)
+    inputs = SkillInputs(rivals, gate, nothing, nothing, lambda _: gate.rollout)
+    assert seen.figures["F"] == pytest.approx(skill(gate, inputs)["F"]._asdict(), abs=1e-9)
+    last = observed(control(arrow, "persistence"))
     assert seen.value("skill_cosine") == pytest.approx((gate.cosine - last.cosine).mean())
     assert seen.value("skill_mrr") == pytest.approx((1 / gate.rank[:, 1] - 1 / last.rank[:, 1]).mean())
 
@@ -122,7 +123,7 @@ def test_persistence_has_no_skill_over_itself(arrow, watch):
     assert seen.value("c.0") == pytest.approx(1)
     assert seen.value("margin_vs_last") < -0.3
     for name in ("skill_cosine", "skill_mrr"):
-        assert seen.figures[name] == {"value": 0, "low": 0, "high": 0, "n": 120}
+        assert seen.figures[name] == pytest.approx({"value": 0, "low": 0, "high": 0, "n": 120}, abs=1e-12)
     # It is a point of the frontier, so it is on it or under it.
     assert seen.value("F") <= 1e-12
     assert "collapsed" not in " ".join(seen.findings)

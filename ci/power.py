@@ -1,0 +1,192 @@
+"""How much gain profile `skill` needs to see: share of draws released, by planted gain and number of articles.
+
+    python -m ci.power --dim 384 >> docs/power.md
+
+World `prose` has the cosines and ranks of text and an optimum that follows a planted share of each chunk, which nothing
+linear does; the best linear map stands in for ridge, as one fitted on endless data. The model is the optimum with an
+error of its own. Articles are drawn once for each share, and every VAL and OOD is a random choice of them; released is
+what gains at least `WORTH` with its lower bound above zero on both. What a share is worth is F on all articles.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+from jaxtyping import Float, Int
+
+from harness.bayes import BayesPredictor
+from harness.corpus import write_corpus
+from harness.draw_article import draw_article
+from harness.evaluation_set import EvaluationSet
+from harness.laws import WorldLaw, prose
+from harness.predictor import Predictor, unit
+from harness.profile import load_profile
+from harness.rivals.basis import Basis
+from harness.rivals.family import Family, family_of
+from harness.rivals.scores import score_rivals
+from harness.statistics.frontier import Frontier
+from harness.stats import Estimate
+from harness.windows import windows_of
+
+CONTEXT = 5
+# Articles drawn for each share: two splits of the largest size.
+POOL = 240
+ARTICLES = (10, 20, 30, 60, 120)
+SHARES = (0.001, 0.0015, 0.002, 0.003, 0.005, 0.01)
+# Of the model, relative to its prediction (`_Learnt`). F on 30 articles then has an interval of +-.0023, as trained
+# networks have it on text (+-.0021 on half of the Wikipedia articles); without an error of its own it has +-.0012.
+ERROR = 0.1
+# The smallest effect worth having, as the profile has it.
+(WORTH,) = (t.limits["VAL"] for t in load_profile("skill").of_gate("frontier") if t.comparison == "at_least")
+
+
+@dataclass(frozen=True)
+class _LinearOptimum:
+    """The best linear map, as long as ridge's predictions are on text (norm .5): blends weigh them as they come."""
+
+    best: BayesPredictor
+
+    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+        return 0.5 * self.best.predict(contexts)
+
+
+class _Learnt:
+    """The optimum with an error of its own: a network that has learnt what there is, and not exactly.
+
+    The error is a fixed, rough function of the context, spread over directions as the chunks themselves are.
+    """
+
+    def __init__(self, best: BayesPredictor, dim: int, error: float, seed: int) -> None:
+        rng = np.random.default_rng([seed, 1])
+        self.best = best
+        self.error = error * np.sqrt(np.repeat(best.law.profile(dim), 2))
+        self.mix = 4.0 * rng.standard_normal((CONTEXT * dim, dim))
+
+    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+        flat = contexts.reshape(len(contexts), -1).astype(np.float64)
+        return unit(self.best.predict(contexts) + self.error * np.sin(flat @ self.mix))
+
+
+@dataclass(frozen=True)
+class _AndModel(Basis):
+    """A basis with the model's own prediction as its last vector, so that the model is scored as its rivals are."""
+
+    model: Predictor = field(kw_only=True)
+
+    def of(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b c_plus_3 d"]:
+        return np.concatenate([super().of(contexts), self.model.predict(contexts)[:, None]], axis=1)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Scores on all articles of one world.
+
+    Attributes:
+        article: (n,) of each window.
+        cosine: (n, 1 + K) of the model, then of its rivals.
+        mrr: the same.
+    """
+
+    article: Int[np.ndarray, " n"]
+    cosine: Float[np.ndarray, "n k"]
+    mrr: Float[np.ndarray, "n k"]
+
+    def passes(self, articles: Int[np.ndarray, " a"], windows: int | None, seed: int) -> bool:
+        """Whether the frontier gate passes on these articles, with at most so many windows of each."""
+        return any(gain.low > 0 and gain.value >= WORTH for gain in self.gains(articles, windows, seed))
+
+    def gains(self, articles: Int[np.ndarray, " a"], windows: int | None, seed: int) -> tuple[Estimate, Estimate]:
+        """F, and the excess of the model's cosine."""
+        rng = np.random.default_rng(seed)
+        rows = [np.flatnonzero(self.article == a) for a in articles]
+        if windows is not None:
+            rows = [np.sort(rng.permutation(mine)[:windows]) for mine in rows]
+        kept = np.concatenate(rows)
+        cosine, mrr = self.cosine[kept].astype(np.float64), self.mrr[kept].astype(np.float64)
+        return Frontier.of(cosine[:, 1:], mrr[:, 1:], self.article[kept]).gains(cosine[:, 0], mrr[:, 0])
+
+
+def score(law: WorldLaw, dim: int, articles: int, seed: int) -> Pool:
+    """Draw articles and score the model and every rival on all their windows."""
+    mean = law.mean(dim, seed)
+    parts = [draw_article(law, mean, "VAL", index, seed) for index in range(articles)]
+    with tempfile.TemporaryDirectory() as folder:
+        lengths, splits = np.array([len(part) for part in parts]), np.repeat("VAL", articles)
+        corpus = write_corpus(Path(folder), np.concatenate(parts), lengths, splits=splits, meta={})
+        positions = np.arange(articles)
+        windows = windows_of(corpus, positions, CONTEXT)
+        family = family_of(CONTEXT)
+        rivals = np.pad(family.weights, [(0, 0), (0, 1)])
+        own = np.eye(rivals.shape[1])[-1:]
+        scores = score_rivals(
+            EvaluationSet("VAL", windows, positions, seed, 1),
+            Family(("model", *family.names), np.concatenate([own, rivals])),
+            _AndModel(
+                unit(mean),
+                _LinearOptimum(BayesPredictor(law, mean, follows=0.0)),
+                model=_Learnt(BayesPredictor(law, mean), dim, ERROR, seed),
+            ),
+        )
+    return Pool(windows.clusters, scores.cosine.astype(np.float32), scores.reciprocal_rank.astype(np.float32))
+
+
+def released(pool: Pool, articles: int, windows: int | None, draws: int, seed: int) -> float:
+    """Share of draws of VAL and OOD, each of so many articles, on both of which the gate passes."""
+    every = np.unique(pool.article)
+    passed = 0
+    for draw in range(draws):
+        chosen = np.random.default_rng([seed, articles, draw]).permutation(every)[: 2 * articles]
+        passed += all(pool.passes(half, windows, draw) for half in np.split(chosen, 2))
+    return passed / draws
+
+
+class Row(NamedTuple):
+    """One planted share: what the model gains with it on all articles, and how often that is released."""
+
+    planted: float
+    gain: Estimate
+    excess: Estimate
+    released: Sequence[float]
+
+
+def table(rows: Sequence[Row], heading: str) -> str:
+    """Markdown, one line a planted share."""
+    head = ["planted", "F", "excess cosine", *(f"{n} articles" for n in ARTICLES)]
+    cells = [
+        [
+            f"{row.planted:g}",
+            *(f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]" for gain in (row.gain, row.excess)),
+            *(f"{share:.2f}" for share in row.released),
+        ]
+        for row in rows
+    ]
+    lines = [" | ".join(line) for line in [head, ["---"] * len(head), *cells]]
+    return "\n".join([f"**{heading}**", "", *(f"| {line} |" for line in lines), ""])
+
+
+@click.command()
+@click.option("--dim", type=int, default=384, show_default=True)
+@click.option("--draws", type=int, default=200, show_default=True, help="Draws of VAL and OOD for each figure.")
+@click.option("--articles", type=int, default=POOL, show_default=True, help="Articles to choose them from.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def main(dim: int, draws: int, articles: int, seed: int) -> None:
+    """Print the share of draws released, as Markdown."""
+    rows: dict[int | None, list[Row]] = {None: [], 30: []}
+    for planted in SHARES:
+        pool = score(prose(planted), dim, articles, seed)
+        gain, excess = pool.gains(np.arange(articles), None, seed)
+        for windows, found in rows.items():
+            shares = [released(pool, n, windows, draws, seed) for n in ARTICLES if 2 * n <= articles]
+            found.append(Row(planted, gain, excess, shares))
+        click.echo(f"{planted:g}: F {gain.value:+.4f}", err=True)
+    for windows, found in rows.items():
+        size = "every window (120 an article)" if windows is None else f"{windows} windows an article"
+        click.echo(table(found, f"{dim}-d, {size}, {draws} draws from {articles} articles"))
+
+
+if __name__ == "__main__":
+    main()

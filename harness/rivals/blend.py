@@ -1,0 +1,25 @@
+"""One rival as an ordinary predictor: the slow way, for rollouts and as the reference of `harness.rivals.scores`."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from harness.rivals.basis import Basis
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A fixed blend of frames, ridge and climatology.
+
+    Attributes:
+        basis: what is blended.
+        weights: (C + 2,) frames oldest first, ridge, climatology.
+    """
+
+    basis: Basis
+    weights: Float[np.ndarray, " c_plus_2"]
+
+    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+        """(B, D) float64, not normalised; the engine scales every prediction."""
+        return np.asarray(np.einsum("i,bid->bd", self.weights, self.basis.of(contexts)))

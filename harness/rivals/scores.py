@@ -1,0 +1,122 @@
+"""Cosine and reciprocal rank of every rival on every window, from Gram matrices.
+
+A rival is ``a`` in the span of C + 2 vectors B of a window, so its cosine to the target t is ``a B t / |a B|`` with
+``|a B|^2 = a (B B') a``, and its similarity to a candidate v is ``a (B v)``: one product of the basis with the
+candidates serves all rivals. Ranks do not need the norm, but for the tolerance of ties.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from harness.atomic import atomic_write
+from harness.evaluation_set import EvaluationSet
+from harness.predictor import slices, unit
+from harness.ranking import TIE
+from harness.retrieval import novel_rivals
+from harness.rivals.basis import Basis
+from harness.rivals.family import Family
+from harness.windows import Windows
+
+# Windows in hand at once; a constant, so that nothing depends on any batch size.
+_CHUNK = 256
+# Similarities in hand at once (rivals x windows x candidates): 32 MB of float64, which stays in the caches' reach.
+_CELLS = 4_000_000
+
+
+@dataclass(frozen=True)
+class RivalScores:
+    """What the rivals reach, one row a window and one column a rival.
+
+    Attributes:
+        names: of the K rivals.
+        weights: (K, C + 2) of each.
+        cosine: (n, K) to the target.
+        reciprocal_rank: (n, K) of the target in pool `novel`.
+    """
+
+    names: tuple[str, ...]
+    weights: Float[np.ndarray, "k c_plus_2"]
+    cosine: Float[np.ndarray, "n k"]
+    reciprocal_rank: Float[np.ndarray, "n k"]
+
+    def take(self, index: Int[np.ndarray, " m"]) -> "RivalScores":
+        """The scores of fewer windows."""
+        return RivalScores(self.names, self.weights, self.cosine[index], self.reciprocal_rank[index])
+
+    def save(self, path: Path) -> None:
+        """Write atomically; another process may be waiting to read."""
+        with atomic_write(path) as stream:
+            np.savez(stream, allow_pickle=False, **{**vars(self), "names": np.array(self.names, dtype=np.str_)})
+
+    @classmethod
+    def load(cls, path: Path) -> "RivalScores":
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(tuple(stored["names"].tolist()), stored["weights"], stored["cosine"], stored["reciprocal_rank"])
+
+
+def score_rivals(evaluation: EvaluationSet, family: Family, basis: Basis) -> RivalScores:
+    """Score a family on the windows of one split.
+
+    A rival without a direction on some window (its frames cancel) is left out: it is no predictor on this corpus.
+    """
+    windows = evaluation.windows
+    cosine = np.empty((len(windows), len(family.names)))
+    reciprocal = np.empty_like(cosine)
+    for article in np.unique(windows.clusters):
+        mine = np.flatnonzero(windows.clusters == article)
+        for part in slices(len(mine), _CHUNK):
+            cosine[mine[part]], reciprocal[mine[part]] = _score(
+                windows.take(mine[part]), int(article), evaluation, family.weights, basis
+            )
+    sound = np.flatnonzero(np.isfinite(cosine).all(axis=0))
+    names = tuple(family.names[i] for i in sound)
+    return RivalScores(names, family.weights[sound], cosine[:, sound], reciprocal[:, sound])
+
+
+def _score(
+    windows: Windows, article: int, evaluation: EvaluationSet, weights: Float[np.ndarray, "k c_plus_2"], basis: Basis
+) -> tuple[Float[np.ndarray, "b k"], Float[np.ndarray, "b k"]]:
+    corpus = windows.corpus
+    rows = np.arange(corpus.starts[article], corpus.starts[article] + corpus.lengths[article])
+    candidates = unit(corpus.vectors(rows))
+    vectors = basis.of(windows.contexts())
+    norm = norms(vectors, weights)
+    products = vectors @ candidates.T
+    place = windows.targets - rows[0]
+    target = np.einsum("bi,ki->bk", products[np.arange(len(windows)), :, place], weights)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosine = target / norm
+    rivals = novel_rivals(windows, rows, evaluation)
+    return cosine, 1.0 / _ranks(products, weights, target, TIE * norm, rivals)
+
+
+def norms(vectors: Float[np.ndarray, "b c_plus_2 d"], weights: Float[np.ndarray, "k c_plus_2"]) -> np.ndarray:
+    """(B, K) norm of each blend of each window's basis."""
+    gram = vectors @ vectors.transpose(0, 2, 1)
+    squared = np.einsum("bki,ki->bk", weights @ gram, weights)
+    # Rounding leaves a blend that cancels at +-1e-17: no direction.
+    return np.sqrt(np.where(squared > 1e-14, squared, 0.0))
+
+
+def _ranks(
+    products: Float[np.ndarray, "b c_plus_2 m"],
+    weights: Float[np.ndarray, "k c_plus_2"],
+    target: Float[np.ndarray, "b k"],
+    tie: Float[np.ndarray, "b k"],
+    rivals: np.ndarray,
+) -> Float[np.ndarray, "b k"]:
+    """Expected rank of the target (`harness.ranking.expected_rank`), for all rivals."""
+    ranks = np.empty(target.shape)
+    for i in range(len(products)):
+        # One window's candidates at a time: the products stay in the cache, whatever the article's length.
+        for part in slices(len(weights), max(1, _CELLS // products.shape[2])):
+            similarity = weights[part] @ products[i][:, rivals[i]]
+            level, slack = target[i, part, None], tie[i, part, None]
+            above = np.count_nonzero(similarity > level + slack, axis=1)
+            at_least = np.count_nonzero(similarity >= level - slack, axis=1)
+            ranks[i, part] = 1.0 + above + 0.5 * (at_least - above)
+    return ranks
