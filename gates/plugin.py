@@ -171,8 +171,8 @@ def run(request: pytest.FixtureRequest) -> "GateRun":
         pytest.fail(str(error), pytrace=False)
     except OSError as error:
         pytest.fail(
-            f"{request.config.stash[FOLDER]}: what was observed cannot be kept there ({error.strerror or error}); free "
-            "space, or set TMPDIR to another folder.",
+            f"{error.filename or found.folder}: cannot be read or written ({error.strerror or error}); free space, or "
+            "set TMPDIR and LVM_GATES_CACHE to other folders.",
             pytrace=False,
         )
     return found

@@ -89,10 +89,8 @@ def check_one_report(file: Path, scorecard: Mapping[str, Any]) -> None:
     for name, read in beside.items():
         other = file.parent / name
         if is_file(other) and (found := read(other)) != own and (own or found):
-            raise UserError(
-                f"{file.parent}: {file.name} and {name} are of two reports (ids {brief(own)} and {brief(found)}); gate the "
-                "model again."
-            )
+            ids = f"ids {brief(own)} and {brief(found)}"
+            raise UserError(f"{file.parent}: {file.name} and {name} are of two reports ({ids}); gate the model again.")
 
 
 def _samples_id(file: Path) -> str | None:

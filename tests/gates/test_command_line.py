@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from harness.report.reading import read_report
+
 SMALL = ("--max-samples=120", "--horizon=3")
 
 
@@ -70,6 +72,8 @@ def test_parallel_and_serial_agree(reports):
     serial, parallel = (without_run_details(scorecard(reports[name][1])) for name in ("serial", "parallel"))
     assert reports["parallel"][0].returncode == 1
     assert serial == parallel
+    ids = {read_report(folder).scorecard["report_id"] for _, folder in reports.values()}
+    assert len(ids) == 2, "each of the two is one report, and no other"
 
 
 def test_each_model_is_predicted_once_however_many_workers(run_gates, arrow, tmp_path):
