@@ -13,7 +13,7 @@ from harness.ablations import ablate, ablation_names
 from harness.collapse import RANK_GROUPS, ranks_without, spread
 from harness.evaluation_set import OFFSETS, EvaluationSet
 from harness.observations import Observations
-from harness.predictor import Subject, ask, check_batch_invariance, unit
+from harness.predictor import PROBED_AGAIN, Subject, ask, check_batch_invariance, unit
 from harness.retrieval import rank_targets
 from harness.windows import Windows
 
@@ -50,11 +50,13 @@ def observe(
         UserError: a wrong shape, or predictions that change with the batch size.
     """
     windows = evaluation.windows
-    probe = windows.take(slice(0, CHUNK))
-    check_batch_invariance(subject, probe.contexts(), probe.targets)
-    parts = []
+    parts: list[_Part] = []
     for batch in windows.batches(CHUNK):
-        parts.append(_observe_batch(subject, batch, evaluation, batch_size, ablations))
+        part = _observe_batch(subject, batch, evaluation, batch_size, ablations)
+        if not parts:
+            few = batch.take(slice(0, PROBED_AGAIN))
+            check_batch_invariance(subject, few.contexts(), few.targets, batch_size, part.predictions[:PROBED_AGAIN])
+        parts.append(part)
         on_progress(sum(len(p.values["cosine"]) for p in parts), len(windows))
     columns = {name: np.concatenate([p.values[name] for p in parts]) for name in parts[0].values}
     predictions = np.concatenate([p.predictions for p in parts])
@@ -86,6 +88,11 @@ def _observe_batch(
     offset, offset_exists = _offsets(base, windows)
     rollout, rollout_exists = _rollout(subject, base, windows, evaluation.horizon, batch_size)
     ranks = rank_targets(base, windows, evaluation)
+    finite = np.isfinite(cosine) & (np.isfinite(rollout).all(axis=1) | ~rollout_exists)
+    ablation = np.full((len(windows), len(ablation_names(windows.context))), np.nan)
+    if ablations:
+        ablation = _ablations(subject, contexts, targets, windows, evaluation, batch_size) - cosine[:, None]
+        finite &= np.isfinite(ablation).all(axis=1)
     values = {
         "cosine": cosine,
         "coherence": np.einsum("bcd,bcd->bc", frames[:, :-1], frames[:, 1:]).mean(axis=1)
@@ -97,12 +104,10 @@ def _observe_batch(
         "offset_exists": offset_exists,
         "rank": ranks.rank,
         "pool_size": ranks.size,
-        "ablation": _ablations(subject, contexts, targets, windows, evaluation, batch_size) - cosine[:, None]
-        if ablations
-        else np.full((len(windows), len(ablation_names(windows.context))), np.nan),
+        "ablation": ablation,
         "rollout": rollout,
         "rollout_exists": rollout_exists,
-        "finite": np.isfinite(cosine),
+        "finite": finite,
     }
     return _Part(base, values)
 

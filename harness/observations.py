@@ -30,7 +30,8 @@ class Observations:
         cross_exists: whether another article was there to take a frame from.
         rollout: cos(prediction h, chunk at offset +h), h = 1..H.
         rollout_exists: whether all H chunks exist.
-        finite: whether the prediction has a direction.
+        finite: whether every prediction that was asked for has a direction: of the context, of each spoiled one, and
+            at each step of a rollout whose chunks exist.
         spread: effective ranks and variance of the predictions.
         target_spread: the same of the targets.
         rank_without: effective ranks without each group of articles; NaN where not measured.

@@ -42,6 +42,10 @@ class SkillInputs:
         """The same for a model that has seen other windows; itself, frontier and all, where they are the same."""
         return self if np.array_equal(leaked, self.leaked) else replace(self, leaked=leaked)
 
+    def without_domain(self) -> "SkillInputs":
+        """The same without the rivals that know the mean of the judged domain."""
+        return replace(self, rivals=self.rivals.without_domain())
+
     @cached_property
     def kept(self) -> Int[np.ndarray, " m"]:
         """Positions of the windows that count."""
@@ -107,6 +111,7 @@ def skill(observed: Observations, inputs: SkillInputs) -> dict[str, Any]:
         "excess_cosine": excess,
         "beyond_frontier": bool(excess.value > 0.0),
         "rivals": len(names),
+        "rivals_know_domain": bool(inputs.rivals.knows_domain.any()),
         "frontier": {
             names[i]: {
                 "cosine": cluster_mean(scores.cosine[:, i], clusters),
@@ -136,6 +141,7 @@ def _nothing() -> dict[str, Any]:
         **dict.fromkeys(undefined, UNDEFINED),
         "beyond_frontier": False,
         "rivals": 0,
+        "rivals_know_domain": False,
         "frontier": {},
         "best_mrr_control": None,
         "best_cosine_control": None,

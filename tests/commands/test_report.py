@@ -252,6 +252,8 @@ def test_compare_without_samples(reports, altered):
     samples.unlink()
     assert "is missing" in sentence(lvm_report("compare", reports / "best", other))
     shutil.copy(reports / "pair" / "samples.npz", samples)
+    for command in (["show", other], ["leaderboard", other], ["compare", reports / "best", other]):
+        assert "scorecard.json and samples.npz are of two reports" in sentence(lvm_report(*command))
     renamed = altered("ridge", put("models", 0, "name", value="mine.pt"), new="renamed")
     assert "does not hold VAL/mine.pt/cosine" in sentence(lvm_report("compare", reports / "best", renamed))
 

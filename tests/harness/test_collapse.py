@@ -90,7 +90,7 @@ def outputs(kind, isotropic):
         ("constant plus noise", "collapsed on VAL: predictions vary"),
         ("plus or minus one vector", "collapsed on VAL: effective rank 1.0 (centred 1.0)"),
         ("one of two vectors", "collapsed on VAL: effective rank 2.0 (centred 1.0)"),
-        ("nan", "600 of 600 predictions on VAL are not finite"),
+        ("nan", "600 of 600 windows on VAL have a prediction that is not finite"),
         ("healthy", None),
     ],
 )

@@ -10,7 +10,7 @@ from harness.controls import Ingredients, build_control
 from harness.errors import UserError
 from harness.evaluate import observe
 from harness.evaluation_set import EvaluationSet
-from harness.predictor import BATCH_PROBE, Identity, Subject
+from harness.predictor import PROBED_AGAIN, PROBED_ALONE, Identity, Subject
 from harness.rivals import Basis, family_of, score_rivals
 from harness.scorecard import plain
 from harness.statistics import offset_sweep, retrieval, rollout
@@ -147,7 +147,10 @@ def test_nan_is_seen_and_never_averaged_away(arrow, watch):
         assert np.isnan(seen.value(name))
     assert seen.figures["peak"] is None
     assert seen.value("novel.R@5") == 0
-    assert seen.findings == ("120 of 120 predictions on VAL are not finite or have no direction",)
+    assert seen.findings == (
+        "120 of 120 windows on VAL have a prediction that is not finite or has no direction "
+        "(120 of the context itself)",
+    )
     assert aborts(seen, None) is not None
     assert backs_off(seen) is None
     assert selection("skill", 0.5, 0.0, seen) == -np.inf
@@ -236,8 +239,7 @@ def test_a_look_asks_for_the_windows_once_a_horizon(arrow, watch):
     watch.look(counting, 1)
     rolled = int(watch.evaluation.windows.offset(3)[1].sum())
     assert 0 < rolled < 120
-    # Each context of the probe is asked twice: in a batch and alone.
-    assert counting.asked == 120 + 2 * rolled + 2 * BATCH_PROBE
+    assert counting.asked == 120 + 2 * rolled + PROBED_AGAIN + PROBED_ALONE
 
 
 def test_a_look_draws_no_random_number_of_the_run(arrow, watch):
