@@ -31,7 +31,9 @@ from harness.text.embedding import SentenceEncoder
 SHARES = (0.001, 0.01, 0.1, 1.0)
 # Chunks of one planted run; at a share of one whole articles are planted.
 RUN = 30
-WINDOWS_JUDGED = 500
+# No window of five frames lies in fewer chunks, and nothing is learnt from them.
+SHORTEST = 8
+WINDOWS_JUDGED = 300
 # As the chunks of the judged corpus were embedded.
 MAX_TOKENS = 96
 SYNONYMS = {
@@ -98,7 +100,7 @@ def plant(judged: list[np.ndarray], altered: list[np.ndarray], share: float, rng
     while wanted > 0:
         article = int(rng.integers(len(judged)))
         usable = min(len(judged[article]), len(altered[article]))
-        length = min(RUN, usable, max(2, round(wanted)))
+        length = min(RUN, usable, max(SHORTEST, round(wanted)))
         start = int(rng.integers(usable - length + 1))
         run = slice(start, start + length)
         if marks[article][max(0, start - 1) : start + length + 1].any():
@@ -129,13 +131,13 @@ def verdicts(inputs: Inputs, few: Inputs) -> tuple[str, str, str]:
     return cards[0].decision.verdict, cards[1].decision.verdict, shown
 
 
-def planted(judged_on: Path, texts_of: Path, trained_on: Path, cache: Path, seed: int) -> None:
+def planted(judged_on: Path, texts_of: Path, trained_on: Path, articles: int, cache: Path, seed: int) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     judged, train = open_any(judged_on), open_any(trained_on)
     with gzip.open(texts_of, "rt") as stream:
         texts = {one["article"]: one["chunks"] for one in map(json.loads, stream)}
-    own = [judged.vectors(judged.rows_of(np.array([i]))) for i in range(len(judged.starts))]
-    chunks = [texts[int(i)] for i in judged.article_ids]
+    own = [judged.vectors(judged.rows_of(np.array([i]))) for i in range(articles)]
+    chunks = [texts[int(i)] for i in judged.article_ids[:articles]]
     background = train.vectors(np.arange(train.size))
     click.echo("| change | planted | windows | found | thresholds | reciter before | now | its MRR, before and now |")
     click.echo("|---|---|---|---|---|---|---|---|")
@@ -203,11 +205,12 @@ NPZ = click.Path(exists=True, path_type=Path)
 @click.option("--judged", type=NPZ, required=True)
 @click.option("--texts", type=NPZ, required=True, help="What it was embedded from.")
 @click.option("--train", type=NPZ, required=True)
+@click.option("--articles", default=30, help="Of the judged corpus, from its first: half VAL, half OOD.")
 @click.option("--cache", type=click.Path(path_type=Path), required=True, help="For embeddings, which take minutes.")
 @click.option("--seed", default=0)
-def planted_command(judged: Path, texts: Path, train: Path, cache: Path, seed: int) -> None:
+def planted_command(judged: Path, texts: Path, train: Path, articles: int, cache: Path, seed: int) -> None:
     """Leaks planted in the articles of one corpus."""
-    planted(judged, texts, train, cache, seed)
+    planted(judged, texts, train, articles, cache, seed)
 
 
 @main.command("clean")

@@ -20,9 +20,9 @@ from harness.leaks.record import TrainingRecord
 RECORD = "train_article_hashes"
 
 # Share of leaked windows beyond which a split is no test. They are left out, so what still flatters is what was not
-# found: .05 of those edited or cut anew. Split by article and left alone, Wikipedia has .001, Brown .001, speeches
-# .005, PEPs, where revised documents repeat one another, .018 (docs/leaks.md); deepchecks tolerates .05 by default.
-MAX_LEAKED = 0.05
+# found, at most a twentieth of them. Held-out articles that nobody leaked have .001 (Wikipedia, Brown), .004 (speeches)
+# and, where revised documents repeat one another, .019 to .056 (four draws of 60 PEPs; docs/leaks.md).
+MAX_LEAKED = 0.1
 
 
 def article_hashes(corpus: Corpus, articles: Int[np.ndarray, " m"]) -> dict[str, int]:

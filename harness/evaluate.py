@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.ablations import ablate, ablation_names
-from harness.collapse import spread
+from harness.collapse import RANK_GROUPS, ranks_without, spread
 from harness.evaluation_set import OFFSETS, EvaluationSet
 from harness.observations import Observations
 from harness.predictor import PROBED_AGAIN, Subject, ask, check_batch_invariance, unit
@@ -33,6 +33,7 @@ def observe(
     batch_size: int,
     on_progress: Callable[[int, int], None] = ignore_progress,
     ablations: bool = True,
+    rank_interval: bool = False,
 ) -> Observations:
     """Run ``subject`` over the windows of ``evaluation``.
 
@@ -43,6 +44,7 @@ def observe(
         on_progress: called with (windows done, windows in all).
         ablations: False leaves out the spoiled contexts, nine of fourteen forward passes at C = 5 and H = 5; their
             column is then NaN.
+        rank_interval: whether the ratio of its effective ranks to another's will be wanted with an interval.
 
     Raises:
         UserError: a wrong shape, or predictions that change with the batch size.
@@ -57,12 +59,16 @@ def observe(
         parts.append(part)
         on_progress(sum(len(p.values["cosine"]) for p in parts), len(windows))
     columns = {name: np.concatenate([p.values[name] for p in parts]) for name in parts[0].values}
+    predictions = np.concatenate([p.predictions for p in parts])
     return Observations(
         rows=windows.targets,
         clusters=windows.clusters,
         cross_exists=evaluation.has_donor,
-        spread=spread(np.concatenate([p.predictions for p in parts])),
+        spread=spread(predictions),
         target_spread=evaluation.target_spread,
+        rank_without=ranks_without(predictions, windows.clusters)
+        if rank_interval
+        else np.full((RANK_GROUPS, 3), np.nan),
         **columns,
     )
 

@@ -12,7 +12,7 @@ import random
 import numpy as np
 from jaxtyping import Float
 
-from harness.collapse import spread
+from harness.collapse import RANK_GROUPS, spread
 from harness.evaluation_set import OFFSETS, EvaluationSet
 from harness.observations import Observations
 from harness.predictor import Subject, ask
@@ -62,6 +62,7 @@ def observe_published(subject: Subject, evaluation: EvaluationSet, *, batch_size
         & (np.isfinite(rollout).all(axis=1) | ~rollout_exists),
         spread=spread(base.astype(np.float64)),
         target_spread=spread(targets.astype(np.float64)),
+        rank_without=np.full((RANK_GROUPS, 3), np.nan),
     )
 
 

@@ -41,7 +41,7 @@ from harness.predictor import Identity, Subject
 from harness.profile import Profile, load_profile
 from harness.published import observe_published
 from harness.resolve_model import CONTROL, is_control
-from harness.rivals import Basis, Blend, RivalScores, cached_fitted_weights, family_of, score_rivals
+from harness.rivals import Basis, RivalScores, blend_of, cached_fitted_weights, score_all
 from harness.statistics.skill import SkillInputs
 
 
@@ -223,7 +223,8 @@ class GateRun:
         left_out = dict(self.left_out)
         for split, leaked in {} if self.published else recorded.items():
             left_out[split] = left_out[split] | leaked
-        return self._make(subject.identity, self.outside_reasons, left_out, seen, self.faults(model))
+        inputs = self._skill_inputs if self._learnt_from_what_rivals_did(subject) else self._skill_inputs_of_strangers
+        return self._make(subject.identity, self.outside_reasons, inputs, left_out, seen, self.faults(model))
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [])
@@ -232,6 +233,7 @@ class GateRun:
         self,
         identity: Identity,
         outside: list[str],
+        skill_inputs: dict[str, SkillInputs] | None = None,
         left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
         training_data: TrainingData | None = None,
         faults: tuple[str, ...] = (),
@@ -241,7 +243,7 @@ class GateRun:
             self._both(identity.name),
             self.settings.profile,
             self.settings.rule,
-            skill_inputs=None if self.published else self._skill_inputs,
+            skill_inputs=None if self.published else skill_inputs or self._skill_inputs,
             task=self.settings.task,
             outside=outside,
             faults=faults,
@@ -252,8 +254,19 @@ class GateRun:
     def _both(self, name: str) -> dict[str, Observations]:
         return {split: self.observations(name, split) for split in JUDGED}
 
+    def _learnt_from_what_rivals_did(self, subject: Subject) -> bool:
+        """Whether a model says that it was trained on a corpus which ridge and climatology are fitted on here."""
+        recorded = ((subject.identity.provenance or {}).get("corpus") or {}).get("fingerprint")
+        return recorded in {part.corpus.fingerprint for part in training_windows(self.inputs)}
+
     @cached_property
     def _skill_inputs(self) -> dict[str, SkillInputs]:
+        """Of controls, and of models that learnt from what the rivals did: no rival knows the judged domain's mean."""
+        return {split: inputs.without_domain() for split, inputs in self._skill_inputs_of_strangers.items()}
+
+    @cached_property
+    def _skill_inputs_of_strangers(self) -> dict[str, SkillInputs]:
+        """Of models that may have met the judged domain, for all that is known: the rivals have met it as well."""
         return {
             split: SkillInputs(
                 self._rivals(split),
@@ -277,8 +290,7 @@ class GateRun:
             fitted = cached_fitted_weights(
                 ingredients.training, ingredients.seed, ingredients.linear_fit.held_out, basis.climatology
             )
-            family = family_of(evaluation.windows.context).with_fitted(fitted)
-            score_rivals(evaluation, family, basis).save(file)
+            score_all(evaluation, fitted, basis).save(file)
 
         return _Piece(f"rivals on {split}", self.folder / f"rivals-{split}.npz", make)
 
@@ -288,13 +300,14 @@ class GateRun:
 
     def _rival_rollout(self, split: SplitName, name: str) -> Float[np.ndarray, "n horizon"]:
         """The closed loop of one rival; only those that some model is compared with are ever rolled out."""
-        scores = self._skill_inputs[split].rivals
+        scores = self._skill_inputs_of_strangers[split].rivals
         index = scores.names.index(name)
         file = self.folder / f"rollout-{split}-{index}.npy"
 
         def make(file: Path) -> None:
-            subject = Subject(Identity(name), Blend(self._basis(split), scores.weights[index]))
-            cosines = observe_rollout(subject, self.inputs.evaluation[split], batch_size=self.settings.batch_size)
+            evaluation = self.inputs.evaluation[split]
+            subject = Subject(Identity(name), blend_of(name, scores, self._basis(split), evaluation))
+            cosines = observe_rollout(subject, evaluation, batch_size=self.settings.batch_size)
             with atomic_write(file) as stream:
                 np.save(stream, cosines, allow_pickle=False)
 
@@ -346,7 +359,9 @@ class GateRun:
 
     def _observe(self, name: str, split: SplitName, file: Path) -> None:
         evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
-        run = observe_published if self.published else observe
+        # Only the ranks of models are judged, against ridge's.
+        judged = name in self.settings.models or name == CONTROL + "linear"
+        run = observe_published if self.published else partial(observe, rank_interval=judged)
         try:
             observed = run(subject, evaluation, batch_size=self.settings.batch_size)
         except UserError as error:

@@ -113,7 +113,7 @@ def _samples(run: GateRun) -> dict[str, np.ndarray]:
         for name in dict.fromkeys(names):
             stored = run.observations(name, split).arrays()
             for field, values in stored.items():
-                if field not in ("rows", "clusters", "spread", "target_spread"):
+                if field not in ("rows", "clusters", "spread", "target_spread", "rank_without"):
                     arrays[f"{split}/{name}/{field}"] = values
     return arrays
 

@@ -80,7 +80,7 @@ def _problem(held: HeldOut, basis: Basis, seed: int) -> _Problem | None:
         windows, candidates = windows.take(np.flatnonzero(enough)), candidates[enough]
         for begin in range(0, len(windows), 256):
             some = slice(begin, begin + 256)
-            vectors = basis.of(windows.take(some).contexts())
+            vectors = basis.of(windows.take(some).contexts(), windows.targets[some])
             grams.append(vectors @ vectors.transpose(0, 2, 1))
             products.append(vectors @ windows.corpus.vectors(candidates[some]).astype(np.float64).transpose(0, 2, 1))
     if not grams:

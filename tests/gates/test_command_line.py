@@ -1,6 +1,7 @@
 """`pytest gates/` as a user types it: exit codes, the scorecard, and the same result under `-n 2`."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,22 @@ def synthesise_for(folder, dim):
     from harness.worlds import synthesise
 
     return synthesise("wiki", folder, articles=12, dim=dim).path
+
+
+@pytest.mark.parametrize("profile", ["5cat", "skill"])
+def test_on_too_few_articles_nothing_is_judged_and_the_verdict_says_so(make_run, tmp_path, profile):
+    """Forty articles leave eight to VAL; their intervals would be too short, and a pass by luck a release."""
+    from harness.worlds import synthesise
+
+    corpus = synthesise("arrow", tmp_path / "few", articles=40, dim=32, seed=1)
+    run = make_run("control:oracle", corpus=str(corpus.path), profile=profile)
+    run.prepare()
+    assert not run.outside_reasons  # no control misbehaves: nothing is expected of what cannot be judged
+    card = run.card("control:oracle")
+    assert card.decision.verdict == "hold"
+    checks = [check for gate in run.settings.profile.gates for check in card.checks[gate]]
+    assert not any(check.passed for check in checks)
+    assert all(re.fullmatch("inconclusive: [1-9] articles, at least 10 are needed", check.note) for check in checks)
 
 
 def test_a_report_folder_that_cannot_be_made_stops_the_session_at_once(run_gates, tmp_path):

@@ -72,15 +72,15 @@ def recorded(arrow: Path, tmp_path: Path) -> Callable[..., str]:
 
 def test_a_record_of_chunks_finds_judged_windows_and_leaves_them_out(recorded, make_run: MakeRun, arrow: Path) -> None:
     corpus = open_corpus(arrow)
-    run = make_run(recorded(np.append(corpus.articles("TRAIN"), corpus.articles("OOD")[:1])))
+    run = make_run(recorded(np.append(corpus.articles("TRAIN"), corpus.articles("OOD")[:2])))
     found = reasons(run)
-    assert "OOD windows stand in what it was trained on, more than 5%" in found
+    assert "OOD windows stand in what it was trained on, more than 10%" in found
     assert "VAL windows" not in found
     (model,) = run.settings.models
     card = run.card(model).as_dict()
     assert card["training_data"]["status"] == "contaminated"
     held_out = run.inputs.evaluation["OOD"].windows
-    mine = (held_out.clusters == corpus.articles("OOD")[0]).sum()
+    mine = np.isin(held_out.clusters, corpus.articles("OOD")[:2]).sum()
     assert card["leaks"]["OOD"]["leaked"] >= mine > 0
     assert card["gates"]["B"]["OOD"]["article"]["MRR"].n == len(held_out) - card["leaks"]["OOD"]["leaked"]
     assert run.control_card("persistence").as_dict()["leaks"]["OOD"]["leaked"] < mine  # of this model alone

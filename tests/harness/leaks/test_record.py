@@ -85,7 +85,7 @@ def test_the_verdict_of_a_record(make_corpus, trained_on, record):
     found = judge_training_data({}, record, masks, leaked)
     assert found.status == "contaminated"
     assert len(found.reasons) == 2
-    assert "VAL windows stand in what it was trained on, more than 5%" in found.reasons[0]
+    assert "VAL windows stand in what it was trained on, more than 10%" in found.reasons[0]
     incomplete = judge_training_data({}, TrainingRecord(record.parts, complete=False), {}, clean)
     assert incomplete.status == "not checkable"
     assert "started from weights that record no chunks" in incomplete.detail

@@ -72,7 +72,7 @@ def test_the_audit_fails_beyond_its_share_and_counts_below(inputs, make_corpus):
         settle(make_corpus([30] * 40, dim=48, splits=["VAL"] * 12 + ["OOD"] * 12 + ["TRAIN"] * 16, copies=copies))
     )
     assert beyond.status == "fail"
-    assert "of 324 VAL in TRAIN, more than 5%" in beyond.detail
+    assert "of 324 VAL in TRAIN, more than 10%" in beyond.detail
 
 
 # what a card says

@@ -1,0 +1,73 @@
+"""A bounded part of the fuzz: nothing but an answer or one sentence, from every reader."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ci.fuzz import FINE, Outcome, attempt, table
+from ci.fuzzing.cases import Case
+from harness.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_files_and_checkpoints(tmp_path):
+    """In a process of its own, since its limits of memory are for good."""
+    asked = [sys.executable, "-m", "ci.fuzz", "--count", "40", "--only", "npz", "--only", "checkpoint", "--seed", "1"]
+    done = subprocess.run(
+        asked, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| npz | 40 |" in done.stdout
+    assert "| checkpoint | 40 |" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["traceback", "wrong data", "slow", "memory", "not one sentence", "code run", "died"])
+def test_only_an_answer_or_a_refusal_is_fine(kind):
+    assert kind not in FINE
+    head, _, row = table([Outcome("npz", 0, "x", kind, "")] * 2).splitlines()
+    cells = dict(zip(head.split("|"), row.split("|"), strict=True))
+    assert cells[f" {kind} "] == " 2 "
+
+
+FAULTS = {
+    "traceback": lambda: 1 / 0,
+    "wrong data": lambda: "something else",
+    "slow": None,
+    "memory": lambda: str(np.ones(500 << 20, dtype=np.uint8)[0]),
+    "not one sentence": None,
+    "code run": None,
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_every_outcome_can_be_seen(kind, monkeypatch):
+    """A fuzz that reported nothing whatever happened would be of no use."""
+
+    def make(number: int, rng: np.random.Generator, folder: Path, marker: Path) -> Case:
+        def said():
+            raise UserError("two\nlines.")
+
+        read = (
+            FAULTS[kind]
+            or {
+                "slow": lambda: time.sleep(0.05),
+                "not one sentence": said,
+                "code run": marker.mkdir,
+            }[kind]
+        )
+        return Case(
+            "made here",
+            "same" if kind == "wrong data" else "any",
+            read,
+            "the truth",
+            slow=0.02 if kind == "slow" else 60,
+        )
+
+    monkeypatch.setattr("ci.fuzz.maker", lambda kind: make)
+    assert attempt("npz", 0, 0).outcome == kind
