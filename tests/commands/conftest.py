@@ -52,7 +52,7 @@ def reports(tmp_path_factory):
 
 
 def _make_reports(root):
-    synthesise("arrow", root / "arrow", articles=60, dim=16, seed=1)
+    synthesise("arrow", root / "arrow", articles=100, dim=16, seed=1)
     with pytest.MonkeyPatch.context() as patch:
         run = _open(root, ["control:bayes", "control:linear"])
         both = build_scorecard(run, {}, {})

@@ -158,7 +158,7 @@ def test_a_rank_ratio_covers_what_it_is_over_many_draws_of_articles():
     middle = np.median([one.value for one in found])
     covered = np.mean([one.low <= middle <= one.high for one in found])
     assert 0.90 <= covered <= 0.99  # 150 draws have a standard error of .018
-    # Twice the spread of the draws is about the width that the intervals should have.
+    # An interval is four standard deviations of the draws wide where it is right.
     assert np.median([one.high - one.low for one in found]) < 6 * np.std([one.value for one in found])
     assert (found[0].n, found[0].articles) == (480, 20)
 
