@@ -163,18 +163,19 @@ def run(request: pytest.FixtureRequest) -> "GateRun":
     from gates.progress import reporting
     from harness.errors import UserError
 
-    found = request.config.stash[RUN]
+    found, fault = request.config.stash[RUN], ""
     try:
         with reporting(request.config) as on_progress:
             found.prepare(on_progress)
     except UserError as error:
-        pytest.fail(str(error), pytrace=False)
+        fault = str(error)
     except OSError as error:
-        pytest.fail(
+        fault = (
             f"{error.filename or found.folder}: cannot be read or written ({error.strerror or error}); free space, or "
-            "set TMPDIR and LVM_GATES_CACHE to other folders.",
-            pytrace=False,
+            "set TMPDIR and LVM_GATES_CACHE to other folders."
         )
+    if fault:  # outside of the handlers: what was raised before is not to be told too
+        pytest.fail(fault, pytrace=False)
     return found
 
 
