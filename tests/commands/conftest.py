@@ -9,7 +9,6 @@ from gates.options import OPTION_NAMES
 from gates.session import open_run
 from harness.report import html
 from harness.scorecard import build_scorecard, write_report
-from harness.statistics import skill
 from harness.worlds import synthesise
 
 OPTIONS = {
@@ -21,6 +20,7 @@ OPTIONS = {
     "seed": 0,
     "device": "cpu",
     "batch_size": 256,
+    "batch_timeout": 60.0,
 }
 
 
@@ -54,7 +54,6 @@ def reports(tmp_path_factory):
 def _make_reports(root):
     synthesise("arrow", root / "arrow", articles=40, dim=16, seed=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(skill, "RESAMPLES", 200)  # intervals of the frontier are not what is tested here
         run = _open(root, ["control:bayes", "control:linear"])
         both = build_scorecard(run, {}, {})
         write_report({**both, "models": both["models"][:1]}, run, root / "best")
