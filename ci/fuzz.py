@@ -144,6 +144,7 @@ def outcomes(kind: str, numbers: range, seed: int) -> Iterator[Outcome]:
             here, there = fork.Pipe()
             process = fork.Process(target=_serve, args=(there,), daemon=True)
             process.start()
+            there.close()  # so that its end is the end of the pipe
         here.send((kind, number, seed))
         found: Outcome | None = None
         detail = f"killed after {TIME_LIMIT:.0f} s"
