@@ -30,7 +30,7 @@ from harness.evaluation_set import EvaluationSet
 from harness.inputs import open_any
 from harness.near_duplicates import near_duplicates
 from harness.profile import load_profile
-from harness.rivals import Basis, cached_fitted_weights, family_of, score_rivals
+from harness.rivals import Basis, cached_fitted_weights, score_all
 from harness.windows import Windows, sample_windows, windows_of
 
 CONTEXT = 5
@@ -98,7 +98,7 @@ class Setting:
         weights = cached_fitted_weights(
             self.training, self.seed, ingredients.linear_fit.held_out, ingredients.climatology.vector
         )
-        scores = score_rivals(evaluation, family_of(CONTEXT).with_fitted(weights), basis).take(np.flatnonzero(kept))
+        scores = score_all(evaluation, weights, basis).take(np.flatnonzero(kept))
         return Totals.of(scores.names, scores.cosine, scores.reciprocal_rank, evaluation.windows.clusters[kept])
 
     def totals(self, source: Source, what: str) -> Totals:

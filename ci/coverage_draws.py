@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from scipy import stats as scipy_stats
 
 from harness.comparison import Difference
-from harness.statistics.skill import frontier_mrr
+from harness.statistics.frontier import frontier_mrr
 from harness.stats import (
     Estimate,
     cluster_mean,

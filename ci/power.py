@@ -77,8 +77,10 @@ class _AndModel(Basis):
 
     model: Predictor = field(kw_only=True)
 
-    def of(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b c_plus_3 d"]:
-        return np.concatenate([super().of(contexts), self.model.predict(contexts)[:, None]], axis=1)
+    def of(
+        self, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
+    ) -> Float[np.ndarray, "b c_plus_3 d"]:
+        return np.concatenate([super().of(contexts, rows), self.model.predict(contexts)[:, None]], axis=1)
 
 
 @dataclass(frozen=True)

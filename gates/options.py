@@ -8,6 +8,10 @@ NO_MODEL = (
     "no --model: nothing would be gated, and a run that gates nothing must not pass; "
     "give --model=best_model.pt, --model=control:oracle or --model=python:package.module:factory."
 )
+NOT_GATED = (
+    "--model was given, but not every required gate ran, so nothing is released and this is no success: leave out the "
+    "pytest options that list, select or plan tests (PYTEST_ADDOPTS may hold some)."
+)
 
 
 def add_options(parser: pytest.Parser, *, timeout_is_taken: bool = False) -> None:

@@ -4,13 +4,14 @@ Nothing here judges. The engine is imported only when a model is to be gated, so
 `pytest --help` stay quick.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gates.options import NO_MODEL, OPTION_NAMES, add_options
+from gates.options import NO_MODEL, NOT_GATED, OPTION_NAMES, add_options
 from gates.outcomes import Outcomes
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ RUN = pytest.StashKey["GateRun"]()
 FOLDER: pytest.StashKey["SessionFolder"] = pytest.StashKey()
 OUTCOMES = pytest.StashKey[Outcomes]()
 SCORECARD = pytest.StashKey[dict[str, Any]]()
+RELEASED = pytest.StashKey[bool]()
 UNWRITTEN = pytest.StashKey[str]()
 
 
@@ -37,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(NO_MODEL)
         return
     from gates.folder import SessionFolder
+    from gates.report_folder import clear_report_folder
     from gates.session import open_run
     from harness.errors import UserError
 
@@ -49,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
             _share_cores(config)
         options = {name: config.getoption(name) for name in OPTION_NAMES}
         if options["report"] and not shared:
-            _make_report_folder(config.invocation_params.dir / options["report"])
+            clear_report_folder(config.invocation_params.dir / options["report"])
         config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
     except BaseException as error:  # Ctrl-C, too, leaves no folder behind
         if own:
@@ -65,14 +68,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(config.stash[OUTCOMES], "lvm-outcomes")
 
 
-def _make_report_folder(folder: Path) -> None:
-    """Now, not after an hour of gating."""
-    from harness.errors import UserError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--report={folder}: cannot be made ({error.strerror}); give another folder.") from error
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Iterator[int | pytest.ExitCode | None]:
+    """Exit 0 with a model named means that it is released: whatever pytest was asked to do instead of gating it."""
+    status = yield
+    gated = config.getoption("model") is not None and not hasattr(config, "workerinput")
+    if gated and status == pytest.ExitCode.OK and not config.stash.get(RELEASED, False):
+        sys.stderr.write(f"{NOT_GATED}\n")
+        return pytest.ExitCode.USAGE_ERROR
+    return status
 
 
 def _names_gates(args: list[str]) -> bool:
@@ -165,6 +169,12 @@ def run(request: pytest.FixtureRequest) -> "GateRun":
             found.prepare(on_progress)
     except UserError as error:
         pytest.fail(str(error), pytrace=False)
+    except OSError as error:
+        pytest.fail(
+            f"{error.filename or found.folder}: cannot be read or written ({error.strerror or error}); free space, or "
+            "set TMPDIR and LVM_GATES_CACHE to other folders.",
+            pytrace=False,
+        )
     return found
 
 
@@ -182,8 +192,36 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         if OUTCOMES in config.stash and session.exitstatus == pytest.ExitCode.OK and not config.option.collectonly:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return
+    if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        return
+    from harness.errors import UserError
+
+    try:
+        _report(session)
+    except KeyboardInterrupt:
+        _give_up(session, pytest.ExitCode.INTERRUPTED, "interrupted")
+    except (OSError, UserError) as error:
+        _give_up(session, pytest.ExitCode.INTERNAL_ERROR, f"the session cannot be finished ({error})")
+
+
+def _give_up(session: pytest.Session, status: pytest.ExitCode, why: str) -> None:
+    """What was judged is not judged to the end: no scorecard, no release, no report."""
+    from gates.report_folder import clear_report_folder
+
+    config = session.config
+    session.exitstatus = status
+    config.stash[RELEASED] = False
+    config.stash[UNWRITTEN] = why
+    if SCORECARD in config.stash:
+        del config.stash[SCORECARD]
+    if config.getoption("report"):
+        clear_report_folder(config.invocation_params.dir / config.getoption("report"))
+
+
+def _report(session: pytest.Session) -> None:
     from harness.scorecard import build_scorecard, write_report
 
+    config = session.config
     run, outcomes = config.stash[RUN], config.stash[OUTCOMES]
     incomplete = outcomes.missing(run.settings.models, run.settings.profile.gates)
     if incomplete and session.exitstatus == pytest.ExitCode.OK:
@@ -197,6 +235,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     released = all(model["verdict"] == "release" for model in card["models"])
     if not released and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    config.stash[RELEASED] = released and not incomplete
     if config.getoption("report"):
         folder = config.invocation_params.dir / config.getoption("report")
         try:
@@ -217,7 +256,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Ite
 def _print_scorecard(terminalreporter: Any, config: pytest.Config) -> None:
     if SCORECARD not in config.stash:
         if OUTCOMES in config.stash and not config.option.collectonly:
-            terminalreporter.write_line("no scorecard: no gate could be judged in this session, so nothing is released")
+            why = config.stash.get(UNWRITTEN, "no gate could be judged in this session")
+            terminalreporter.write_line(f"no scorecard: {why}, so nothing is released")
         return
     from harness.report.terminal import render_terminal
 

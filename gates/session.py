@@ -19,7 +19,13 @@ from harness.suggest import did_you_mean
 from harness.worlds import default_corpus
 
 TASKS = ("frontier", "retrieval", "decoding")
-_POSITIVE = ("max_samples", "horizon", "context", "batch_size")
+_AT_LEAST = {
+    "max_samples": 1,
+    "context": 1,
+    "batch_size": 1,
+    # The first step of a rollout is the prediction itself: gate A judges it, and gate D would ask it for less.
+    "horizon": 2,
+}
 _DEFAULT_CONTEXT = 5
 
 
@@ -36,9 +42,9 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
     Raises:
         UserError: anything wrong with the options, the data or every model, in one sentence each.
     """
-    for name in _POSITIVE:
-        if options[name] is not None and options[name] < 1:
-            raise UserError(f"--{name.replace('_', '-')}={options[name]}: give a number of at least 1.")
+    for name, least in _AT_LEAST.items():
+        if options[name] is not None and options[name] < least:
+            raise UserError(f"--{name.replace('_', '-')}={options[name]}: give a number of at least {least}.")
     if options["task"] not in TASKS:
         raise UserError(f"--task={options['task']}: no such task; {did_you_mean(options['task'], TASKS)}.")
     if options["seed"] < 0:
@@ -99,7 +105,7 @@ def _probe(run: GateRun, subjects: Sequence[Subject]) -> None:
     broken = {}
     for subject in subjects:
         try:
-            check_batch_invariance(subject, windows.contexts(), windows.targets)
+            check_batch_invariance(subject, windows.contexts(), windows.targets, run.settings.batch_size)
         except UserError as error:
             broken[subject.name] = str(error)
     if broken and len(broken) == len(run.settings.models):

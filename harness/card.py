@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
-from harness.contamination import RECORD
+from harness.contamination import RECORD, TrainingData
 from harness.judge import Check, judge_gate
+from harness.leaks.effect import effect
 from harness.observations import Observations
 from harness.predictor import Identity
 from harness.profile import Profile, load_profile
@@ -28,6 +30,8 @@ class Card:
         identity: who.
         gates: gate -> statistics of gates A-E by split.
         skill: statistics of profile `skill` by split, {} where not computed.
+        leaks: split -> leaked windows, and what they would change (`harness.leaks.effect`).
+        training_data: whether it has seen what it is judged on, None of controls.
         checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
         faults: how the model broke while it was asked; its figures are then those of missing predictions.
@@ -36,6 +40,8 @@ class Card:
     identity: Identity
     gates: dict[str, dict[str, Any]]
     skill: dict[str, Any]
+    leaks: dict[str, Any]
+    training_data: dict[str, Any] | None
     checks: dict[str, list[Check]]
     decision: Decision
     faults: tuple[str, ...] = ()
@@ -58,6 +64,8 @@ class Card:
             "tolerated": list(self.decision.tolerated),
             "faults": list(self.faults),
             "provenance": _without_hashes(self.identity.provenance),
+            "leaks": self.leaks,
+            "training_data": self.training_data,
             "gates": gates,
             "skill": {
                 **self.skill,
@@ -89,17 +97,21 @@ def gate_statistics(observed: Mapping[str, Observations]) -> dict[str, dict[str,
 
 
 def skill_statistics(
-    observed: Mapping[str, Observations], inputs: Mapping[str, SkillInputs], task: str
+    observed: Mapping[str, Observations],
+    inputs: Mapping[str, SkillInputs],
+    task: str,
+    left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
 ) -> dict[str, Any]:
     """The statistics of profile `skill`, the task's own figure picked out."""
     figures: dict[str, Any] = {"task": task}
     for split in SPLITS:
-        values = skill(observed[split], inputs[split])
+        given = inputs[split] if left_out is None else inputs[split].without(left_out[split])
+        values = skill(observed[split], given)
         worst = [step["difference"] for step in values["rollout"]]
         figures[split] = {
             **values,
-            "n": len(inputs[split].kept),
-            "articles": len(np.unique(inputs[split].clusters)),
+            "n": len(given.kept),
+            "articles": len(np.unique(given.clusters)),
             "task_figure": _task_figure(values, task),
             "rollout_worst": min(worst, key=_lower_bound) if worst else UNDEFINED,
         }
@@ -140,6 +152,8 @@ def make_card(
     task: str,
     outside: Sequence[str] = (),
     faults: Sequence[str] = (),
+    left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
+    training_data: TrainingData | None = None,
 ) -> Card:
     """Compute, judge and decide.
 
@@ -152,16 +166,23 @@ def make_card(
         task: "frontier", "retrieval" or "decoding".
         outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
         faults: how the model broke. They block, in place of all that its missing predictions would say of it.
+        left_out: split -> windows that are leaked, and so left out of every figure; by default none.
+        training_data: whether the model has seen what it is judged on, None of controls.
     """
-    gates = gate_statistics(observed)
+    if left_out is None:
+        left_out = {split: np.zeros(len(values), dtype=bool) for split, values in observed.items()}
+    gates = gate_statistics({split: observed[split].take(np.flatnonzero(~left_out[split])) for split in SPLITS})
     absolute = profile if set(profile.gates) == set(GATES) else load_profile("5cat")
     checks = {gate: judge_gate(gate, gates[gate], absolute) for gate in GATES}
     figures: dict[str, Any] = {}
     if skill_inputs is not None:
-        figures = skill_statistics(observed, skill_inputs, task)
+        figures = skill_statistics(observed, skill_inputs, task, left_out)
         relative = load_profile("skill")
         checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
     passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
-    blocking = [*faults, *outside, *([] if faults else blocking_reasons(observed, gates, profile))]
-    decision = decide(passed, gates, profile, rule, blocking)
-    return Card(identity, gates, figures, checks, decision, tuple(faults))
+    contaminated = () if training_data is None else training_data.reasons
+    own = () if faults else blocking_reasons(observed, gates, profile)
+    decision = decide(passed, gates, profile, rule, [*faults, *outside, *contaminated, *own])
+    leaks = effect(gates, gate_statistics(observed), observed, left_out)
+    seen = None if training_data is None else training_data.as_dict()
+    return Card(identity, gates, figures, leaks, seen, checks, decision, tuple(faults))

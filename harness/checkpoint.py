@@ -20,6 +20,8 @@ from harness.checkpoint_metadata import check_metadata
 from harness.checkpoint_network import network_of, position_scale, unwrapped
 from harness.device import resolve_device
 from harness.errors import UserError, brief
+from harness.leaks.record import TrainingRecord
+from harness.leaks.record_file import FIELD, read_training_record
 from harness.torch_predictor import TorchPredictor
 from models.base import NextEmbedding
 from models.registry import ARCHITECTURES, architecture
@@ -27,7 +29,7 @@ from models.registry import ARCHITECTURES, architecture
 __all__ = ["Checkpoint", "TorchPredictor", "load_checkpoint", "save_checkpoint", "torch_predictor"]
 
 # Weights and training state: large, and no business of whoever reads the metadata.
-STATE_FIELDS = ("model_state_dict", "optimizer_state_dict", "training_state")
+STATE_FIELDS = ("model_state_dict", "optimizer_state_dict", "training_state", FIELD)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Checkpoint:
         position_scale: scale of the position channel to append, None where the network has none.
         metadata: every other field of the file as plain values: ``epoch``, ``val_loss``, ``val_cosine``,
             ``args``, ``model_config``, and of our own files ``recipe``, ``corpus`` and ``train_article_hashes``.
+        trained_on: signatures of the chunks it was trained on, None where not recorded.
     """
 
     path: Path
@@ -54,6 +57,7 @@ class Checkpoint:
     context: int | None = None
     position_scale: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    trained_on: TrainingRecord | None = None
 
     @property
     def corpus(self) -> Mapping[str, Any] | None:
@@ -93,6 +97,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         context=context,
         position_scale=position_scale(path, module, _section(metadata, "args")),
         metadata=metadata,
+        trained_on=read_training_record(str(path), record.get(FIELD), module.output_dim),
     )
 
 

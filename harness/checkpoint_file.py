@@ -77,6 +77,7 @@ def save_checkpoint(
     recipe: str,
     corpus: Mapping[str, Any],
     train_article_hashes: list[str] | None = None,
+    train_fingerprints: Mapping[str, Any] | None = None,
     training_state: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a checkpoint: the published fields, then our own. It appears complete or not at all.
@@ -97,6 +98,7 @@ def save_checkpoint(
         corpus: ``{"path", "fingerprint"}``: where a gate finds the corpus, and whether it is still the same.
         train_article_hashes: content of the articles trained on (`harness.contamination`), by which a gate finds that
             it judges a model on what it has seen.
+        train_fingerprints: signatures of the chunks trained on (`harness.leaks.record`), for the same; tensors.
         training_state: what resuming needs beyond weights and optimiser.
     """
     record = {
@@ -114,6 +116,7 @@ def save_checkpoint(
         "recipe": recipe,
         "corpus": plain(corpus),
         "train_article_hashes": train_article_hashes,
+        "train_fingerprints": train_fingerprints,
         "training_state": plain(training_state),
     }
     with atomic_write(path) as stream:

@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from harness.ablations import ablate, ablation_names
-from harness.collapse import spread
+from harness.collapse import RANK_GROUPS, ranks_without, spread
 from harness.evaluation_set import OFFSETS, EvaluationSet
 from harness.observations import Observations
-from harness.predictor import Subject, ask, check_batch_invariance, unit
+from harness.predictor import PROBED_AGAIN, Subject, ask, check_batch_invariance, unit
 from harness.retrieval import rank_targets
 from harness.windows import Windows
 
@@ -33,6 +33,7 @@ def observe(
     batch_size: int,
     on_progress: Callable[[int, int], None] = ignore_progress,
     ablations: bool = True,
+    rank_interval: bool = False,
 ) -> Observations:
     """Run ``subject`` over the windows of ``evaluation``.
 
@@ -43,24 +44,31 @@ def observe(
         on_progress: called with (windows done, windows in all).
         ablations: False leaves out the spoiled contexts, nine of fourteen forward passes at C = 5 and H = 5; their
             column is then NaN.
+        rank_interval: whether the ratio of its effective ranks to another's will be wanted with an interval.
 
     Raises:
         UserError: a wrong shape, or predictions that change with the batch size.
     """
     windows = evaluation.windows
-    probe = windows.take(slice(0, CHUNK))
-    check_batch_invariance(subject, probe.contexts(), probe.targets)
-    parts = []
+    parts: list[_Part] = []
     for batch in windows.batches(CHUNK):
-        parts.append(_observe_batch(subject, batch, evaluation, batch_size, ablations))
+        part = _observe_batch(subject, batch, evaluation, batch_size, ablations)
+        if not parts:
+            few = batch.take(slice(0, PROBED_AGAIN))
+            check_batch_invariance(subject, few.contexts(), few.targets, batch_size, part.predictions[:PROBED_AGAIN])
+        parts.append(part)
         on_progress(sum(len(p.values["cosine"]) for p in parts), len(windows))
     columns = {name: np.concatenate([p.values[name] for p in parts]) for name in parts[0].values}
+    predictions = np.concatenate([p.predictions for p in parts])
     return Observations(
         rows=windows.targets,
         clusters=windows.clusters,
         cross_exists=evaluation.has_donor,
-        spread=spread(np.concatenate([p.predictions for p in parts])),
+        spread=spread(predictions),
         target_spread=evaluation.target_spread,
+        rank_without=ranks_without(predictions, windows.clusters)
+        if rank_interval
+        else np.full((RANK_GROUPS, 3), np.nan),
         **columns,
     )
 
@@ -80,6 +88,11 @@ def _observe_batch(
     offset, offset_exists = _offsets(base, windows)
     rollout, rollout_exists = _rollout(subject, base, windows, evaluation.horizon, batch_size)
     ranks = rank_targets(base, windows, evaluation)
+    finite = np.isfinite(cosine) & (np.isfinite(rollout).all(axis=1) | ~rollout_exists)
+    ablation = np.full((len(windows), len(ablation_names(windows.context))), np.nan)
+    if ablations:
+        ablation = _ablations(subject, contexts, targets, windows, evaluation, batch_size) - cosine[:, None]
+        finite &= np.isfinite(ablation).all(axis=1)
     values = {
         "cosine": cosine,
         "coherence": np.einsum("bcd,bcd->bc", frames[:, :-1], frames[:, 1:]).mean(axis=1)
@@ -91,12 +104,10 @@ def _observe_batch(
         "offset_exists": offset_exists,
         "rank": ranks.rank,
         "pool_size": ranks.size,
-        "ablation": _ablations(subject, contexts, targets, windows, evaluation, batch_size) - cosine[:, None]
-        if ablations
-        else np.full((len(windows), len(ablation_names(windows.context))), np.nan),
+        "ablation": ablation,
         "rollout": rollout,
         "rollout_exists": rollout_exists,
-        "finite": np.isfinite(cosine),
+        "finite": finite,
     }
     return _Part(base, values)
 

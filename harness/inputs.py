@@ -6,6 +6,7 @@ Everything that can be wrong with the data of a session is found here, before a 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from harness.corpus import Corpus, SplitName, check_vectors, open_corpus
 from harness.errors import UserError
 from harness.evaluation_set import EvaluationSet
+from harness.leaks.splits import Leaks, split_leaks
 from harness.npz import read_articles, read_sequences
 from harness.splitting import check_split_record
 from harness.windows import Windows, sample_windows, windows_of
@@ -44,6 +46,7 @@ class Inputs:
         training: split -> windows that fitted controls may learn from when judged on that split.
         training_note: where those came from, for the scorecard.
         mismatched: split -> windows of a sequence file that are no run of consecutive chunks.
+        known_leaks: as found before, by another process say; None to search when they are asked for.
     """
 
     corpus: Corpus
@@ -51,6 +54,12 @@ class Inputs:
     training: dict[SplitName, tuple[Windows, ...]]
     training_note: str
     mismatched: dict[SplitName, int]
+    known_leaks: Leaks | None = None
+
+    @cached_property
+    def leaks(self) -> Leaks:
+        """Windows of VAL and OOD that stand in TRAIN or in each other."""
+        return self.known_leaks or split_leaks(self.evaluation, training_windows(self))
 
     @property
     def has_training_split(self) -> bool:

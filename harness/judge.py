@@ -105,7 +105,8 @@ def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, pro
     if figure.n < profile.minimum_windows:
         note = f"{INCONCLUSIVE}: {figure.n} windows, at least {profile.minimum_windows} are needed"
     elif figure.articles < profile.minimum_articles:
-        note = f"{INCONCLUSIVE}: {figure.articles} articles, at least {profile.minimum_articles} are needed"
+        plural = "" if figure.articles == 1 else "s"
+        note = f"{INCONCLUSIVE}: {figure.articles} article{plural}, at least {profile.minimum_articles} are needed"
     elif not np.isfinite(figure.value):
         note = f"undefined: {threshold.undefined}"
     elif threshold.interval and not np.isfinite(figure.low):

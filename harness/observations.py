@@ -30,9 +30,11 @@ class Observations:
         cross_exists: whether another article was there to take a frame from.
         rollout: cos(prediction h, chunk at offset +h), h = 1..H.
         rollout_exists: whether all H chunks exist.
-        finite: whether the prediction has a direction.
+        finite: whether every prediction that was asked for has a direction: of the context, of each spoiled one, and
+            at each step of a rollout whose chunks exist.
         spread: effective ranks and variance of the predictions.
         target_spread: the same of the targets.
+        rank_without: effective ranks without each group of articles; NaN where not measured.
     """
 
     rows: Int[np.ndarray, " n"]
@@ -52,6 +54,7 @@ class Observations:
     finite: Bool[np.ndarray, " n"]
     spread: Spread
     target_spread: Spread
+    rank_without: Float[np.ndarray, "groups 3"]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -63,7 +66,7 @@ class Observations:
 
     def take(self, index: Int[np.ndarray, " m"]) -> "Observations":
         """The same observations of fewer windows; what was measured on all predictions together stays."""
-        whole = ("spread", "target_spread")
+        whole = ("spread", "target_spread", "rank_without")
         return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self) if f.name not in whole})
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -14,11 +14,18 @@ from jaxtyping import Float, Int
 
 from harness.errors import UserError
 from harness.isolation.worker import told
+from harness.leaks.record import TrainingRecord
 
-# Largest change of one coordinate between batches of 64 and 1, measured on the four published architectures: 9e-8. An
-# active dropout moves it by 5e-3 (LSTM) to 4e-2 (transformer).
+# Largest distance between two answers to one context, as unit vectors. Float32 moves them by up to 8.5e-7: measured on
+# the four published architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
+# (transformer 6.4e-7, LSTM 1.9e-7, GRU 4.9e-7, AMN 8.5e-7). BFloat16 moves them by up to 8e-3, an active dropout by
+# 5e-3 and more in one coordinate alone. No cosine changes by more than this, a hundredth of the finest limit.
 BATCH_TOLERANCE = 1e-4
-BATCH_PROBE = 16
+BATCH_PROBE = 256
+PROBED_AGAIN, PROBED_ALONE = 64, 16
+
+# Norms whose squares are normal float64 numbers.
+_SMALL, _LARGE = 1e-150, 1e150
 
 
 @runtime_checkable
@@ -65,12 +72,14 @@ class Subject:
         predictor: what is asked.
         context: C the predictor was trained for, None if any.
         dim: D the predictor reads, None if any.
+        trained_on: what it says it was trained on (`harness.leaks.record`), None where it says nothing.
     """
 
     identity: Identity
     predictor: Predictor | Clairvoyant
     context: int | None = None
     dim: int | None = None
+    trained_on: TrainingRecord | None = None
 
     @property
     def name(self) -> str:
@@ -135,8 +144,14 @@ def check_answer(name: str, shape: tuple[int, ...], dtype: str, kind: str, asked
 def unit(vectors: Float[np.ndarray, "*b d"]) -> Float[np.ndarray, "*b d"]:
     """Scale to unit norm in float64; rows without a direction become NaN throughout."""
     wide = vectors.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        scaled = np.asarray(wide / np.linalg.norm(wide, axis=-1, keepdims=True))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        norm = np.linalg.norm(wide, axis=-1, keepdims=True)
+        # Squares over- and underflow long before the numbers do: such rows are brought near one first.
+        extreme = ((norm < _SMALL) | (norm > _LARGE))[..., 0]
+        if extreme.any():
+            wide[extreme] /= np.abs(wide[extreme]).max(axis=-1, keepdims=True)
+            norm[extreme] = np.linalg.norm(wide[extreme], axis=-1, keepdims=True)
+        scaled = np.asarray(wide / norm)
     scaled[~np.isfinite(scaled).all(axis=-1)] = np.nan
     return scaled
 
@@ -147,22 +162,49 @@ def slices(n: int, size: int) -> Iterator[slice]:
         yield slice(begin, min(begin + size, n))
 
 
-def check_batch_invariance(subject: Subject, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]) -> None:
-    """Ask for a few contexts together, then one at a time, and compare.
+def check_batch_invariance(
+    subject: Subject,
+    contexts: Float[np.ndarray, "b c d"],
+    rows: Int[np.ndarray, " b"],
+    batch_size: int,
+    said: Float[np.ndarray, "b d"] | None = None,
+) -> None:
+    """Ask for the same contexts again in other company, and compare.
+
+    They are asked for in another order, in batches of other sizes than the session's; a few of them alone; and, where
+    there is no answer yet to compare with, in the session's own batches twice.
+
+    Args:
+        subject: who is asked.
+        contexts: (B, C, D) of windows as the session has them, at most `BATCH_PROBE` of them where memory counts.
+        rows: (B,) corpus rows of their targets.
+        batch_size: contexts that the session gives at once.
+        said: (B, D) what the session was answered, from `ask`; asked for here by default.
 
     Raises:
-        UserError: a prediction depends on its neighbours in the batch, or on chance.
+        UserError: a prediction depends on its neighbours in the batch, on their order, or on chance.
     """
-    contexts, rows = contexts[:BATCH_PROBE], rows[:BATCH_PROBE]
-    together = ask(subject, contexts, rows, batch_size=len(contexts))
-    alone = ask(subject, contexts, rows, batch_size=1)
-    apart = np.abs(together - alone)
+    n = len(contexts)
+    if said is None:
+        said = ask(subject, contexts, rows, batch_size)
+        _require_same(subject, said, ask(subject, contexts, rows, batch_size), "asked again")
+    order = np.random.default_rng(n).permutation(n)
+    # All at once where the session asks for less, so that the verdict does not hang on --batch-size; else two batches.
+    other = n if batch_size < n else max(1, n - n // 3)
+    again = ask(subject, contexts[order], rows[order], other)
+    _require_same(subject, said[order], again, f"asked in another order, {other} at once")
+    few = order[:PROBED_ALONE]
+    _require_same(subject, said[few], ask(subject, contexts[few], rows[few], 1), "asked one at a time")
+
+
+def _require_same(subject: Subject, said: Float[np.ndarray, "b d"], again: Float[np.ndarray, "b d"], how: str) -> None:
     # NaN on both sides agrees; NaN on one side only does not.
-    differs = np.isnan(together) != np.isnan(alone)
+    differs = (np.isnan(said) != np.isnan(again)).any()
+    apart = np.linalg.norm(said - again, axis=1)
     worst = float(np.nanmax(apart)) if np.isfinite(apart).any() else 0.0
-    if differs.any() or worst > BATCH_TOLERANCE:
+    if differs or worst > BATCH_TOLERANCE:
         raise UserError(
-            f"{subject.name}: predictions change with the batch size (by {worst:.2g} in one coordinate between batches "
-            f"of {len(contexts)} and 1, where {BATCH_TOLERANCE:g} is rounding); put the network in eval mode and "
-            "remove batch statistics and unseeded randomness."
+            f"{subject.name}: predictions change with the batch size, with their order or by themselves (by "
+            f"{'NaN' if differs else f'{worst:.2g}'} when {how}, where {BATCH_TOLERANCE:g} is rounding); put the "
+            "network in eval mode and remove batch statistics and unseeded randomness."
         )

@@ -12,7 +12,7 @@ import random
 import numpy as np
 from jaxtyping import Float
 
-from harness.collapse import spread
+from harness.collapse import RANK_GROUPS, spread
 from harness.evaluation_set import OFFSETS, EvaluationSet
 from harness.observations import Observations
 from harness.predictor import Subject, ask
@@ -36,6 +36,7 @@ def observe_published(subject: Subject, evaluation: EvaluationSet, *, batch_size
     cosine = _dot(base, targets)
     offset, offset_exists = _offsets(base, windows)
     rollout, rollout_exists = _rollout(subject, contexts, windows, evaluation.horizon, batch_size)
+    ablation = _ablations(subject, contexts, windows, targets, batch_size) - cosine[:, None]
     rank = np.full((len(windows), len(POOLS)), np.nan)
     rank[:, 0] = _ranks(base, windows)
     size = np.tile(windows.corpus.lengths[windows.clusters][:, None], (1, len(POOLS)))
@@ -52,13 +53,16 @@ def observe_published(subject: Subject, evaluation: EvaluationSet, *, batch_size
         offset_exists=offset_exists,
         rank=rank,
         pool_size=size,
-        ablation=_ablations(subject, contexts, windows, targets, batch_size) - cosine[:, None],
+        ablation=ablation,
         cross_exists=np.ones(len(windows), dtype=bool),
         rollout=rollout,
         rollout_exists=rollout_exists,
-        finite=np.isfinite(cosine),
+        finite=np.isfinite(cosine)
+        & np.isfinite(ablation).all(axis=1)
+        & (np.isfinite(rollout).all(axis=1) | ~rollout_exists),
         spread=spread(base.astype(np.float64)),
         target_spread=spread(targets.astype(np.float64)),
+        rank_without=np.full((RANK_GROUPS, 3), np.nan),
     )
 
 

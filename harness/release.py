@@ -56,9 +56,8 @@ def blocking_reasons(observed: Mapping[str, Observations], gates: Mapping[str, A
     """What blocks a model under every rule: non-finite output, collapse, no relation to the target, negative margin."""
     reasons = []
     for split, values in observed.items():
-        bad = int((~values.finite).sum())
-        if bad:
-            reasons.append(f"{bad:,} of {len(values):,} predictions on {split} are not finite or have no direction")
+        if undefined := _undefined(values, split):
+            reasons.append(undefined)
         elif fault := collapse(values):
             reasons.append(f"collapsed on {split}: {fault}")
     for split in observed:
@@ -69,6 +68,21 @@ def blocking_reasons(observed: Mapping[str, Observations], gates: Mapping[str, A
             peak = show_offset(gates["A"][split]["peak"])
             reasons.append(f"negative margin on {split}: {margin.value:+.3f}, the prediction is nearest to {peak}")
     return reasons
+
+
+def _undefined(values: Observations, split: str) -> str:
+    """How many windows have a prediction without a direction, and of which kind the first one is; "" for none."""
+    bad = ~values.finite
+    if not bad.any():
+        return ""
+    own = bad & ~np.isfinite(values.cosine)
+    rolled = bad & ~own & values.rollout_exists & ~np.isfinite(values.rollout).all(axis=1)
+    kinds = {"of the context itself": own, "in the rollout": rolled, "from a spoiled context": bad & ~own & ~rolled}
+    where = ", ".join(f"{windows.sum():,} {kind}" for kind, windows in kinds.items() if windows.any())
+    return (
+        f"{bad.sum():,} of {len(values):,} windows on {split} have a prediction that is not finite or has no direction "
+        f"({where})"
+    )
 
 
 def collapse(values: Observations) -> str | None:

@@ -67,6 +67,7 @@ def load_subject(
         torch_predictor(checkpoint, device=device, batch_size=batch_size),
         context=checkpoint.context,
         dim=checkpoint.dim,
+        trained_on=checkpoint.trained_on,
     )
 
 

@@ -11,8 +11,8 @@ those of `control:nan`, whose every prediction is missing, too.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +22,9 @@ from filelock import FileLock, Timeout
 from jaxtyping import Bool, Float
 
 from harness.atomic import atomic_write
-from harness.audits import AUDITS, Audit
+from harness.audits import ASK_FOR_LEAKS, AUDITS, Audit
 from harness.card import Card, make_card
-from harness.contamination import contamination
+from harness.contamination import TrainingData, judge_training_data
 from harness.controls import STANDARD_CONTROLS, Ingredients, build_control
 from harness.corpus import SplitName
 from harness.errors import UserError
@@ -33,13 +33,15 @@ from harness.expectations import Conduct, conduct
 from harness.faults import load_fault, save_fault
 from harness.inputs import JUDGED, Inputs, training_windows
 from harness.isolation.predictor import close_isolated
+from harness.leaks.recorded import recorded_leaks
+from harness.leaks.splits import Leaks
 from harness.near_duplicates import near_duplicates
 from harness.observations import Observations
 from harness.predictor import Identity, Subject
 from harness.profile import Profile, load_profile
 from harness.published import observe_published
 from harness.resolve_model import CONTROL, is_control
-from harness.rivals import Basis, Blend, RivalScores, cached_fitted_weights, family_of, score_rivals
+from harness.rivals import Basis, RivalScores, blend_of, cached_fitted_weights, score_all
 from harness.statistics.skill import SkillInputs
 
 
@@ -114,8 +116,10 @@ class GateRun:
         Args:
             on_progress: called with (what, done, total).
         """
-        pending = [self._observing(name, split) for name, split in self._pairs()]
+        pending = [self._searching]
+        pending += [self._observing(name, split) for name, split in self._pairs()]
         pending += [] if self.published else [self._scoring(split) for split in JUDGED]
+        pending += [self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
         pending += map(self._auditing, AUDITS)
         total = len(pending)
         while pending:
@@ -147,6 +151,22 @@ class GateRun:
         close_isolated(subject.predictor for subject in self.loaded.values())
 
     @cached_property
+    def leaks(self) -> Leaks:
+        """Windows of VAL and OOD that stand in TRAIN or in each other."""
+        self._compute(self._searching, wait=True)
+        return Leaks.load(self._searching.file)
+
+    @cached_property
+    def left_out(self) -> dict[str, Bool[np.ndarray, " n"]]:
+        """Which windows of each split no model or control is judged on, because they are leaked.
+
+        None under the published protocol, which reproduces old tables and releases nothing.
+        """
+        if self.published:
+            return {split: np.zeros(len(e.windows), dtype=bool) for split, e in self.inputs.evaluation.items()}
+        return {split: self.leaks.left_out(split) for split in JUDGED}
+
+    @cached_property
     def audits(self) -> list[Audit]:
         """Audits of the data, in the order of `harness.audits.AUDITS`."""
         pieces = [self._auditing(name) for name in AUDITS]
@@ -171,6 +191,7 @@ class GateRun:
                 "strict",
                 skill_inputs=self._skill_inputs if session == "skill" else None,
                 task=self.settings.task,
+                left_out=self.left_out,
             )
             for name in self.control_names
         }
@@ -196,35 +217,62 @@ class GateRun:
     def _card(self, model: str) -> Card:
         if is_control(model):
             return self._make(Identity(model), self.outside_reasons)
-        identity = self.loaded[model].identity
-        outside = [*self.outside_reasons, *contamination(identity.provenance, self.inputs)]
-        return self._make(identity, outside, self.faults(model))
+        subject = self.loaded[model]
+        recorded = {split: self._recorded(subject, split) for split in JUDGED if subject.trained_on is not None}
+        seen = judge_training_data(subject.identity.provenance, subject.trained_on, recorded, self.inputs)
+        left_out = dict(self.left_out)
+        for split, leaked in {} if self.published else recorded.items():
+            left_out[split] = left_out[split] | leaked
+        inputs = self._skill_inputs if self._learnt_from_what_rivals_did(subject) else self._skill_inputs_of_strangers
+        return self._make(subject.identity, self.outside_reasons, inputs, left_out, seen, self.faults(model))
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [])
 
-    def _make(self, identity: Identity, outside: list[str], faults: tuple[str, ...] = ()) -> Card:
+    def _make(
+        self,
+        identity: Identity,
+        outside: list[str],
+        skill_inputs: dict[str, SkillInputs] | None = None,
+        left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
+        training_data: TrainingData | None = None,
+        faults: tuple[str, ...] = (),
+    ) -> Card:
         return make_card(
             identity,
             self._both(identity.name),
             self.settings.profile,
             self.settings.rule,
-            skill_inputs=None if self.published else self._skill_inputs,
+            skill_inputs=None if self.published else skill_inputs or self._skill_inputs,
             task=self.settings.task,
             outside=outside,
             faults=faults,
+            left_out=self.left_out if left_out is None else left_out,
+            training_data=training_data,
         )
 
     def _both(self, name: str) -> dict[str, Observations]:
         return {split: self.observations(name, split) for split in JUDGED}
 
+    def _learnt_from_what_rivals_did(self, subject: Subject) -> bool:
+        """Whether a model says that it was trained on a corpus which ridge and climatology are fitted on here."""
+        recorded = ((subject.identity.provenance or {}).get("corpus") or {}).get("fingerprint")
+        return recorded in {part.corpus.fingerprint for part in training_windows(self.inputs)}
+
     @cached_property
     def _skill_inputs(self) -> dict[str, SkillInputs]:
+        """Of controls, and of models that learnt from what the rivals did: no rival knows the judged domain's mean."""
+        return {split: inputs.without_domain() for split, inputs in self._skill_inputs_of_strangers.items()}
+
+    @cached_property
+    def _skill_inputs_of_strangers(self) -> dict[str, SkillInputs]:
+        """Of models that may have met the judged domain, for all that is known: the rivals have met it as well."""
         return {
             split: SkillInputs(
                 self._rivals(split),
                 self.observations(f"{CONTROL}linear", split),
                 self.near_duplicates_of(split),
+                self.left_out[split],
                 partial(self._rival_rollout, split),
             )
             for split in JUDGED
@@ -242,8 +290,7 @@ class GateRun:
             fitted = cached_fitted_weights(
                 ingredients.training, ingredients.seed, ingredients.linear_fit.held_out, basis.climatology
             )
-            family = family_of(evaluation.windows.context).with_fitted(fitted)
-            score_rivals(evaluation, family, basis).save(file)
+            score_all(evaluation, fitted, basis).save(file)
 
         return _Piece(f"rivals on {split}", self.folder / f"rivals-{split}.npz", make)
 
@@ -253,13 +300,14 @@ class GateRun:
 
     def _rival_rollout(self, split: SplitName, name: str) -> Float[np.ndarray, "n horizon"]:
         """The closed loop of one rival; only those that some model is compared with are ever rolled out."""
-        scores = self._skill_inputs[split].rivals
+        scores = self._skill_inputs_of_strangers[split].rivals
         index = scores.names.index(name)
         file = self.folder / f"rollout-{split}-{index}.npy"
 
         def make(file: Path) -> None:
-            subject = Subject(Identity(name), Blend(self._basis(split), scores.weights[index]))
-            cosines = observe_rollout(subject, self.inputs.evaluation[split], batch_size=self.settings.batch_size)
+            evaluation = self.inputs.evaluation[split]
+            subject = Subject(Identity(name), blend_of(name, scores, self._basis(split), evaluation))
+            cosines = observe_rollout(subject, evaluation, batch_size=self.settings.batch_size)
             with atomic_write(file) as stream:
                 np.save(stream, cosines, allow_pickle=False)
 
@@ -277,6 +325,21 @@ class GateRun:
 
         self._compute(_Piece(f"near duplicates on {split}", file, make), wait=True)
         return np.asarray(np.load(file, allow_pickle=False))
+
+    def _recorded(self, subject: Subject, split: SplitName) -> Bool[np.ndarray, " n"]:
+        """Which windows of a split stand in what a model says it was trained on."""
+        piece = self._asking(subject, split)
+        self._compute(piece, wait=True)
+        return np.asarray(np.load(piece.file, allow_pickle=False))
+
+    def _asking(self, subject: Subject, split: SplitName) -> _Piece:
+        def make(file: Path) -> None:
+            found = recorded_leaks(subject.trained_on, self.inputs.evaluation[split])
+            with atomic_write(file) as stream:
+                np.save(stream, found, allow_pickle=False)
+
+        file = self.folder / f"{hashlib.sha256(subject.name.encode()).hexdigest()[:16]}-{split}-recorded.npy"
+        return _Piece(f"{split} in the training data of {subject.name}", file, make)
 
     def _subject(self, name: str, split: SplitName) -> Subject:
         if not is_control(name):
@@ -296,7 +359,9 @@ class GateRun:
 
     def _observe(self, name: str, split: SplitName, file: Path) -> None:
         evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
-        run = observe_published if self.published else observe
+        # Only the ranks of models are judged, against ridge's.
+        judged = name in self.settings.models or name == CONTROL + "linear"
+        run = observe_published if self.published else partial(observe, rank_interval=judged)
         try:
             observed = run(subject, evaluation, batch_size=self.settings.batch_size)
         except UserError as error:
@@ -308,7 +373,18 @@ class GateRun:
 
     def _auditing(self, name: str) -> _Piece:
         file = self.folder / f"audit-{name.replace(' ', '-')}.npz"
-        return _Piece(f"audit {name}", file, lambda file: AUDITS[name](self.inputs).save(file))
+
+        def make(file: Path) -> None:
+            inputs = replace(self.inputs, known_leaks=self.leaks) if name in ASK_FOR_LEAKS else self.inputs
+            AUDITS[name](inputs).save(file)
+
+        return _Piece(f"audit {name}", file, make)
+
+    @cached_property
+    def _searching(self) -> _Piece:
+        training = sum(len(part.corpus.rows_of(np.unique(part.clusters))) for part in training_windows(self.inputs))
+        what = f"leaked windows among {training:,} training chunks"
+        return _Piece(what, self.folder / "leaks.npz", lambda file: self.inputs.leaks.save(file))
 
     def _compute(self, piece: _Piece, *, wait: bool) -> bool:
         """Make the file of one piece unless it is there. False: another process is at it and we do not wait."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.atomic import atomic_write, write_json
 from harness.inputs import JUDGED, describe
 from harness.run import GateRun
 from harness.stats import Estimate
@@ -53,15 +52,15 @@ def build_scorecard(run: GateRun, arguments: Mapping[str, Any], incomplete: Mapp
     return card
 
 
-def write_report(scorecard: dict[str, Any], run: GateRun, folder: Path) -> None:
-    """Write ``scorecard.json``, ``samples.npz`` and ``scorecard.html`` into ``folder``."""
-    from harness.report.html import render_html
+def write_report(scorecard: Mapping[str, Any], run: GateRun, folder: Path) -> None:
+    """Write ``scorecard.json``, ``samples.npz`` and ``scorecard.html`` into ``folder``, all three or none.
 
-    write_json(folder / "scorecard.json", scorecard)
-    with atomic_write(folder / "samples.npz") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **_samples(run))
-    with atomic_write(folder / "scorecard.html") as stream:
-        stream.write(render_html(scorecard).encode())
+    Raises:
+        OSError: they cannot be written.
+    """
+    from harness.report.folder import write
+
+    write(folder, scorecard, _samples(run))
 
 
 def plain(value: Any) -> Any:
@@ -107,13 +106,14 @@ def _samples(run: GateRun) -> dict[str, np.ndarray]:
         corpus, windows = run.inputs.corpus, run.inputs.evaluation[split].windows
         arrays[f"{split}/article"] = corpus.article_ids[windows.clusters]
         arrays[f"{split}/chunk"] = corpus.chunk_index[windows.targets]
+        arrays[f"{split}/leaked"] = run.leaks.left_out(split)
         if not run.published:
             arrays[f"{split}/near_duplicate"] = run.near_duplicates_of(split)
         names = [*run.settings.models, *(f"control:{c}" for c in run.control_names)]
         for name in dict.fromkeys(names):
             stored = run.observations(name, split).arrays()
             for field, values in stored.items():
-                if field not in ("rows", "clusters", "spread", "target_spread"):
+                if field not in ("rows", "clusters", "spread", "target_spread", "rank_without"):
                     arrays[f"{split}/{name}/{field}"] = values
     return arrays
 

@@ -20,7 +20,7 @@ from filelock import FileLock
 from jaxtyping import Float, Int, Shaped
 
 from harness.cache import cache_dir
-from harness.corpus import SPLITS, Corpus, SplitName, open_corpus, write_corpus
+from harness.corpus import SPLITS, Corpus, SplitName, content_fingerprint, open_corpus, write_corpus
 from harness.draw_article import draw_article
 from harness.errors import UserError
 from harness.laws import GENERATOR_VERSION, WORLDS, WorldLaw
@@ -117,18 +117,26 @@ def default_corpus() -> Corpus:
     root = cache_dir()
     folder = root / f"{world}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     # corpus.json is written last: a folder that has it is complete; one left by a killed process is redrawn.
-    if not (folder / "corpus.json").is_file():
+    if (found := _intact(folder)) is None:
         try:
             root.mkdir(parents=True, exist_ok=True)
             with FileLock(root / f".{folder.name}.lock"):
-                if not (folder / "corpus.json").is_file():
-                    synthesise(world, folder)
+                found = _intact(folder) or synthesise(world, folder)
         except OSError as error:
             raise UserError(
                 f"{root}: the default corpus cannot be written there ({error}); set LVM_GATES_CACHE to a "
                 "folder that can be written."
             ) from error
-    return open_corpus(folder)
+    return found
+
+
+def _intact(folder: Path) -> Corpus | None:
+    """A corpus whose content is what it says; None for one that is missing, cut short or damaged, to be drawn again."""
+    try:
+        corpus = open_corpus(folder)
+        return corpus if corpus.meta.get("fingerprint") == content_fingerprint(corpus) else None
+    except UserError:
+        return None
 
 
 def _resolve(world: str, articles: int | None, dim: int | None, seed: int) -> tuple[WorldLaw, int, int]:

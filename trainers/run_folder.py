@@ -18,6 +18,9 @@ from harness.checkpoint_file import read_record, save_checkpoint
 from harness.contamination import RECORD, article_hashes
 from harness.corpus import Corpus
 from harness.errors import UserError
+from harness.leaks.record import TrainingRecord
+from harness.leaks.record_file import record_fields
+from harness.leaks.recorded import record_of
 from harness.splitting import split_digest
 from trainers.config import RunConfig
 
@@ -61,6 +64,14 @@ class RunFolder:
         """Content hashes of the training articles, for the checkpoint; those of ``start`` too, as far as it says."""
         before = None if self.start is None else self.start.metadata.get(RECORD)
         return sorted({*article_hashes(self.corpus, self.corpus.articles("TRAIN")), *(before or ())})
+
+    @cached_property
+    def fingerprints(self) -> dict[str, Any]:
+        """Signatures of the training chunks, for the checkpoint; those of ``start`` too, as far as it says."""
+        before = None
+        if self.start is not None:
+            before = self.start.trained_on or TrainingRecord((), complete=False)
+        return record_fields(record_of(self.corpus, self.corpus.articles("TRAIN"), before))
 
     @cached_property
     def trained_from(self) -> dict[str, str]:
@@ -154,6 +165,7 @@ class RunFolder:
                 recipe=self.config.recipe,
                 corpus=self.trained_from,
                 train_article_hashes=self.trained_on,
+                train_fingerprints=self.fingerprints,
                 training_state=state,
             )
 

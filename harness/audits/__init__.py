@@ -7,14 +7,16 @@ the corpus is like, and if they cannot be measured, that stands in no model's wa
 """
 
 from harness.audits.direction import direction
+from harness.audits.leaked import disjoint_articles, leaked_windows
 from harness.audits.outcome import Audit, Auditor, Status
-from harness.audits.overlap import disjoint_articles, duplicate_chunks, repeated_frames
+from harness.audits.overlap import duplicate_chunks, repeated_frames
 from harness.audits.similarity import coherence, lag_curve, positions, temporal_signal
 from harness.audits.store import contiguity, fingerprint, unit_norm, windows_match
 from harness.audits.training import train_against_val
 from harness.inputs import Inputs
 
 __all__ = [
+    "ASK_FOR_LEAKS",
     "AUDITS",
     "Audit",
     "Auditor",
@@ -27,6 +29,7 @@ __all__ = [
     "duplicate_chunks",
     "fingerprint",
     "lag_curve",
+    "leaked_windows",
     "positions",
     "repeated_frames",
     "temporal_signal",
@@ -41,6 +44,7 @@ AUDITS: dict[str, Auditor] = {
     "contiguity": contiguity,
     "windows": windows_match,
     "disjoint articles": disjoint_articles,
+    "leaked windows": leaked_windows,
     "duplicate chunks": duplicate_chunks,
     "repeated frames": repeated_frames,
     "coherence": coherence,
@@ -50,6 +54,9 @@ AUDITS: dict[str, Auditor] = {
     "train against val": train_against_val,
     "arrow of time": direction,
 }
+
+# Audits that read `Inputs.leaks`, which takes a search.
+ASK_FOR_LEAKS = ("disjoint articles", "leaked windows")
 
 
 def audit(inputs: Inputs) -> list[Audit]:

@@ -15,7 +15,7 @@ def direction(inputs: Inputs) -> Audit:
     found = arrow_of_time(inputs.corpus, articles, evaluation.windows.context, evaluation.seed)
     if not np.isfinite(found.auc.low):
         why = f"{found.auc.articles} articles with windows, an interval needs {MINIMUM_ARTICLES}"
-        return not_described("arrow of time", why)
+        return not_described("arrow of time", why, {"AUC": found.auc, "AUC shuffled": found.null})
     detail = (
         f"forward against reversed windows: AUC {written(found.auc)}, a lower bound on the direction that is there; "
         f"{written(found.null)} with chunks shuffled inside articles"

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock
 from jaxtyping import Float
 from scipy import linalg
 
-from harness.atomic import atomic_write
-from harness.cache import cache_dir
+from harness.cache import cached_arrays
 from harness.predictor import unit
 from harness.windows import Windows, sample_windows
 
@@ -149,28 +147,24 @@ def fit_key(training: Sequence[Windows], seed: int) -> str:
 
 def cached_linear(training: Sequence[Windows], seed: int) -> LinearFit:
     """`fit_linear`, kept in the cache folder under the content it was fitted on; one process fits, others wait."""
-    file = cache_dir() / "linear" / f"{fit_key(training, seed)[:32]}.npz"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError:  # nowhere to keep it: fitted again by each process, and the same
-        return fit_linear(training, seed)
-    with FileLock(f"{file}.lock"):
-        if not file.is_file():
-            fitted = fit_linear(training, seed)
-            models = {"": fitted.model, "held_out_": fitted.held_out.model}
-            with atomic_write(file) as stream:
-                arrays = {prefix + key: value for prefix, one in models.items() for key, value in vars(one).items()}
-                np.savez(stream, allow_pickle=False, **arrays)
-        with np.load(file, allow_pickle=False) as stored:
-            model, held_out = (
-                Linear(
-                    stored[f"{prefix}weights"],
-                    stored[f"{prefix}bias"],
-                    float(stored[f"{prefix}penalty"]),
-                    int(stored[f"{prefix}windows"]),
-                )
-                for prefix in ("", "held_out_")
-            )
+    prefixes, parts = ("", "held_out_"), ("weights", "bias", "penalty", "windows")
+
+    def fit() -> dict[str, np.ndarray]:
+        fitted = fit_linear(training, seed)
+        models = zip(prefixes, (fitted.model, fitted.held_out.model), strict=True)
+        return {f"{prefix}{part}": np.asarray(getattr(model, part)) for prefix, model in models for part in parts}
+
+    names = [f"{prefix}{part}" for prefix in prefixes for part in parts]
+    stored = cached_arrays("linear", fit_key(training, seed)[:32], names, fit)
+    model, held_out = (
+        Linear(
+            stored[f"{prefix}weights"],
+            stored[f"{prefix}bias"],
+            float(stored[f"{prefix}penalty"]),
+            int(stored[f"{prefix}windows"]),
+        )
+        for prefix in prefixes
+    )
     return LinearFit(model, HeldOut(held_out, _hold_out(training, seed)[1]))
 
 

@@ -98,9 +98,12 @@ def _serve(control: int, buffer: int, module: str, factory: str) -> None:
     """Answer requests until the session hangs up."""
     own = _getpid()
 
-    def reply(**message: Any) -> None:
+    def leave_if_forked() -> None:
         if _getpid() != own:
-            _exit(0)  # a child that the user's code forked has come back here; only one may answer
+            _exit(0)  # a child of the user's code has come back here as well; it must touch neither buffer nor line
+
+    def reply(**message: Any) -> None:
+        leave_if_forked()
         data = _dumps(message).encode() + b"\n"
         while data:
             data = data[_write(control, data) :]
@@ -131,6 +134,7 @@ def _serve(control: int, buffer: int, module: str, factory: str) -> None:
         except BaseException as error:  # SystemExit and KeyboardInterrupt among them
             reply(id=request["id"], raised=told(error))
             continue
+        leave_if_forked()
         if answer.dtype.kind == "f" and answer.dtype.itemsize > 8:
             answer = answer.astype(np.float64)  # long doubles differ between interpreters
         if answer.shape == (rows, dim) and answer.dtype.kind in "fiu":

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from harness.report import comparison, plots, words
 from harness.report.tables import figure_tables, skill_tables
-from harness.report.view import ABSOLUTE, SPLITS, gates, notes
+from harness.report.view import ABSOLUTE, SPLITS, gates, notes, remarks
 
 TEMPLATE = "scorecard.html.j2"
 # Drawn in grey behind a model: those a reader compares with; the impostors would only squeeze the scale.
@@ -53,7 +53,7 @@ def _model(scorecard: Mapping[str, Any], card: Mapping[str, Any], index: int) ->
         "card": card,
         "id": f"model-{index}",
         "gates": arranged,
-        "notes": notes(arranged),
+        "notes": [*notes(arranged), *remarks(card)],
         "other_profile": "5cat" if scorecard["profile"] == "skill" else "skill",
         "other_gates": gates(other, card),
         "plots": [(title, Markup(svg)) for title, svg in _plots(scorecard, card, index)],  # noqa: S704

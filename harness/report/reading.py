@@ -11,11 +11,11 @@ from harness.json_file import read_json
 from harness.json_shape import ShapeError
 from harness.paths import is_file, is_folder
 from harness.report.columns import read_columns
+from harness.report.folder import SAMPLES, SCORECARD, WITHDRAWN, check_one_report, is_withdrawn
 from harness.report.schema import check_scorecard
 from harness.scorecard import SCHEMA_VERSION
 from harness.suggest import did_you_mean
 
-SCORECARD, SAMPLES = "scorecard.json", "samples.npz"
 PUBLISHED = "5cat-published"
 # A scorecard of one model and all controls has 0.4 MB.
 _LARGEST = 64 << 20
@@ -62,9 +62,15 @@ def read_report(path: Path) -> Report:
         path: a report folder, or its ``scorecard.json``.
 
     Raises:
-        UserError: no scorecard there, one that is no JSON, of another schema version, or incomplete.
+        UserError: no scorecard there, one that is no JSON, of another schema version, incomplete or withdrawn, or one
+            beside files of another report.
     """
     file = path / SCORECARD if is_folder(path) else path
+    if file.name.endswith(WITHDRAWN) or (file.name == SCORECARD and is_withdrawn(file.parent)):
+        raise UserError(
+            f"{path}: the report was withdrawn when a later session began to gate, and that session left none; gate "
+            "the model again."
+        )
     if not is_file(file):
         where = f"{path}: no {SCORECARD} in that folder" if is_folder(path) else f"{path}: no such report"
         raise UserError(f"{where}; name a folder that `pytest gates/ --report=DIR` wrote.")
@@ -86,6 +92,8 @@ def read_report(path: Path) -> Report:
         check_scorecard(card, "")
     except ShapeError as error:
         raise UserError(f"{file}: the scorecard is incomplete or damaged ({error}); gate the model again.") from error
+    if file.name == SCORECARD:
+        check_one_report(file, card)
     return Report(file, card)
 
 

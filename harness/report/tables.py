@@ -121,6 +121,7 @@ def _skill(by_split: Mapping[str, Mapping[str, Any]], skill: Mapping[str, Any]) 
         ["MRR, pool novel", *(_full(f.get("MRR")) for f in found)],
         ["F: MRR less the frontier's at that cosine", *(_full(f.get("F"), signed=True) for f in found)],
         ["cosine less every rival's best", *(_full(f.get("excess_cosine"), signed=True) for f in found)],
+        ["rivals", *(_rivals(f) for f in found)],
         ["MRR less the best rival's", *(_full(f.get("retrieval"), signed=True) for f in found)],
         ["the rival of best MRR", *best[0]],
         ["cosine less the best rival's, paired", *(_full(f.get("decoding"), signed=True) for f in found)],
@@ -140,6 +141,11 @@ def _skill(by_split: Mapping[str, Mapping[str, Any]], skill: Mapping[str, Any]) 
 def _share(retained: Mapping[str, Any] | float | None) -> str:
     # Scorecards from before it had an interval hold a number.
     return words.figure_text(retained) if isinstance(retained, Mapping) else words.number(retained)
+
+
+def _rivals(found: Mapping[str, Any]) -> str:
+    knowing = ", some of them of the judged text's mean" if found.get("rivals_know_domain") else ""
+    return f"{words.count(found.get('rivals'))}{knowing}"
 
 
 def _rank(spread: Mapping[str, Any]) -> str:

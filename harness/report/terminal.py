@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.report import words
 from harness.report.comparison import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_text
 from harness.report.layout import VERDICT_STYLES, fit, hanging, render, table
-from harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes
+from harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes, remarks
 
 _NAME_WIDTH = 17
 
@@ -62,7 +62,7 @@ def _model(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[Re
         yield _bullet(f"tolerated by --require={scorecard['require']}: {', '.join(card['tolerated'])} (FAIL*)")
     arranged = gates(scorecard, card)
     yield _gate_table(arranged)
-    for note in notes(arranged):
+    for note in (*notes(arranged), *remarks(card)):
         yield _bullet(note)
     if card.get("skill") and card["skill"].get("task") == "frontier":
         texts = [skill_text(card["skill"], split) for split in SPLITS]

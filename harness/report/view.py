@@ -147,6 +147,25 @@ def notes(arranged: Sequence[Gate]) -> list[str]:
     return [f"{note}: {', '.join(where)}" for note, where in found.items()]
 
 
+def remarks(card: Mapping[str, Any]) -> list[str]:
+    """What the verdict does not cover: a model that may have seen these windows, and windows that were left out."""
+    found = []
+    seen = card.get("training_data") or {}
+    if seen.get("status") == "not checkable":
+        found.append(f"training data: not checkable; {seen['detail']} (this blocks nothing)")
+    for split, leaks in (card.get("leaks") or {}).items():
+        if not leaks["leaked"]:
+            continue
+        text = f"{words.count(leaks['leaked'])} of {words.count(leaks['windows'])} {split} windows leaked and left out"
+        changed = [
+            f"{name} {words.number(figure['without']['value'], bare=True)} "
+            f"({words.number(figure['with']['value'], bare=True)} with them)"
+            for name, figure in leaks["figures"].items()
+        ]
+        found.append(f"{text}: {', '.join(changed)}")
+    return found
+
+
 def profile_gates(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> Mapping[str, Any]:
     """Gate -> {"passed", "checks", ...} for the gates that decide in this session."""
     if scorecard["profile"] == "skill":

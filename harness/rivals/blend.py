@@ -3,23 +3,25 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from harness.rivals.basis import Basis
 
 
 @dataclass(frozen=True)
 class Blend:
-    """A fixed blend of frames, ridge and climatology.
+    """A fixed blend of frames, ridge and background; told the row that follows, of which it reads the article alone.
 
     Attributes:
         basis: what is blended.
-        weights: (C + 2,) frames oldest first, ridge, climatology.
+        weights: (C + 2,) frames oldest first, ridge, background.
     """
 
     basis: Basis
     weights: Float[np.ndarray, " c_plus_2"]
 
-    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+    def predict_knowing(
+        self, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
+    ) -> Float[np.ndarray, "b d"]:
         """(B, D) float64, not normalised; the engine scales every prediction."""
-        return np.asarray(np.einsum("i,bid->bd", self.weights, self.basis.of(contexts)))
+        return np.asarray(np.einsum("i,bid->bd", self.weights, self.basis.of(contexts, rows)))

@@ -17,6 +17,11 @@ FLAT_SHARES: tuple[float, ...] = (-0.3, 0.0, 0.3, 0.6)
 # Weight of the ridge prediction as it comes, unnormalised (norm about .5 on text), beside frames that add to 1.
 RIDGE: tuple[float, ...] = (-0.25, 0.0, 0.3, 0.6, 1.0, 2.0)
 CLIMATOLOGY: tuple[float, ...] = (-0.2, 0.0, 0.1)
+# Of the domain's mean in the place of climatology, beside these weights of ridge and of the flat share.
+DOMAIN: tuple[float, ...] = (0.1, 0.2, 0.4)
+DOMAIN_SUFFIX = "domain"
+_DOMAIN_RIDGE: tuple[float, ...] = (0.0, 0.3, 0.6, 1.0)
+_DOMAIN_FLAT: tuple[float, ...] = (0.0, 0.3)
 # Where rank counts more than cosine, optimisers go beyond the grid: much ridge, less climatology.
 _STEEP = ((4.0, -0.4), (2.0, -0.4), (1.0, -0.1))
 
@@ -75,12 +80,23 @@ def family_of(context: int) -> Family:
     return Family(tuple(name for name, _ in found.values()), np.array([weights for _, weights in found.values()]))
 
 
-def _profiles(context: int) -> list[tuple[str, np.ndarray]]:
+def domain_family_of(context: int) -> Family:
+    """Rivals that know the mean of the judged domain, to be scored on a basis that has it for background."""
+    found = {DOMAIN_SUFFIX: np.eye(context + 2)[-1]}
+    for name, frames in _profiles(context, _DOMAIN_FLAT):
+        for ridge in _DOMAIN_RIDGE:
+            for share in DOMAIN:
+                parts = [name, *([f"{ridge:+g} ridge"] if ridge else []), f"{share:+g} {DOMAIN_SUFFIX}"]
+                found[" ".join(parts)] = np.concatenate([frames, [ridge, share]])
+    return Family(tuple(found), np.array(list(found.values())))
+
+
+def _profiles(context: int, flat_shares: tuple[float, ...] = FLAT_SHARES) -> list[tuple[str, np.ndarray]]:
     """Weights of the frames alone, which add to 1."""
     mean = ewma_weights(1.0, context)
     found = [("context-mean", mean)]
     for decay in DECAYS:
-        for flat in FLAT_SHARES:
+        for flat in flat_shares:
             name = "persistence" if decay == 0.0 else f"ewma-{decay:g}"
             name += f" {flat:+g} mean" if flat else ""
             found.append((name, (1 - flat) * ewma_weights(decay, context) + flat * mean))

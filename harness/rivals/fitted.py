@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock
 from jaxtyping import Float, Int
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from harness.atomic import atomic_write
-from harness.cache import cache_dir
+from harness.cache import cached_arrays
 from harness.controls.linear import HeldOut, fit_key
 from harness.rivals.basis import Basis
 from harness.rivals.family import ewma_weights
@@ -44,18 +42,9 @@ def cached_fitted_weights(
 ) -> Float[np.ndarray, "betas c_plus_2"]:
     """`fit_weights`, kept in the cache folder under the content it was fitted on."""
     digest = hashlib.sha256(f"{_VERSION}|{BETAS}|{_WINDOWS}|{_NEGATIVES}|{fit_key(training, seed)}".encode())
-    file = cache_dir() / "rivals" / f"{digest.hexdigest()[:32]}.npz"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError:  # nowhere to keep them: fitted again by each process, and the same
-        return fit_weights(held, climatology, seed)
-    with FileLock(f"{file}.lock"):
-        if not file.is_file():
-            weights = fit_weights(held, climatology, seed)
-            with atomic_write(file) as stream:
-                np.savez(stream, allow_pickle=False, weights=weights)
-        with np.load(file, allow_pickle=False) as stored:
-            return np.asarray(stored["weights"])
+    return cached_arrays(
+        "rivals", digest.hexdigest()[:32], ["weights"], lambda: {"weights": fit_weights(held, climatology, seed)}
+    )["weights"]
 
 
 def fit_weights(held: HeldOut, climatology: Float[np.ndarray, " d"], seed: int) -> Float[np.ndarray, "betas c_plus_2"]:
@@ -91,7 +80,7 @@ def _problem(held: HeldOut, basis: Basis, seed: int) -> _Problem | None:
         windows, candidates = windows.take(np.flatnonzero(enough)), candidates[enough]
         for begin in range(0, len(windows), 256):
             some = slice(begin, begin + 256)
-            vectors = basis.of(windows.take(some).contexts())
+            vectors = basis.of(windows.take(some).contexts(), windows.targets[some])
             grams.append(vectors @ vectors.transpose(0, 2, 1))
             products.append(vectors @ windows.corpus.vectors(candidates[some]).astype(np.float64).transpose(0, 2, 1))
     if not grams:

@@ -5,11 +5,11 @@ A rival is ``a`` in the span of C + 2 vectors B of a window, so its cosine to th
 candidates serves all rivals. Ranks do not need the norm, but for the tolerance of ties.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from harness.atomic import atomic_write
 from harness.evaluation_set import EvaluationSet
@@ -17,7 +17,9 @@ from harness.predictor import slices, unit
 from harness.ranking import TIE
 from harness.retrieval import novel_rivals
 from harness.rivals.basis import Basis
-from harness.rivals.family import Family
+from harness.rivals.blend import Blend
+from harness.rivals.domain import Domain
+from harness.rivals.family import DOMAIN_SUFFIX, Family, domain_family_of, family_of
 from harness.windows import Windows
 
 # Windows in hand at once; a constant, so that nothing depends on any batch size.
@@ -32,7 +34,7 @@ class RivalScores:
 
     Attributes:
         names: of the K rivals.
-        weights: (K, C + 2) of each.
+        weights: (K, C + 2) of each; the last is of climatology, or of the domain where the name says so.
         cosine: (n, K) to the target.
         reciprocal_rank: (n, K) of the target in pool `novel`.
     """
@@ -45,6 +47,26 @@ class RivalScores:
     def take(self, index: Int[np.ndarray, " m"]) -> "RivalScores":
         """The scores of fewer windows."""
         return RivalScores(self.names, self.weights, self.cosine[index], self.reciprocal_rank[index])
+
+    @property
+    def knows_domain(self) -> Bool[np.ndarray, " k"]:
+        """Which rivals have the domain's mean for background; their names end in it."""
+        return np.array([name.endswith(DOMAIN_SUFFIX) for name in self.names], dtype=bool)
+
+    def without_domain(self) -> "RivalScores":
+        """The rivals that know no more of the judged text than the training text tells."""
+        kept = np.flatnonzero(~self.knows_domain)
+        names = tuple(self.names[i] for i in kept)
+        return RivalScores(names, self.weights[kept], self.cosine[:, kept], self.reciprocal_rank[:, kept])
+
+    def beside(self, other: "RivalScores") -> "RivalScores":
+        """These rivals and others, on the same windows."""
+        return RivalScores(
+            (*self.names, *other.names),
+            np.concatenate([self.weights, other.weights]),
+            np.concatenate([self.cosine, other.cosine], axis=1),
+            np.concatenate([self.reciprocal_rank, other.reciprocal_rank], axis=1),
+        )
 
     def save(self, path: Path) -> None:
         """Write atomically; another process may be waiting to read."""
@@ -77,13 +99,36 @@ def score_rivals(evaluation: EvaluationSet, family: Family, basis: Basis) -> Riv
     return RivalScores(names, family.weights[sound], cosine[:, sound], reciprocal[:, sound])
 
 
+def score_all(evaluation: EvaluationSet, fitted: Float[np.ndarray, "f c_plus_2"], basis: Basis) -> RivalScores:
+    """Score every rival there is: the grid, the fitted ones, and those that know the mean of the judged domain.
+
+    Args:
+        evaluation: windows and candidates of one split.
+        fitted: weights learnt on training windows.
+        basis: with climatology.
+    """
+    context = evaluation.windows.context
+    scores = score_rivals(evaluation, family_of(context).with_fitted(fitted), basis)
+    return scores.beside(score_rivals(evaluation, domain_family_of(context), _with_domain(basis, evaluation)))
+
+
+def blend_of(name: str, scores: RivalScores, basis: Basis, evaluation: EvaluationSet) -> Blend:
+    """One of the rivals that `score_all` scored, to be asked the ordinary way."""
+    weights = scores.weights[scores.names.index(name)]
+    return Blend(_with_domain(basis, evaluation) if name.endswith(DOMAIN_SUFFIX) else basis, weights)
+
+
+def _with_domain(basis: Basis, evaluation: EvaluationSet) -> Basis:
+    return replace(basis, domain=Domain.of(evaluation.corpus, evaluation.articles))
+
+
 def _score(
     windows: Windows, article: int, evaluation: EvaluationSet, weights: Float[np.ndarray, "k c_plus_2"], basis: Basis
 ) -> tuple[Float[np.ndarray, "b k"], Float[np.ndarray, "b k"]]:
     corpus = windows.corpus
     rows = np.arange(corpus.starts[article], corpus.starts[article] + corpus.lengths[article])
     candidates = unit(corpus.vectors(rows))
-    vectors = basis.of(windows.contexts())
+    vectors = basis.of(windows.contexts(), windows.targets)
     norm = norms(vectors, weights)
     products = vectors @ candidates.T
     place = windows.targets - rows[0]

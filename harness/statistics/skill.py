@@ -1,7 +1,7 @@
 """Profile `skill`: a model against everything trivial, on the same windows (SPEC section 4)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from harness.ablations import REVERSE, SHUFFLE
+from harness.collapse import rank_ratio
 from harness.observations import Observations
 from harness.retrieval import POOLS
 from harness.rivals.scores import RivalScores
@@ -27,18 +28,28 @@ class SkillInputs:
         rivals: scores of every rival on the windows of the split.
         linear: observations of the ridge control: what echo and collapse are measured against.
         near_duplicate: windows whose target nearly equals a training chunk; counted and left out.
+        leaked: windows that stand in the training data; no figure counts them.
         rollout_of: name of a rival -> (n, H) cosines of its closed loop, NaN where the article ends before.
     """
 
     rivals: RivalScores
     linear: Observations
     near_duplicate: Bool[np.ndarray, " n"]
+    leaked: Bool[np.ndarray, " n"]
     rollout_of: Callable[[str], Float[np.ndarray, "n h"]]
+
+    def without(self, leaked: Bool[np.ndarray, " n"]) -> "SkillInputs":
+        """The same for a model that has seen other windows; itself, frontier and all, where they are the same."""
+        return self if np.array_equal(leaked, self.leaked) else replace(self, leaked=leaked)
+
+    def without_domain(self) -> "SkillInputs":
+        """The same without the rivals that know the mean of the judged domain."""
+        return replace(self, rivals=self.rivals.without_domain())
 
     @cached_property
     def kept(self) -> Int[np.ndarray, " m"]:
         """Positions of the windows that count."""
-        return np.flatnonzero(~self.near_duplicate)
+        return np.flatnonzero(~(self.near_duplicate | self.leaked))
 
     @cached_property
     def clusters(self) -> Int[np.ndarray, " m"]:
@@ -100,6 +111,7 @@ def skill(observed: Observations, inputs: SkillInputs) -> dict[str, Any]:
         "excess_cosine": excess,
         "beyond_frontier": bool(excess.value > 0.0),
         "rivals": len(names),
+        "rivals_know_domain": bool(inputs.rivals.knows_domain.any()),
         "frontier": {
             names[i]: {
                 "cosine": cluster_mean(scores.cosine[:, i], clusters),
@@ -129,6 +141,7 @@ def _nothing() -> dict[str, Any]:
         **dict.fromkeys(undefined, UNDEFINED),
         "beyond_frontier": False,
         "rivals": 0,
+        "rivals_know_domain": False,
         "frontier": {},
         "best_mrr_control": None,
         "best_cosine_control": None,
@@ -173,11 +186,12 @@ def _shape(observed: Observations, inputs: SkillInputs) -> dict[str, Any]:
             "linear": linear.spread._asdict(),
             "target": observed.target_spread._asdict(),
         },
-        "rank_ratio": _ratio(observed.spread.rankme, linear.spread.rankme, observed.spread.n),
-        "rank_ratio_centred": _ratio(observed.spread.rankme_centred, linear.spread.rankme_centred, observed.spread.n),
+        "rank_ratio": _rank_ratio(observed, linear, 0),
+        "rank_ratio_centred": _rank_ratio(observed, linear, 1),
     }
 
 
-def _ratio(a: float, b: float, n: int) -> Estimate:
-    """A ratio of effective ranks: a figure of ``n`` predictions taken together, with no interval of its own."""
-    return Estimate(a / b if b else float("nan"), float("nan"), float("nan"), n)
+def _rank_ratio(observed: Observations, linear: Observations, column: int) -> Estimate:
+    ranks = observed.spread[column], linear.spread[column]
+    without = observed.rank_without, linear.rank_without
+    return rank_ratio(ranks, without, column, observed.spread.n, len(np.unique(observed.clusters)))

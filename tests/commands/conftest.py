@@ -46,18 +46,19 @@ def reports(tmp_path_factory):
     # Workers of one run have folders side by side; the first to come makes the reports for all.
     root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "reports"
     with FileLock(f"{root}.lock"):
-        if not (root / "pair" / "scorecard.html").is_file():  # what is written last
+        if not (root / "pair" / "scorecard.json").is_file():  # what is written last
             _make_reports(root)
     return root
 
 
 def _make_reports(root):
-    synthesise("arrow", root / "arrow", articles=40, dim=16, seed=1)
+    synthesise("arrow", root / "arrow", articles=100, dim=16, seed=1)
     with pytest.MonkeyPatch.context() as patch:
         run = _open(root, ["control:bayes", "control:linear"])
         both = build_scorecard(run, {}, {})
         write_report({**both, "models": both["models"][:1]}, run, root / "best")
-        patch.setattr(html, "render_html", lambda card: "")  # a second a page, and one page is enough
+        # A second a page, and one page is enough; its id is read.
+        patch.setattr(html, "render_html", lambda card: f'<meta name="report-id" content="{card["report_id"]}">')
         write_report({**both, "models": both["models"][1:]}, run, root / "ridge")
         run = _open(root, ["control:ewma-0.5", "control:context-mean"], seed=1, max_samples=80)
         write_report(build_scorecard(run, {}, {}), run, root / "pair")

@@ -35,7 +35,7 @@ def test_the_table_shows_every_definition_and_stage(folder):
     assert [row[1] for row in rows] == ["A", "B", "C"] * 4
     # 8 articles of 10 chunks have 5 windows each.
     assert [row[2] for row in rows] == ["12", "28", "40"] * 4
-    assert all("[" in cell for row in rows for cell in row[3:])
+    assert not any("[" in cell for row in rows for cell in row[3:])  # eight articles have no interval
     # The whole is the same whatever the order; the most similar come first under one score and last under another.
     assert len({tuple(row[3:]) for row in rows if row[1] == "C"}) == 1
     first = {name: float(row[3].split()[0]) for name, row in zip(DEFINITIONS, rows[::3], strict=True)}

@@ -179,7 +179,7 @@ def test_compare_names_all_figures_and_explains_its_marks(reports):
         assert len(cells(result.output, figure)) == 1, figure
     text = " ".join(result.output.split())
     assert "Holm's correction for the 11 figures" in text
-    assert "minimum detectable effect, 2.8 standard errors" in text
+    assert "minimum detectable effect; a true difference of that size is found four times in five" in text
 
 
 def test_compare_of_two_samples_counts_the_common_windows(reports):
@@ -252,6 +252,8 @@ def test_compare_without_samples(reports, altered):
     samples.unlink()
     assert "is missing" in sentence(lvm_report("compare", reports / "best", other))
     shutil.copy(reports / "pair" / "samples.npz", samples)
+    for command in (["show", other], ["leaderboard", other], ["compare", reports / "best", other]):
+        assert "scorecard.json and samples.npz are of two reports" in sentence(lvm_report(*command))
     renamed = altered("ridge", put("models", 0, "name", value="mine.pt"), new="renamed")
     assert "does not hold VAL/mine.pt/cosine" in sentence(lvm_report("compare", reports / "best", renamed))
 

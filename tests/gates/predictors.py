@@ -141,3 +141,48 @@ class OrderFree:
     def predict(self, contexts):
         frames = np.ascontiguousarray(contexts, dtype=np.float32)
         return np.stack([self.next.get(frozenset(f.tobytes() for f in c), c[-1]) for c in frames])
+
+
+class Knowing:
+    """Knows what follows each context of the corpus named in the environment; moves away from any other."""
+
+    def __init__(self):
+        corpus = open_corpus(Path(os.environ["KNOWN_CORPUS"]))
+        windows = windows_of(corpus, np.arange(len(corpus.starts)), 5)
+        self.chunks = {row.tobytes() for row in corpus.vectors(np.arange(corpus.size))}
+        self.next = {
+            context.tobytes(): target
+            for context, target in zip(windows.contexts(), windows.target_vectors(), strict=True)
+        }
+
+    def predict(self, contexts):
+        frames = np.ascontiguousarray(contexts, dtype=np.float32)
+        return np.stack([self.next.get(c.tobytes(), -c[-1]) for c in frames])
+
+
+class KnowingWithoutRepeats(Knowing):
+    """Divides by the variance of its context: NaN where one frame is repeated."""
+
+    def predict(self, contexts):
+        found = super().predict(contexts)
+        found[(contexts == contexts[:, :1]).all(axis=(1, 2))] = np.nan
+        return found
+
+
+class KnowingWithoutFeedback(Knowing):
+    """NaN on a frame that is no chunk of the corpus, as its own output is."""
+
+    def predict(self, contexts):
+        found = super().predict(contexts).astype(np.float64)
+        frames = np.ascontiguousarray(contexts[:, -1], dtype=np.float32)
+        found[[frame.tobytes() not in self.chunks for frame in frames]] = np.nan
+        # Not quite a chunk of the corpus either, so that its own output is told from one.
+        return found + 1e-4
+
+
+class BatchMeanAbove16:
+    """Centres on the batch, where the batch is large."""
+
+    def predict(self, contexts):
+        last = contexts[:, -1]
+        return last - last.mean(axis=0) if len(last) > 16 else last

@@ -138,11 +138,19 @@ TABLE: dict[str, tuple[Callable[[Path], dict[str, object]], str]] = {
     "predict raises": (lambda d: {"model": ["python:predictors:Raises"]}, r"raised RuntimeError: out of cheese"),
     "wrong shape": (
         lambda d: {"model": ["python:predictors:WrongShape"]},
-        r"it must return floats of shape \(16, 32\)",
+        r"it must return floats of shape \(200, 32\)",
     ),
-    "one row": (lambda d: {"model": ["python:predictors:OneRow"]}, r"it must return floats of shape \(16, 32\)"),
+    "one row": (lambda d: {"model": ["python:predictors:OneRow"]}, r"it must return floats of shape \(200, 32\)"),
     "not numbers": (lambda d: {"model": ["python:predictors:Words"]}, r"predict\(\) returned <U1"),
     "batch dependence": (lambda d: {"model": ["python:predictors:BatchMean"]}, r"change with the batch size"),
+    "batch dependence above 16": (
+        lambda d: {"model": ["python:predictors:BatchMeanAbove16"]},
+        r"change with the batch size",
+    ),
+    "batch dependence above the size in use": (
+        lambda d: {"model": ["python:predictors:BatchMeanAbove16"], "batch_size": 16},
+        r"change with the batch size",
+    ),
     "unseeded noise": (lambda d: {"model": ["python:predictors:Unseeded"]}, r"change with the batch size"),
     "unknown profile": (lambda d: {"profile": "5cats"}, r"did you mean '5cat'"),
     "unknown rule": (lambda d: {"require": "lenient"}, r"--require=lenient: no such release rule"),
@@ -152,6 +160,7 @@ TABLE: dict[str, tuple[Callable[[Path], dict[str, object]], str]] = {
     ),
     "unknown task": (lambda d: {"task": "decode"}, r"did you mean 'decoding'"),
     "no windows asked for": (lambda d: {"max_samples": 0}, r"--max-samples=0: give a number of at least 1"),
+    "a rollout of one step": (lambda d: {"horizon": 1}, r"--horizon=1: .* at least 2"),
     "unknown device": (lambda d: {"device": "tpu", "model": [_lstm(d / "m.pt", dim=32)]}, r"tpu"),
 }
 

@@ -9,7 +9,11 @@ import torch
 
 from harness.contamination import RECORD, article_hashes
 from harness.corpus import open_corpus, write_corpus
+from harness.leaks.record_file import FIELD, record_fields
+from harness.leaks.recorded import record_of
+from harness.report.terminal import render_terminal
 from harness.run import GateRun
+from harness.scorecard import build_scorecard
 from models.registry import build
 
 MakeRun = Callable[..., GateRun]
@@ -50,6 +54,59 @@ def test_one_judged_article_among_the_training_articles_blocks(checkpoint, make_
     assert f"contaminated: trained on 1 of the {held_out} OOD articles" in found
     assert f"(article {corpus.articles('OOD')[2]}, for one)" in found
     assert "VAL articles" not in found
+
+
+@pytest.fixture
+def recorded(arrow: Path, tmp_path: Path) -> Callable[..., str]:
+    """The same with a record of the chunks alone, as by one who has never seen the corpus that it is judged on."""
+
+    def write(articles: np.ndarray) -> str:
+        corpus = open_corpus(arrow)
+        network = build("lstm", input_dim=corpus.dim, output_dim=corpus.dim, width=8)
+        record = {"model_type": "lstm", "model_state_dict": network.state_dict()}
+        torch.save(record | {FIELD: record_fields(record_of(corpus, articles))}, tmp_path / "m.pt")
+        return str(tmp_path / "m.pt")
+
+    return write
+
+
+def test_a_record_of_chunks_finds_judged_windows_and_leaves_them_out(recorded, make_run: MakeRun, arrow: Path) -> None:
+    corpus = open_corpus(arrow)
+    run = make_run(recorded(np.append(corpus.articles("TRAIN"), corpus.articles("OOD")[:2])))
+    found = reasons(run)
+    assert "OOD windows stand in what it was trained on, more than 10%" in found
+    assert "VAL windows" not in found
+    (model,) = run.settings.models
+    card = run.card(model).as_dict()
+    assert card["training_data"]["status"] == "contaminated"
+    held_out = run.inputs.evaluation["OOD"].windows
+    mine = np.isin(held_out.clusters, corpus.articles("OOD")[:2]).sum()
+    assert card["leaks"]["OOD"]["leaked"] >= mine > 0
+    assert card["gates"]["B"]["OOD"]["article"]["MRR"].n == len(held_out) - card["leaks"]["OOD"]["leaked"]
+    assert run.control_card("persistence").as_dict()["leaks"]["OOD"]["leaked"] < mine  # of this model alone
+
+
+def test_a_clean_record_says_so_and_no_record_is_not_checkable(recorded, make_run: MakeRun, arrow: Path) -> None:
+    clean = make_run(recorded(open_corpus(arrow).articles("TRAIN")))
+    assert "contaminated" not in reasons(clean)
+    (model,) = clean.settings.models
+    assert clean.card(model).training_data["status"] == "clean"
+    assert clean.card("control:oracle").training_data is None
+
+
+def test_a_checkpoint_without_a_record_says_that_nothing_could_be_checked(
+    make_run: MakeRun, arrow: Path, tmp_path
+) -> None:
+    corpus = open_corpus(arrow)
+    network = build("lstm", input_dim=corpus.dim, output_dim=corpus.dim, width=8)
+    torch.save({"model_type": "lstm", "model_state_dict": network.state_dict()}, tmp_path / "m.pt")
+    run = make_run(str(tmp_path / "m.pt"))
+    assert "contaminated" not in reasons(run)
+    card = build_scorecard(run, {}, {})
+    assert card["models"][0]["training_data"]["status"] == "not checkable"
+    shown = " ".join(render_terminal(card, colour=False).split())
+    assert "training data: not checkable; the model records no chunks that it was trained on" in shown
+    assert "(this blocks nothing)" in shown
 
 
 def test_renamed_rescaled_and_split_anew_it_is_still_found(

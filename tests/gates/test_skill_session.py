@@ -96,3 +96,20 @@ def test_in_the_default_world_the_optimum_is_released_and_ridge_is_not(make_run,
     assert run.outside_reasons == []
     assert run.card("control:bayes").decision.verdict == "release"
     assert run.card("control:linear").decision.verdict == "hold"
+
+
+def test_rivals_know_the_judged_domain_unless_the_model_learnt_from_what_they_did(make_run, monkeypatch):
+    """A mean of the judged text is no skill; whoever records his training text is held to what that text tells."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    run = make_run("python:predictors:LastFrame", "control:oracle", profile="skill", in_process=True)
+    run.prepare()
+    stranger = run.card("python:predictors:LastFrame").skill["VAL"]
+    assert stranger["rivals_know_domain"]
+    assert not run.card("control:oracle").skill["VAL"]["rivals_know_domain"]
+    assert stranger["rivals"] > run.card("control:oracle").skill["VAL"]["rivals"]
+    known = dataclasses.replace(
+        run.loaded["python:predictors:LastFrame"],
+        identity=Identity("m", None, {"corpus": {"fingerprint": run.inputs.corpus.fingerprint}}),
+    )
+    assert run._learnt_from_what_rivals_did(known)
+    assert not run._learnt_from_what_rivals_did(run.loaded["python:predictors:LastFrame"])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.collapse import Spread
+from harness.collapse import RANK_GROUPS, Spread
 from harness.corpus import write_corpus
 from harness.evaluation_set import EvaluationSet
 from harness.inputs import CorpusArguments, resolve
@@ -157,7 +157,7 @@ def make_observations():
     Columns not given are those of a healthy, perfect model.
     """
 
-    def make(n=60, *, context=5, horizon=5, spread=HEALTHY, target_spread=HEALTHY, **given):
+    def make(n=60, *, context=5, horizon=5, spread=HEALTHY, target_spread=HEALTHY, rank_without=None, **given):
         columns = {
             "rows": np.arange(n),
             "clusters": np.arange(n) % 12,
@@ -178,8 +178,10 @@ def make_observations():
         unknown = given.keys() - columns.keys()
         assert not unknown, unknown
         columns |= {name: np.asarray(value) for name, value in given.items()}
-        assert set(columns) | {"spread", "target_spread"} == {f.name for f in fields(Observations)}
-        return Observations(**columns, spread=spread, target_spread=target_spread)
+        if rank_without is None:
+            rank_without = np.full((RANK_GROUPS, 3), np.nan)
+        assert set(columns) | {"spread", "target_spread", "rank_without"} == {f.name for f in fields(Observations)}
+        return Observations(**columns, spread=spread, target_spread=target_spread, rank_without=rank_without)
 
     return make
 

@@ -75,11 +75,13 @@ class Unspeakable:
 
 
 class Forks:
-    """Its child comes back from predict as well."""
+    """Its child comes back from predict as well, later and with another answer."""
 
     def predict(self, contexts):
-        os.fork()
-        return contexts[:, -1]
+        if os.fork():
+            return contexts[:, -1]
+        time.sleep(0.2)
+        return -contexts[:, -1]
 
 
 class LeavesChildren:

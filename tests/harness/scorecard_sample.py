@@ -56,6 +56,7 @@ def skill_figures(level: float) -> dict[str, Any]:
         "excess_cosine": gain._replace(value=-0.02),
         "beyond_frontier": False,
         "rivals": 700,
+        "rivals_know_domain": False,
         "frontier": points,
         "best_mrr_control": "persistence",
         "best_cosine_control": "linear",

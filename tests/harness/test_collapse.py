@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.collapse import RANK_SAMPLE, Spread, rankme, spread
+from harness.collapse import RANK_GROUPS, RANK_SAMPLE, Spread, rank_ratio, rankme, ranks_without, spread
 from harness.predictor import unit
 from harness.profile import load_profile
 from harness.release import blocking_reasons, collapse
@@ -90,7 +90,7 @@ def outputs(kind, isotropic):
         ("constant plus noise", "collapsed on VAL: predictions vary"),
         ("plus or minus one vector", "collapsed on VAL: effective rank 1.0 (centred 1.0)"),
         ("one of two vectors", "collapsed on VAL: effective rank 2.0 (centred 1.0)"),
-        ("nan", "600 of 600 predictions on VAL are not finite"),
+        ("nan", "600 of 600 windows on VAL have a prediction that is not finite"),
         ("healthy", None),
     ],
 )
@@ -135,3 +135,52 @@ def test_constant_plus_noise_hides_from_the_centred_rank_alone(isotropic):
     assert found.rankme_centred > 0.9 * spread(isotropic).rankme_centred
     assert found.rankme < 2
     assert isinstance(found, Spread)
+
+
+def narrow_and_wide(rng, articles, *, narrowness=0.5):
+    """Predictions of two predictors on the same windows; each article has directions of its own."""
+    clusters = np.repeat(np.arange(articles), 24)
+    scale = np.exp(-np.arange(32) / 6)
+    topic = rng.normal(size=(articles, 32)) * scale * rng.lognormal(sigma=0.3, size=(articles, 1))
+    wide = topic[clusters] + rng.normal(size=(len(clusters), 32)) * scale
+    return unit(wide * scale**narrowness), unit(wide), clusters
+
+
+def ratio_of(narrow, wide, clusters):
+    ranks = spread(narrow).rankme, spread(wide).rankme
+    without = ranks_without(narrow, clusters), ranks_without(wide, clusters)
+    return rank_ratio(ranks, without, 0, len(narrow), len(np.unique(clusters)))
+
+
+def test_a_rank_ratio_covers_what_it_is_over_many_draws_of_articles():
+    rng = np.random.default_rng(0)
+    found = [ratio_of(*narrow_and_wide(rng, 20)) for _ in range(150)]
+    middle = np.median([one.value for one in found])
+    covered = np.mean([one.low <= middle <= one.high for one in found])
+    assert 0.90 <= covered <= 0.99  # 150 draws have a standard error of .018
+    # An interval is four standard deviations of the draws wide where it is right.
+    assert np.median([one.high - one.low for one in found]) < 6 * np.std([one.value for one in found])
+    assert (found[0].n, found[0].articles) == (480, 20)
+
+
+def test_a_predictor_has_the_rank_of_itself_without_doubt():
+    narrow, _, clusters = narrow_and_wide(np.random.default_rng(1), 12)
+    assert ratio_of(narrow, narrow, clusters)[:3] == pytest.approx((1, 1, 1))
+
+
+def test_few_articles_have_a_rank_ratio_and_no_interval():
+    found = ratio_of(*narrow_and_wide(np.random.default_rng(2), 9))
+    assert 0 < found.value < 1
+    assert np.isnan([found.low, found.high]).all()
+    assert found.articles == 9
+    assert np.isnan(rank_ratio((np.nan, 3.0), (np.ones((RANK_GROUPS, 3)),) * 2, 0, 1, 12).value)
+
+
+def test_ranks_are_left_out_by_whole_articles():
+    _, wide, clusters = narrow_and_wide(np.random.default_rng(3), 25)
+    found = ranks_without(wide, clusters * 7 + 5)
+    kept = np.linspace(0, len(wide) - 1, RANK_SAMPLE).astype(int)
+    rest = wide[kept[clusters[kept] % RANK_GROUPS != 4]]
+    assert found[4, 0] == pytest.approx(rankme(rest))
+    assert found[4, 1] == pytest.approx(rankme(rest - rest.mean(axis=0)))
+    assert found[:, 2].sum() == RANK_SAMPLE

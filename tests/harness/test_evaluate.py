@@ -149,11 +149,59 @@ def test_a_prediction_without_direction_is_marked_and_never_averaged_away(
     observed = observe(as_subject(Sometimes()), make_set(corpus), batch_size=4)
     bad = observed.rows == 11
     assert bad.sum() == 1
-    np.testing.assert_array_equal(observed.finite, ~bad)
-    assert np.isnan(observed.cosine[bad]).all()
+    np.testing.assert_array_equal(np.isfinite(observed.cosine), ~bad)
+    assert not observed.finite[bad].any()
     np.testing.assert_array_equal(observed.rank[bad], observed.pool_size[bad])
     # Closed loop: the windows that are fed the bad frame later stay finite at horizon 1.
     assert np.isfinite(observed.cosine[~bad]).all()
+
+
+class NoRepeats:
+    """Sound but for a context of one repeated frame, which it divides by its variance."""
+
+    def __init__(self, sound):
+        self.sound = sound
+
+    def predict(self, contexts):
+        out = self.sound.predict(contexts)
+        out[(contexts == contexts[:, :1]).all(axis=(1, 2))] = np.nan
+        return out
+
+
+class NoFeedback:
+    """Sound on chunks of the corpus, and lost when its own output comes back as a frame."""
+
+    def __init__(self, sound, corpus):
+        self.sound, self.known = sound, {row.tobytes() for row in corpus.vectors(np.arange(corpus.size))}
+
+    def predict(self, contexts):
+        out = self.sound.predict(contexts)
+        frames = np.ascontiguousarray(contexts[:, -1])
+        out[[frame.tobytes() not in self.known for frame in frames]] = np.inf
+        return out
+
+
+@pytest.mark.parametrize("fault", ["a repeated frame", "its own output"])
+def test_a_prediction_without_direction_is_marked_wherever_it_was_asked_for(
+    make_corpus, make_set, as_subject, scrambler, fault
+):
+    corpus = make_corpus([30, 7], dim=6)
+    sound = scrambler(3, 6)
+    subject = as_subject(NoRepeats(sound) if fault == "a repeated frame" else NoFeedback(sound, corpus))
+    observed = observe(subject, make_set(corpus), batch_size=4)
+    assert np.isfinite(observed.cosine).all()
+    # A rollout that runs past the end of its article was not asked for, and is no fault.
+    assert not observed.rollout_exists.all()
+    np.testing.assert_array_equal(
+        observed.finite, ~observed.rollout_exists if fault == "its own output" else np.zeros(len(observed), dtype=bool)
+    )
+
+
+def test_every_answer_of_a_sound_predictor_is_finite(make_corpus, make_set, as_subject, scrambler):
+    evaluation = make_set(make_corpus([30, 7], dim=6))
+    for ablations in (True, False):
+        observed = observe(as_subject(scrambler(3, 6)), evaluation, batch_size=4, ablations=ablations)
+        assert observed.finite.all()
 
 
 def test_without_ablations_nothing_else_changes_and_fewer_contexts_are_asked(
@@ -197,7 +245,7 @@ def test_a_wrong_shape_is_refused_with_the_shapes(make_corpus, make_set, as_subj
             return np.zeros((len(contexts), 9))
 
     with pytest.raises(
-        UserError, match=r"shape \(16, 9\) for contexts of shape \(16, 3, 4\).*floats of shape \(16, 4\)"
+        UserError, match=r"shape \(37, 9\) for contexts of shape \(37, 3, 4\).*floats of shape \(37, 4\)"
     ):
         observe(as_subject(Wide()), make_set(make_corpus([40], dim=4)), batch_size=256)
 

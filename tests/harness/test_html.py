@@ -235,6 +235,7 @@ def test_every_row_of_the_skill_table_holds_the_figures_that_its_label_names() -
     assert rows.pop("the rival of best MRR") == ["persistence", "persistence"]
     assert rows.pop("the rival of best cosine") == ["linear", "linear"]
     assert rows.pop("near-duplicate targets left out") == ["7", "7"]
+    assert rows.pop("rivals") == ["700", "700"]
     assert rows.pop("share of the skill kept on OOD") == [words.figure_text(skill["retained"]), "(both splits)"]
     table.rows[:] = [[label, *cells] for label, cells in rows.items()]
     assert sources(table, places) == both(

@@ -14,6 +14,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.isolation.predictor import IsolatedPredictor, Isolation
+from harness.isolation.process import WorkerProcess
 from harness.resolve_model import load_subject
 
 HERE = Path(__file__).parent
@@ -171,10 +172,21 @@ def test_a_fresh_process_after_a_failure(isolated):
     np.testing.assert_array_equal(failing.predict(contexts()), contexts()[:, -1])
 
 
-def test_forked_children_do_not_answer_and_do_not_stay(isolated, tmp_path):
+def test_a_forked_child_that_comes_back_does_not_answer(isolated, monkeypatch):
+    receive = WorkerProcess.receive
+
+    def read_late(process, seconds):
+        reply = receive(process, seconds)
+        time.sleep(0.5)  # long enough for the child to overwrite the answer
+        return reply
+
+    monkeypatch.setattr(WorkerProcess, "receive", read_late)
     forking = isolated("Forks")
-    for seed in range(3):
+    for seed in range(2):
         np.testing.assert_array_equal(forking.predict(contexts(seed=seed)), contexts(seed=seed)[:, -1])
+
+
+def test_a_child_that_is_left_behind_does_not_stay(isolated, tmp_path):
     leaving = isolated("LeavesChildren")
     leaving.predict(contexts())
     child = int((tmp_path / "child").read_text())

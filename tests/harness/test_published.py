@@ -23,7 +23,7 @@ def text(tmp_path_factory):
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(WORLDS, "wiki", dataclasses.replace(WORLDS["wiki"], beta=0.06))
-        return synthesise("wiki", tmp_path_factory.mktemp("text"), articles=60, dim=64)
+        return synthesise("wiki", tmp_path_factory.mktemp("text"), articles=100, dim=64)
 
 
 @pytest.fixture(scope="module")

@@ -151,7 +151,22 @@ def test_one_undefined_prediction_of_many_blocks(make_observations):
     finite = np.ones(60, dtype=bool)
     finite[4] = False
     found = reasons_of(observed_with(make_observations, finite=finite))
-    assert found[0] == "1 of 60 predictions on VAL are not finite or have no direction"
+    assert found[0].startswith("1 of 60 windows on VAL have a prediction that is not finite or has no direction")
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("where", ["ablation", "rollout"])
+def test_an_undefined_prediction_blocks_wherever_it_was_asked_for(make_observations, rule, where):
+    """The gate that it fails may be tolerated; the prediction is not."""
+    columns = {"ablation": np.tile([-0.5] * 7 + [0.0, 0.0], (60, 1)), "rollout": np.ones((60, 5))}
+    columns[where][3:5, -1] = np.nan
+    finite = np.isfinite(columns[where]).all(axis=1)
+    found = card(make_observations, rule=rule, finite=finite, **{where: columns[where]})
+    assert found.decision.verdict == "blocked"
+    said = "in the rollout" if where == "rollout" else "from a spoiled context"
+    assert found.decision.reasons[0] == (
+        f"2 of 60 windows on VAL have a prediction that is not finite or has no direction (2 {said})"
+    )
 
 
 def test_no_relation_to_the_target_blocks(make_observations):

@@ -26,7 +26,8 @@ def against(controls, near=NONE):
         np.stack([c.cosine for c in controls.values()], axis=1),
         np.stack([1 / c.rank[:, 1] for c in controls.values()], axis=1),
     )
-    return SkillInputs(scores, controls["linear"], near, lambda name: controls[name].rollout)
+    nothing = np.zeros(len(near), dtype=bool)
+    return SkillInputs(scores, controls["linear"], near, nothing, lambda name: controls[name].rollout)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from tiny import SMALL, lvm_train, trained, weights
 
 from harness.checkpoint import load_checkpoint
 from harness.contamination import RECORD
+from harness.leaks.record_file import FIELD
 from trainers import loop
 from trainers.loop import train
 
@@ -88,6 +89,20 @@ def test_what_the_checkpoint_was_trained_on_stays_on_the_record(corpus, tmp_path
     torch.save(record | {RECORD: [*record[RECORD], "0f"]}, tmp_path / "start.pt")
     trained(*recover(corpus, tmp_path / "run", "--recover", tmp_path / "start.pt"))
     assert weights(tmp_path / "run")[RECORD] == sorted([*record[RECORD], "0f"])
+
+
+def test_the_chunks_trained_on_stay_on_the_record_and_a_start_without_one_is_remembered(corpus, tmp_path, first):
+    """Trained on the same corpus again, the record is the same; weights that say nothing make it incomplete."""
+    record = weights(first.parent, "best_model.pt")
+    own = load_checkpoint(first).trained_on
+    trained(*recover(corpus, tmp_path / "again", "--recover", first))
+    again = load_checkpoint(tmp_path / "again" / "best_model.pt").trained_on
+    assert [part.signatures.tobytes() for part in again.parts] == [part.signatures.tobytes() for part in own.parts]
+    assert own.complete
+    assert again.complete
+    torch.save({key: value for key, value in record.items() if key != FIELD}, tmp_path / "silent.pt")
+    trained(*recover(corpus, tmp_path / "run", "--recover", tmp_path / "silent.pt"))
+    assert not load_checkpoint(tmp_path / "run" / "best_model.pt").trained_on.complete
 
 
 def test_another_architecture_is_refused(corpus, tmp_path, first):

@@ -44,7 +44,7 @@ def test_cosine_alone_finds_the_best_cosine_of_the_family(echoing):
     given, climatology = held(echoing), np.eye(16)[0]
     best = fit_weights(given, climatology, seed=0)[0]
     windows = given.windows[0]
-    vectors, targets = Basis(climatology).of(windows.contexts()), windows.target_vectors()
+    vectors, targets = Basis(climatology).of(windows.contexts(), windows.targets), windows.target_vectors()
 
     def mean_cosine(weights):
         blend = np.einsum("i,bid->bd", weights, vectors)

@@ -5,7 +5,7 @@ import pytest
 
 from harness.evaluate import observe
 from harness.predictor import Identity, Subject, unit
-from harness.rivals import Basis, Blend, Family, RivalScores, family_of, score_rivals
+from harness.rivals import Basis, Blend, Domain, Family, RivalScores, blend_of, family_of, score_all, score_rivals
 from harness.rivals import scores as scores_module
 
 
@@ -86,7 +86,37 @@ def test_scores_survive_a_file(evaluation, tmp_path):
 
 def test_without_a_ridge_its_place_is_empty(evaluation):
     basis = Basis(np.eye(6)[0])
-    vectors = basis.of(evaluation.windows.contexts())
+    vectors = basis.of(evaluation.windows.contexts(), evaluation.windows.targets)
     assert not vectors[:, 3].any()
     np.testing.assert_array_equal(vectors[:, :3], evaluation.windows.contexts().astype(np.float64))
     np.testing.assert_array_equal(vectors[:, 4], np.tile(np.eye(6)[0], (len(vectors), 1)))
+
+
+def test_a_domain_is_the_split_without_the_windows_own_article(make_corpus):
+    corpus = make_corpus([5, 7, 9], dim=4)
+    domain = Domain.of(corpus, np.array([0, 1]))
+    rows = np.array([2, 6, 20])
+    expected = [corpus.vectors(r).sum(axis=0) for r in (np.arange(5, 12), np.arange(5), np.arange(12))]
+    np.testing.assert_allclose(domain.means(rows), unit(np.array(expected)), atol=1e-6)
+
+
+def test_the_only_article_of_a_split_has_no_domain(make_corpus):
+    corpus = make_corpus([6], dim=4)
+    assert not Domain.of(corpus, np.array([0])).means(np.array([3, 5])).any()
+
+
+def test_rivals_that_know_the_domain_are_scored_and_asked_alike(evaluation):
+    basis = basis_of(6)
+    found = score_all(evaluation, np.full((1, 5), 0.2), basis)
+    assert len(set(found.names)) == len(found.names)
+    assert "fitted-0" in found.names
+    for name in ("domain", "ewma-0.8 +0.1 domain", "ewma-0.8 +0.6 ridge", "fitted-0"):
+        direct = observe(
+            Subject(Identity(name), blend_of(name, found, basis, evaluation)),
+            evaluation,
+            batch_size=64,
+            ablations=False,
+        )
+        i = found.names.index(name)
+        np.testing.assert_allclose(found.cosine[:, i], direct.cosine, atol=1e-10)
+        np.testing.assert_allclose(1 / found.reciprocal_rank[:, i], direct.rank[:, 1], atol=1e-10)
