@@ -57,7 +57,8 @@ def read_columns(file: Path, keys: Mapping[str, str]) -> Sampled:
     stored = NpzFile.open(file)
     if missing := [key for key in keys.values() if key not in stored.members]:
         raise UserError(f"{file}: does not hold {brief(missing[0])}; it belongs to another report, gate again.")
-    values = {field: stored.read(key, _LARGEST) for field, key in keys.items()}
+    members = stored.read(list(keys.values()), _LARGEST)
+    values = {field: members[key] for field, key in keys.items()}
     if len({column.shape[:1] for column in values.values()}) != 1:
         one = brief(keys["cosine"].removesuffix("/cosine"))
         raise UserError(f"{file}: the columns of {one} differ in length; gate the model again.")
