@@ -19,6 +19,8 @@ import pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
+    # A suite in the background of a shell ignores interrupts, and so would the session.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     {what}
 """
 KILL, INTERRUPT = "SIGKILL", "SIGINT"
