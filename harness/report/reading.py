@@ -157,4 +157,4 @@ def read_samples(report: Report, name: str, split: str) -> Sampled:
 
 
 def _corpus(report: Report) -> str:
-    return f"{report.scorecard['corpus'].get('path')} ({str(report.fingerprint)[:12]})"
+    return f"{brief(report.scorecard['corpus'].get('path'))} ({brief(str(report.fingerprint)[:12])})"
