@@ -109,7 +109,7 @@ def _probe(run: GateRun, subjects: Sequence[Subject]) -> None:
         except UserError as error:
             broken[subject.name] = str(error)
     if broken and len(broken) == len(run.settings.models):
-        raise UserError("\n".join(broken.values()))
+        raise UserError(*broken.values())
     for name, sentence in broken.items():
         run.give_up(name, sentence)
 

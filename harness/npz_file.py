@@ -198,7 +198,7 @@ class NpzFile:
     def _unpacked(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Path:
         stat = self.path.stat()
         key = f"{self.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{info.filename}|{info.CRC}"
-        target = cache_dir() / "npz" / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".npy")
+        target = cache_dir() / "npz" / (hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:32] + ".npy")
         if not is_file(target) or target.stat().st_size != info.file_size:
             with archive.open(info) as stream, _cache_faults(), atomic_write(target) as out:
                 while block := self._block(stream, info.filename):

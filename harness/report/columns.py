@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 
@@ -42,6 +43,20 @@ _COLUMNS = {
     "rollout": _Column("f", None, low=-_COSINE, high=_COSINE),
     "rollout_exists": _Column("b"),
 }
+
+
+def member_name(split: str, name: str, field: str) -> str:
+    """Where ``samples.npz`` keeps a field of a model: ``SPLIT/NAME/FIELD``.
+
+    A name may be a path: parts that would lead out of a folder into which somebody unpacks the file, and letters that
+    no member's name can hold, are written as in a URL, as is the per cent sign.
+    """
+    quoted = "".join(
+        letter if letter.isprintable() and letter not in "%\\" else quote(letter, safe="", errors="surrogatepass")
+        for letter in name
+    )
+    parts = ["%2E" * len(part) if part and not part.strip(".") else part for part in quoted.split("/")]
+    return "/".join((split, *parts, field))
 
 
 def read_columns(file: Path, keys: Mapping[str, str]) -> Sampled:

@@ -10,7 +10,7 @@ from harness.errors import UserError, brief
 from harness.json_file import read_json
 from harness.json_shape import ShapeError
 from harness.paths import is_file, is_folder
-from harness.report.columns import read_columns
+from harness.report.columns import member_name, read_columns
 from harness.report.folder import SAMPLES, SCORECARD, WITHDRAWN, check_one_report, is_withdrawn
 from harness.report.schema import check_scorecard
 from harness.scorecard import SCHEMA_VERSION
@@ -150,7 +150,9 @@ def read_samples(report: Report, name: str, split: str) -> Sampled:
     if not is_file(file):
         raise UserError(f"{file}: is missing; models are compared window by window, so keep it beside {SCORECARD}.")
     shared = ("article", "chunk")
-    keys = {f.name: f"{split}/{f.name if f.name in shared else f'{name}/{f.name}'}" for f in fields(Sampled)}
+    keys = {
+        f.name: f"{split}/{f.name}" if f.name in shared else member_name(split, name, f.name) for f in fields(Sampled)
+    }
     return read_columns(file, keys)
 
 
