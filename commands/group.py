@@ -1,5 +1,7 @@
 """A Click group that shows a user's mistake as one sentence and exits 1, never as a traceback."""
 
+import sys
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -11,7 +13,13 @@ class SentenceGroup(click.Group):
     """See `click.Group`."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a subcommand; `UserError` and what the system refuses become Click's own error message."""
+        """Run a subcommand; `UserError` and what the system refuses become Click's own error message.
+
+        A path may be no UTF-8, and a terminal no Unicode: what cannot be written is escaped.
+        """
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except UserError as error:

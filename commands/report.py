@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from commands.group import SentenceGroup
+from harness.visible import spelled
 
 _REPORT = click.Path(path_type=Path)
 
@@ -29,7 +30,7 @@ def show(report: Path, html: Path | None) -> None:
     from harness.report.terminal import render_terminal
 
     found = read_report(report)
-    click.echo(render_terminal(found.scorecard, colour=sys.stdout.isatty()), nl=False)
+    click.echo(spelled(render_terminal(found.scorecard, colour=sys.stdout.isatty()), sys.stdout.encoding), nl=False)
     if html is not None:
         _write_html(found.scorecard, html)
         click.echo(f"written: {html}")
@@ -74,7 +75,7 @@ def compare(report_a: Path, report_b: Path, model_a: str | None, model_b: str | 
         by_split[split] = found
     corpus = f"{a.scorecard['corpus'].get('path')}, fingerprint {str(a.fingerprint)[:12]}"
     pair = Pair((first, a.label), (second, b.label), corpus, by_split)
-    click.echo(render_versus(pair, colour=sys.stdout.isatty()), nl=False)
+    click.echo(spelled(render_versus(pair, colour=sys.stdout.isatty()), sys.stdout.encoding), nl=False)
 
 
 @main.command()
@@ -95,7 +96,8 @@ def leaderboard(reports: tuple[Path, ...], markdown: bool) -> None:
         twice = next(report for i, report in enumerate(found) if paths[i] in paths[:i])
         raise UserError(f"{twice.label}: is given twice; name each report once.")
     tables = boards(found)
-    click.echo(render_markdown(tables) if markdown else render_terminal(tables, colour=sys.stdout.isatty()), nl=False)
+    text = render_markdown(tables) if markdown else render_terminal(tables, colour=sys.stdout.isatty())
+    click.echo(spelled(text, sys.stdout.encoding), nl=False)
 
 
 def _write_html(scorecard: Mapping[str, Any], file: Path) -> None:

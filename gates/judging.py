@@ -3,6 +3,12 @@
 import pytest
 
 from harness.card import Card
+from harness.visible import visible, visible_lines
+
+
+def fail(text: str) -> None:
+    """Fail a gate with what is to be said, without a traceback; a model's name may hold letters a terminal obeys."""
+    pytest.fail(visible_lines(text), pytrace=False)
 
 
 def require(card: Card, gate: str, split: str | None, next_step: str) -> None:
@@ -15,13 +21,14 @@ def require(card: Card, gate: str, split: str | None, next_step: str) -> None:
         next_step: what a newcomer should look at when it fails.
     """
     if card.faults:
-        pytest.fail("\n".join([f"gate {gate}: the model broke", *(f"  {f}" for f in card.faults)]), pytrace=False)
+        fail("\n".join([f"gate {gate}: the model broke", *(f"  {f}" for f in card.faults)]))
     checks = [c for c in card.checks[gate] if split is None or c.split == split]
     assert checks, f"gate {gate} has no threshold for {split}: a gate that checks nothing must not pass"
     missed = [c for c in checks if not c.passed]
     if not missed:
         return
-    lines = [f"gate {gate}: {card.identity.name}", *(f"  {c.sentence()}" for c in missed), f"  Next: {next_step}"]
+    heading = f"gate {gate}: {visible(card.identity.name)}"
+    lines = [heading, *(f"  {c.sentence()}" for c in missed), f"  Next: {next_step}"]
     if gate in card.decision.tolerated:
         pytest.xfail(f"tolerated by the release rule: {missed[0].sentence()}")
-    pytest.fail("\n".join(lines), pytrace=False)
+    fail("\n".join(lines))

@@ -163,18 +163,19 @@ def run(request: pytest.FixtureRequest) -> "GateRun":
     from gates.progress import reporting
     from harness.errors import UserError
 
-    found = request.config.stash[RUN]
+    found, fault = request.config.stash[RUN], ""
     try:
         with reporting(request.config) as on_progress:
             found.prepare(on_progress)
     except UserError as error:
-        pytest.fail(str(error), pytrace=False)
+        fault = str(error)
     except OSError as error:
-        pytest.fail(
+        fault = (
             f"{error.filename or found.folder}: cannot be read or written ({error.strerror or error}); free space, or "
-            "set TMPDIR and LVM_GATES_CACHE to other folders.",
-            pytrace=False,
+            "set TMPDIR and LVM_GATES_CACHE to other folders."
         )
+    if fault:  # outside of the handlers: what was raised before is not to be told too
+        pytest.fail(fault, pytrace=False)
     return found
 
 
@@ -249,46 +250,20 @@ def _report(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Iterator[None]:
     """Print the scorecard below everything pytest itself has to say."""
     result = yield
-    _print_scorecard(terminalreporter, config)
+    if OUTCOMES in config.stash and not config.option.collectonly:
+        from gates.summary import write_summary
+
+        write_summary(
+            terminalreporter, config.stash[RUN], config.stash.get(SCORECARD, None), config.stash.get(UNWRITTEN, None)
+        )
     return result
-
-
-def _print_scorecard(terminalreporter: Any, config: pytest.Config) -> None:
-    if SCORECARD not in config.stash:
-        if OUTCOMES in config.stash and not config.option.collectonly:
-            why = config.stash.get(UNWRITTEN, "no gate could be judged in this session")
-            terminalreporter.write_line(f"no scorecard: {why}, so nothing is released")
-        return
-    from harness.report.terminal import render_terminal
-
-    colour = bool(terminalreporter.isatty or config.option.color == "yes")
-    terminalreporter.ensure_newline()
-    terminalreporter.write(render_terminal(config.stash[SCORECARD], colour=colour))
-    for line in _unfamiliar(config):
-        terminalreporter.write_line(line)
-    if UNWRITTEN in config.stash:
-        terminalreporter.write_line(config.stash[UNWRITTEN])
-    elif config.getoption("report"):
-        terminalreporter.write_line(f"report: {config.getoption('report')}/scorecard.html")
-
-
-def _unfamiliar(config: pytest.Config) -> Iterator[str]:
-    """A line for each model that is judged on the built-in world because the corpus it records is gone."""
-    run = config.stash[RUN]
-    if any(config.getoption(option) for option in ("corpus", "articles_npz", "val_npz")):
-        return
-    for subject in run.loaded.values():  # controls are trained on nothing
-        recorded = (subject.identity.provenance or {}).get("corpus") or {}
-        if recorded.get("path") and recorded.get("fingerprint") != run.inputs.corpus.fingerprint:
-            yield (
-                f"{subject.name} was trained on {recorded['path']}, which is gone or has changed: it is judged on "
-                f"{run.inputs.corpus.path.name}; name a corpus with --corpus"
-            )
 
 
 def pytest_report_header(config: pytest.Config) -> Iterator[str] | list[str]:
     if RUN not in config.stash:
         return []
+    from harness.visible import visible
+
     run = config.stash[RUN]
     sizes = ", ".join(f"{s} {len(e.windows):,} windows" for s, e in run.inputs.evaluation.items())
-    return [f"lvm-gates: profile {run.settings.profile.name}, {run.inputs.corpus.path.name}: {sizes}"]
+    return [f"lvm-gates: profile {run.settings.profile.name}, {visible(run.inputs.corpus.path.name)}: {sizes}"]

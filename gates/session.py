@@ -9,6 +9,7 @@ from harness.corpus import Corpus
 from harness.errors import UserError
 from harness.inputs import CorpusArguments, Inputs, open_any, resolve
 from harness.isolation.predictor import START_SECONDS, IsolatedPredictor, Isolation, close_isolated
+from harness.paths import is_file
 from harness.predictor import BATCH_PROBE, Subject, check_batch_invariance
 from harness.profile import load_profile
 from harness.release import check_rule
@@ -108,7 +109,7 @@ def _probe(run: GateRun, subjects: Sequence[Subject]) -> None:
         except UserError as error:
             broken[subject.name] = str(error)
     if broken and len(broken) == len(run.settings.models):
-        raise UserError("\n".join(broken.values()))
+        raise UserError(*broken.values())
     for name, sentence in broken.items():
         run.give_up(name, sentence)
 
@@ -146,7 +147,7 @@ def _fallback(arguments: CorpusArguments, subjects: list[Subject]) -> Corpus | N
     for subject in subjects:
         recorded = (subject.identity.provenance or {}).get("corpus") or {}
         folder = Path(str(recorded.get("path", "")))
-        if recorded.get("path") and (folder / "corpus.json").is_file():
+        if recorded.get("path") and is_file(folder / "corpus.json"):
             corpus = open_any(folder)
             if corpus.fingerprint == recorded.get("fingerprint"):
                 return corpus

@@ -6,13 +6,15 @@ the reason: it must not pass.
 
 import pytest
 
+from gates.judging import fail
 from harness.run import GateRun
+from harness.visible import visible
 
 
 def test_audit(run: GateRun, audit_name: str) -> None:
     found = next(audit for audit in run.audits if audit.name == audit_name)
     outcome = f"audit {found.name}: {found.status}; {found.detail}"
     if found.blocks:
-        pytest.fail(outcome, pytrace=False)
+        fail(outcome)
     if found.status != "pass":
-        pytest.skip(outcome)
+        pytest.skip(visible(outcome))

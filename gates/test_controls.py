@@ -3,16 +3,14 @@
 An oracle must pass every gate and impostors must fail, or no model gets a verdict.
 """
 
-import pytest
-
+from gates.judging import fail
 from harness.run import GateRun
 
 
 def test_control_behaves(run: GateRun, control: str) -> None:
     found = run.conducts[control]
     if found.misbehaved:
-        pytest.fail(
+        fail(
             f"control:{control} misbehaves: not true that it {', that it '.join(found.misbehaved)}.\n"
-            "  Next: the gates cannot be trusted on this data; look at the control's own row in the scorecard.",
-            pytrace=False,
+            "  Next: the gates cannot be trusted on this data; look at the control's own row in the scorecard."
         )

@@ -15,8 +15,8 @@ from jaxtyping import Float
 # articles of log-normal sizes two of them can be most of the sample, and no formula knows what the others would say.
 MINIMUM_ARTICLES = 10
 # Share of the variance of a figure that is taken to lie between articles, the rest between windows; it only sets the
-# degrees of freedom. Estimating it buys nothing: with 0 the intervals cover .937 to .958, with all of it .967 to .983,
-# with .3 from .945 to .969, whatever the true share is (20,000 draws each of 10 to 60 articles of log-normal sizes).
+# degrees of freedom. Estimating it buys nothing: with 0 the intervals cover .937 to .958, with all of it .968 to .983,
+# with .3 from .945 to .967, whatever the true share is (20,000 draws each of 10 to 60 articles of log-normal sizes).
 BETWEEN = 0.3
 
 

@@ -13,6 +13,7 @@ from harness.npz_file import NpzFile, map_npy, whole_numbers
 from harness.paths import is_file, is_folder
 
 FORMAT_VERSION = 1
+_ARTICLES = ("article_ids", "lengths", "chunk_index", "splits")
 SPLIT_NAMES = ("TRAIN", "VAL", "OOD", "")
 # A record is a few kilobytes; one that lists thousands of sources, a megabyte.
 _LARGEST_RECORD = 64 << 20
@@ -67,11 +68,10 @@ def read_corpus_files(folder: Path) -> CorpusFiles:
         )
     archive = NpzFile.open(folder / "articles.npz")
     most = _BYTES_A_CHUNK * len(stored) + _BYTES_BESIDE
-    members = {}
-    for name in ("article_ids", "lengths", "chunk_index", "splits"):
-        if name not in archive.members:
-            raise _unreadable(folder, f"articles.npz has no {name}")
-        values = archive.read(name, most)
+    if absent := [name for name in _ARTICLES if name not in archive.members]:
+        raise _unreadable(folder, f"articles.npz has no {absent[0]}")
+    members = archive.read(_ARTICLES, most)
+    for name, values in members.items():
         found = values if name == "splits" and values.dtype.kind == "U" else whole_numbers(values)
         if found is None or found.ndim != 1:
             raise UserError(

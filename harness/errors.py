@@ -1,13 +1,19 @@
 """The one exception that a user's mistake raises."""
 
+from harness.visible import visible
+
 _BRIEF = 160
 
 
 class UserError(Exception):
-    """Bad input, told in one sentence: what is wrong, where, and what to do.
+    """Bad input, told in one sentence: what is wrong, where, and what to do; several stand in a line each.
 
-    Front ends (pytest, Click) print the sentence and exit non-zero; they never print its traceback.
+    Front ends (pytest, Click) print the sentence and exit non-zero; they never print its traceback. What it quotes is
+    made visible: a name may hold letters that a terminal would obey.
     """
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__("\n".join(map(visible, sentences)))
 
 
 def brief(words: object) -> str:
@@ -19,5 +25,5 @@ def brief(words: object) -> str:
     line = next(iter(str(words).strip().splitlines()), "").strip()
     if isinstance(words, BaseException):
         line = line.rstrip(".:") or type(words).__name__
-    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line[:_BRIEF])
+    shown = visible(line[:_BRIEF])
     return shown if len(line) <= _BRIEF else f"{shown}…"

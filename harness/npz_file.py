@@ -118,27 +118,36 @@ class NpzFile:
                 source, base = self._unpacked(archive, info), 0
             return map_array(source, header, base)
 
-    def read(self, name: str, most: int) -> Shaped[np.ndarray, "..."]:
-        """Read one member into memory.
+    def read(self, names: Sequence[str], most: int) -> dict[str, Shaped[np.ndarray, "..."]]:
+        """Read members into memory.
 
         Args:
-            name: of the member.
-            most: bytes it may have.
+            names: of members.
+            most: bytes that each may have.
 
         Raises:
-            UserError: the member cannot be read, is damaged, too large, or needs pickle.
+            UserError: one cannot be read, is damaged, too large, or needs pickle.
         """
-        with self._told(name), zipfile.ZipFile(self.path) as archive:
-            info, header = self._header(archive, name)
-            if header.dtype.hasobject:
-                raise ValueError("it is an object array, which needs pickle and could run code")
-            if header.size > most:
-                raise ValueError(f"it has {header.size} bytes where no more than {most} make sense")
-            with archive.open(info) as stream:
-                stream.read(header.offset)
-                content = bytearray(stream.read())  # to the very end, where zipfile checks the checksum
-            flat = np.frombuffer(content, dtype=header.dtype)
-            return flat.reshape(header.shape, order="F" if header.fortran else "C")
+        found = {}
+        with self.path.open("rb") as stream:
+            archive = None
+            for name in names:
+                with self._told(name):
+                    archive = archive or zipfile.ZipFile(stream)
+                    found[name] = self._content(archive, name, most)
+        return found
+
+    def _content(self, archive: zipfile.ZipFile, name: str, most: int) -> Shaped[np.ndarray, "..."]:
+        info, header = self._header(archive, name)
+        if header.dtype.hasobject:
+            raise ValueError("it is an object array, which needs pickle and could run code")
+        if header.size > most:
+            raise ValueError(f"it has {header.size} bytes where no more than {most} make sense")
+        with archive.open(info) as stream:
+            stream.read(header.offset)
+            content = bytearray(stream.read())  # to the very end, where zipfile checks the checksum
+        flat = np.frombuffer(content, dtype=header.dtype)
+        return flat.reshape(header.shape, order="F" if header.fortran else "C")
 
     @contextmanager
     def _told(self, name: str) -> Iterator[None]:
@@ -189,7 +198,7 @@ class NpzFile:
     def _unpacked(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Path:
         stat = self.path.stat()
         key = f"{self.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{info.filename}|{info.CRC}"
-        target = cache_dir() / "npz" / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".npy")
+        target = cache_dir() / "npz" / (hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:32] + ".npy")
         if not is_file(target) or target.stat().st_size != info.file_size:
             with archive.open(info) as stream, _cache_faults(), atomic_write(target) as out:
                 while block := self._block(stream, info.filename):

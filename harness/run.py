@@ -338,7 +338,7 @@ class GateRun:
             with atomic_write(file) as stream:
                 np.save(stream, found, allow_pickle=False)
 
-        file = self.folder / f"{hashlib.sha256(subject.name.encode()).hexdigest()[:16]}-{split}-recorded.npy"
+        file = self.folder / f"{_digest(subject.name)}-{split}-recorded.npy"
         return _Piece(f"{split} in the training data of {subject.name}", file, make)
 
     def _subject(self, name: str, split: SplitName) -> Subject:
@@ -354,7 +354,7 @@ class GateRun:
         return {split: Ingredients(self.inputs.corpus, training[split], seed) for split in JUDGED}
 
     def _observing(self, name: str, split: SplitName) -> _Piece:
-        file = self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}-{split}.npz"
+        file = self.folder / f"{_digest(name)}-{split}.npz"
         return _Piece(f"{name} on {split}", file, partial(self._observe, name, split))
 
     def _observe(self, name: str, split: SplitName, file: Path) -> None:
@@ -402,6 +402,11 @@ class GateRun:
         if load_fault(piece.file) is not None:
             return self.observations(CONTROL + "nan", split)
         return Observations.load(piece.file)
+
+
+def _digest(name: str) -> str:
+    """A name as part of a file's: a path of any length, which need be no UTF-8."""
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def check_fits(subject: Subject, inputs: Inputs) -> None:

@@ -100,7 +100,9 @@ def _conduct(run: GateRun, name: str) -> dict[str, Any]:
 
 
 def _samples(run: GateRun) -> dict[str, np.ndarray]:
-    """One row a window: ``SPLIT/NAME/field``; the target's article and chunk are under ``SPLIT/article`` and so on."""
+    """One row a window: `member_name`; the target's article and chunk are under ``SPLIT/article`` and so on."""
+    from harness.report.columns import member_name
+
     arrays: dict[str, np.ndarray] = {}
     for split in JUDGED:
         corpus, windows = run.inputs.corpus, run.inputs.evaluation[split].windows
@@ -114,7 +116,7 @@ def _samples(run: GateRun) -> dict[str, np.ndarray]:
             stored = run.observations(name, split).arrays()
             for field, values in stored.items():
                 if field not in ("rows", "clusters", "spread", "target_spread", "rank_without"):
-                    arrays[f"{split}/{name}/{field}"] = values
+                    arrays[member_name(split, name, field)] = values
     return arrays
 
 

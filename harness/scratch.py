@@ -1,5 +1,7 @@
 """Arrays larger than memory, and NPZ members written a block at a time."""
 
+import math
+import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -13,12 +15,28 @@ from harness.atomic import atomic_write
 
 
 def scratch_array(beside: Path, shape: tuple[int, ...], dtype: str) -> Shaped[np.ndarray, "..."]:
-    """An array kept in a nameless file on the disk of ``beside``; it is gone with the last reference to it."""
+    """An array kept in a nameless file on the disk of ``beside``; it is gone with the last reference to it.
+
+    Raises:
+        OSError: there is no room for it.
+    """
     parent = beside.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
     # numpy keeps a duplicate of the handle, so the file outlives this one and no name is left behind by a kill.
     with tempfile.TemporaryFile(dir=parent) as stream:
+        # A mapped file with holes would end the process with a bus error when the disk is full: ask for the room now.
+        _reserve(stream.fileno(), math.prod(shape) * np.dtype(dtype).itemsize)
         return np.memmap(stream, dtype=dtype, mode="w+", shape=shape)
+
+
+def _reserve(handle: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        if size:
+            os.posix_fallocate(handle, 0, size)
+        return
+    zeros = bytes(1 << 20)  # macOS
+    for begin in range(0, size, len(zeros)):
+        os.write(handle, zeros[: size - begin])
 
 
 class Member(NamedTuple):

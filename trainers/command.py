@@ -79,6 +79,7 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
     from rich.console import Console
 
     from trainers.loop import train
+    from trainers.one_writer import only_writer
 
     start = _checkpoint(given.get("recover"))
     options = {key: _plain(value) for key, value in given.items() if key not in RUN + ELSEWHERE}
@@ -95,17 +96,19 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
         **{key: given[key] for key in RUN},
     )
     corpus = open_training_corpus(given["corpus"])
-    return train(
-        config,
-        build(given),
-        corpus,
-        out or given["out"],
-        start=start,
-        resume=given["resume"],
-        overwrite=given["overwrite"],
-        # A grid asks for silence.
-        console=click.get_current_context().find_object(Console),
-    )
+    folder = out or given["out"]
+    with only_writer(folder, make=not given["resume"]):
+        return train(
+            config,
+            build(given),
+            corpus,
+            folder,
+            start=start,
+            resume=given["resume"],
+            overwrite=given["overwrite"],
+            # A grid asks for silence.
+            console=click.get_current_context().find_object(Console),
+        )
 
 
 def sizes(given: Options) -> dict[str, Any]:

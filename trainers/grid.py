@@ -81,6 +81,8 @@ def _summary(history: list[dict[str, Any]]) -> str:
     skill = best.get("sentinel", {}).get("skill_cosine", {})
     text = f"best epoch {best['epoch']} of {len(history)}, val cosine {best['val_cosine']:.3f}"
     text += f", margin over the last frame {best['val_margin']:+.3f}"
-    if skill.get("low") is not None:
-        text += f", skill {skill['value']:+.3f} [{skill['low']:+.3f}, {skill['high']:+.3f}]"
+    if skill.get("value") is not None:
+        text += f", skill {skill['value']:+.3f}"
+    if skill.get("low") is not None:  # from ten articles up
+        text += f" [{skill['low']:+.3f}, {skill['high']:+.3f}]"
     return text

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ci.fuzzing.cases import Planted, Rng, damaged, directory_entries, flipped, with_field, zip_of
 from ci.fuzzing.checkpoint_files import Made, record_of, saved
 from ci.fuzzing.pickles import HARMLESS, PLACEHOLDER, PROGRAMS

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.leaks.record import Part, TrainingRecord
+from harness.leaks.record_file import record_fields
+from harness.leaks.signatures import BYTES
 from models.registry import build
 
 DIM, CONTEXT = 8, 3
@@ -16,6 +19,11 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "residual": {"width": 16, "depth": 1, "heads": 2, "base": "transformer", "normalise_delta": True},
 }
 CONTEXTS = np.random.default_rng(0).standard_normal((4, CONTEXT, DIM)).astype(np.float32)
+_PART = Part(
+    mean=CONTEXTS[0, 0],
+    signatures=np.random.default_rng(1).integers(0, 256, (6, BYTES), dtype=np.uint8),
+    lengths=np.array([4, 2]),
+)
 # What was done, what a reader may do with it, and the content of the file.
 Made = tuple[str, Any, bytes]
 
@@ -40,6 +48,7 @@ def record_of(model_type: str) -> dict[str, Any]:
         "recipe": "p5",
         "corpus": {"path": "somewhere", "fingerprint": "ab" * 32, "splits": "cd" * 32},
         "train_article_hashes": ["0f" * 16, "1e" * 16],
+        "train_fingerprints": record_fields(TrainingRecord((_PART,))),
         "training_state": None,
     }
 

@@ -61,5 +61,9 @@ def read_checkpoint_file(path: Path) -> str:
     assert subject.dim is not None  # noqa: S101
     frames = np.resize(CONTEXTS, (4, subject.context or CONTEXT, subject.dim))
     found = subject.predictor.predict(frames)  # type: ignore[union-attr]
-    said = repr((subject.context, subject.dim, seen, where, corpus.get("fingerprint"), provenance.get("args")))
+    trained = subject.trained_on
+    kept = (
+        [] if trained is None else [(p.mean.tolist(), p.signatures.tolist(), p.lengths.tolist()) for p in trained.parts]
+    )
+    said = repr((kept, subject.context, subject.dim, seen, where, corpus.get("fingerprint"), provenance.get("args")))
     return hashlib.sha256(found.tobytes() + said.encode("utf-8", "replace")).hexdigest()

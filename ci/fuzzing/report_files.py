@@ -27,7 +27,14 @@ def prepare(folder: Path) -> None:
     for name, model, profile in (("report", MODEL, "5cat"), ("other", OTHER, "skill")):
         given: dict[str, Any] = dict.fromkeys(OPTION_NAMES)
         given |= {"profile": profile, "task": "frontier", "require": "strict", "max_samples": 40, "horizon": 2}
-        given |= {"seed": 0, "device": "cpu", "batch_size": 256, "model": [model], "corpus": str(folder / "arrow")}
+        given |= {
+            "seed": 0,
+            "device": "cpu",
+            "batch_size": 256,
+            "batch_timeout": 60.0,
+            "model": [model],
+            "corpus": str(folder / "arrow"),
+        }
         (folder / f"work-{name}").mkdir(exist_ok=True)
         run = open_run(given, folder / f"work-{name}", folder)
         write_report(build_scorecard(run, {}, {}), run, folder / name)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.errors import UserError
+from harness.errors import UserError, brief
 from harness.leaks.record import Part, TrainingRecord
 from harness.leaks.signatures import BYTES
 
@@ -46,9 +46,10 @@ def read_training_record(where: str, value: Any, dim: int) -> TrainingRecord | N
     """
     if value is None:
         return None
-    if not isinstance(value, Mapping) or value.get("version") != VERSION:
-        found = value.get("version") if isinstance(value, Mapping) else type(value).__name__
-        raise _refused(where, f"is of version {found!r}, not {VERSION}")
+    found = value.get("version") if isinstance(value, Mapping) else type(value).__name__
+    # A tensor compares to another tensor, which is neither true nor false.
+    if not isinstance(value, Mapping) or not isinstance(found, int) or found != VERSION:
+        raise _refused(where, f"is of version {brief(repr(found))}, not {VERSION}")
     parts = value.get("parts")
     if not isinstance(parts, list) or not 1 <= len(parts) <= MOST_PARTS:
         raise _refused(where, f"does not hold 1 to {MOST_PARTS} parts")

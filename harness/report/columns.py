@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 
@@ -44,6 +45,20 @@ _COLUMNS = {
 }
 
 
+def member_name(split: str, name: str, field: str) -> str:
+    """Where ``samples.npz`` keeps a field of a model: ``SPLIT/NAME/FIELD``.
+
+    A name may be a path: parts that would lead out of a folder into which somebody unpacks the file, and letters that
+    no member's name can hold, are written as in a URL, as is the per cent sign.
+    """
+    quoted = "".join(
+        letter if letter.isprintable() and letter not in "%\\" else quote(letter, safe="", errors="surrogatepass")
+        for letter in name
+    )
+    parts = ["%2E" * len(part) if part and not part.strip(".") else part for part in quoted.split("/")]
+    return "/".join((split, *parts, field))
+
+
 def read_columns(file: Path, keys: Mapping[str, str]) -> Sampled:
     """Read the columns of one model on one split.
 
@@ -57,7 +72,8 @@ def read_columns(file: Path, keys: Mapping[str, str]) -> Sampled:
     stored = NpzFile.open(file)
     if missing := [key for key in keys.values() if key not in stored.members]:
         raise UserError(f"{file}: does not hold {brief(missing[0])}; it belongs to another report, gate again.")
-    values = {field: stored.read(key, _LARGEST) for field, key in keys.items()}
+    members = stored.read(list(keys.values()), _LARGEST)
+    values = {field: members[key] for field, key in keys.items()}
     if len({column.shape[:1] for column in values.values()}) != 1:
         one = brief(keys["cosine"].removesuffix("/cosine"))
         raise UserError(f"{file}: the columns of {one} differ in length; gate the model again.")

@@ -95,7 +95,7 @@ def check_one_report(file: Path, scorecard: Mapping[str, Any]) -> None:
 
 def _samples_id(file: Path) -> str | None:
     stored = NpzFile.open(file)
-    return str(stored.read(ID, _LARGEST_ID)) if ID in stored.members else None
+    return str(stored.read([ID], _LARGEST_ID)[ID]) if ID in stored.members else None
 
 
 def _page_id(file: Path) -> str | None:

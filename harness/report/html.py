@@ -11,6 +11,7 @@ from markupsafe import Markup
 from harness.report import comparison, plots, words
 from harness.report.tables import figure_tables, skill_tables
 from harness.report.view import ABSOLUTE, SPLITS, gates, notes, remarks
+from harness.visible import all_visible
 
 TEMPLATE = "scorecard.html.j2"
 # Drawn in grey behind a model: those a reader compares with; the impostors would only squeeze the scale.
@@ -23,6 +24,7 @@ def render_html(scorecard: Mapping[str, Any]) -> str:
     Args:
         scorecard: as `harness.scorecard.build_scorecard` makes it, or read from ``scorecard.json``.
     """
+    scorecard = all_visible(scorecard)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

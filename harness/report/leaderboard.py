@@ -4,7 +4,7 @@ Models of different corpora, or judged by different tasks, share no scale: each 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import RenderableType
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from harness.report import comparison, layout, words
 from harness.report.reading import Report
+from harness.visible import all_visible, visible
 
 REFERENCE = ("oracle", "persistence", "linear", "ewma")
 _ORDERED_BY = "OOD"
@@ -69,7 +70,8 @@ class Board:
 def boards(reports: Sequence[Report]) -> list[Board]:
     """The tables, in the order in which their corpora first appear."""
     grouped: dict[tuple[str, str], list[tuple[int, Report]]] = {}
-    for number, report in enumerate(reports, start=1):
+    for number, given in enumerate(reports, start=1):
+        report = replace(given, scorecard=all_visible(given.scorecard))
         # A corpus that nobody can identify is comparable with no other.
         corpus = report.fingerprint or str(report.path)
         grouped.setdefault((corpus, str(report.scorecard.get("task"))), []).append((number, report))
@@ -88,10 +90,15 @@ def render_markdown(found: Sequence[Board]) -> str:
         rows = [list(_HEADINGS), ["---"] * len(_HEADINGS)]
         rows += [_cells(entry, entry.val.name) for entry in board.models]
         rows += [_cells(entry, f"*{entry.val.name}*") for entry in board.controls]
-        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-        notes = [f"- {note}" for note in [*board.reports, *_NOTES, board.explanation] if note]
-        blocks.append("\n".join([f"### {board.title}", "", *lines, "", *notes]))
+        lines = ["| " + " | ".join(_markup(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+        notes = [f"- {_markup(note)}" for note in [*board.reports, *_NOTES, board.explanation] if note]
+        blocks.append("\n".join([f"### {_markup(board.title)}", "", *lines, "", *notes]))
     return "\n\n".join(blocks) + "\n"
+
+
+def _markup(text: str) -> str:
+    """Markdown lets tags through to the page that is made of it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _board(group: Sequence[tuple[int, Report]]) -> Board:
@@ -138,7 +145,7 @@ def _report(number: int, report: Report) -> str:
     card = report.scorecard
     splits = (card.get("corpus") or {}).get("splits") or {}
     sizes = ", ".join(f"{words.count(of.get('windows'))} {split}" for split, of in splits.items())
-    return f"#{number} {report.label}: profile {card['profile']}, require {card['require']}, windows {sizes}"
+    return f"#{number} {visible(report.label)}: profile {card['profile']}, require {card['require']}, windows {sizes}"
 
 
 def _parts(found: Sequence[Board]) -> Iterator[RenderableType]:

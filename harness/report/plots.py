@@ -5,6 +5,7 @@ that colour says is said again by a marker, a line style or a label.
 """
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from typing import Any
@@ -22,6 +23,7 @@ from harness.statistics.frontier import frontier_mrr
 MODEL, SECOND, THIRD, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8a8a8a", "#222222"
 _STYLE = {
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name with two dollars is a name
     "svg.hashsalt": "lvm-gates",
     "font.family": ["sans-serif"],
     "font.size": 10,
@@ -57,7 +59,9 @@ def draw(plot: Callable[..., None], title: str, *arguments: Any, key: str, heigh
         key: tells its ids from those of other plots on the page.
         height: in inches; the width is that of the page.
     """
-    with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
+        # A letter that the measuring font lacks; the page writes it in the reader's.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=(9.4, height), layout="constrained")
         # The pools of the splits differ in size, which their tick labels say: two axes, not one shown twice.
         axes = list(figure.subplots(1, 2, sharex=plot is not retrieval_bars, sharey=True))

@@ -10,7 +10,7 @@ from harness.errors import UserError, brief
 from harness.json_file import read_json
 from harness.json_shape import ShapeError
 from harness.paths import is_file, is_folder
-from harness.report.columns import read_columns
+from harness.report.columns import member_name, read_columns
 from harness.report.folder import SAMPLES, SCORECARD, WITHDRAWN, check_one_report, is_withdrawn
 from harness.report.schema import check_scorecard
 from harness.scorecard import SCHEMA_VERSION
@@ -150,9 +150,11 @@ def read_samples(report: Report, name: str, split: str) -> Sampled:
     if not is_file(file):
         raise UserError(f"{file}: is missing; models are compared window by window, so keep it beside {SCORECARD}.")
     shared = ("article", "chunk")
-    keys = {f.name: f"{split}/{f.name if f.name in shared else f'{name}/{f.name}'}" for f in fields(Sampled)}
+    keys = {
+        f.name: f"{split}/{f.name}" if f.name in shared else member_name(split, name, f.name) for f in fields(Sampled)
+    }
     return read_columns(file, keys)
 
 
 def _corpus(report: Report) -> str:
-    return f"{report.scorecard['corpus'].get('path')} ({str(report.fingerprint)[:12]})"
+    return f"{brief(report.scorecard['corpus'].get('path'))} ({brief(str(report.fingerprint)[:12])})"

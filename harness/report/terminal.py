@@ -12,6 +12,7 @@ from harness.report import words
 from harness.report.comparison import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_text
 from harness.report.layout import VERDICT_STYLES, fit, hanging, render, table
 from harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes, remarks
+from harness.visible import all_visible
 
 _NAME_WIDTH = 17
 
@@ -23,7 +24,7 @@ def render_terminal(scorecard: Mapping[str, Any], *, colour: bool) -> str:
         scorecard: as `harness.scorecard.build_scorecard` makes it, or read from ``scorecard.json``.
         colour: whether to write ANSI colours.
     """
-    return render(_parts(scorecard), colour=colour)
+    return render(_parts(all_visible(scorecard)), colour=colour)
 
 
 def _parts(scorecard: Mapping[str, Any]) -> Iterator[RenderableType]:

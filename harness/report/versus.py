@@ -9,6 +9,7 @@ from rich.text import Text
 from harness.comparison import Comparison, Difference, holm
 from harness.report import layout, words
 from harness.stats import LEVEL
+from harness.visible import visible
 
 _SURE, _UNCORRECTED = "*", "(*)"
 
@@ -37,8 +38,10 @@ def render_versus(pair: Pair, *, colour: bool) -> str:
 
 def _parts(pair: Pair) -> Iterator[RenderableType]:
     for letter, (name, report) in zip("AB", (pair.first, pair.second), strict=True):
-        yield Text.assemble((f"{letter}  {name}", "bold"), (f"  in {report}", "dim"), overflow="fold")
-    yield Text(f"on corpus {pair.corpus}; B less A on the same windows, 95 % intervals by article", style="dim")
+        yield Text.assemble((f"{letter}  {visible(name)}", "bold"), (f"  in {visible(report)}", "dim"), overflow="fold")
+    yield Text(
+        f"on corpus {visible(pair.corpus)}; B less A on the same windows, 95 % intervals by article", style="dim"
+    )
     tests = [(split, one) for split, found in pair.by_split.items() for one in found.differences]
     corrected = dict(zip([(s, d.figure) for s, d in tests], holm([d.p for _, d in tests]), strict=True))
     for split, found in pair.by_split.items():

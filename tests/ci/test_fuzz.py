@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,11 @@ ROOT = Path(__file__).parents[2]
 
 def test_files_and_checkpoints(tmp_path):
     """In a process of its own, since its limits of memory are for good."""
-    asked = [sys.executable, "-m", "ci.fuzz", "--count", "40", "--only", "npz", "--only", "checkpoint", "--seed", "1"]
-    done = subprocess.run(
-        asked, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120
-    )
+    asked = [sys.executable, "-m", "ci.fuzz", "--count", "60", "--only", "npz", "--only", "checkpoint", "--seed", "1"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "| npz | 40 |" in done.stdout
-    assert "| checkpoint | 40 |" in done.stdout
+    assert "| npz | 60 |" in done.stdout
+    assert "| checkpoint | 60 |" in done.stdout
 
 
 @pytest.mark.parametrize("kind", ["traceback", "wrong data", "slow", "memory", "not one sentence", "code run", "died"])
@@ -56,7 +53,7 @@ def test_every_outcome_can_be_seen(kind, monkeypatch):
         read = (
             FAULTS[kind]
             or {
-                "slow": lambda: time.sleep(0.05),
+                "slow": lambda: str(sum(range(5_000_000))),
                 "not one sentence": said,
                 "code run": marker.mkdir,
             }[kind]

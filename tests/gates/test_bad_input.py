@@ -219,3 +219,18 @@ def _lstm(path: Path, dim: int = DIM) -> str:
 
     network = build("lstm", input_dim=dim, output_dim=dim, width=16)
     return _checkpoint(path, model_type="lstm", model_state_dict=network.state_dict())
+
+
+@pytest.mark.parametrize("path", ["x\0y", "x" * 5000])
+def test_a_checkpoint_that_records_an_impossible_path_is_judged_on_the_default_corpus(path, monkeypatch):
+    from gates import session
+    from harness.inputs import CorpusArguments
+    from harness.predictor import Identity, Subject
+
+    class Copy:
+        def predict(self, contexts):
+            return contexts[:, -1]
+
+    monkeypatch.setattr(session, "default_corpus", lambda: "the default")
+    subject = Subject(Identity("m.pt", None, {"corpus": {"path": path, "fingerprint": "ab"}}), Copy())
+    assert session._fallback(CorpusArguments(), [subject]) == "the default"

@@ -173,7 +173,7 @@ def test_a_leaking_corpus_blocks_even_the_oracle(run_gates, tmp_path):
 def test_what_withholds_a_release_cannot_be_deselected(run_gates, tmp_path):
     from harness.worlds import synthesise
 
-    synthesise("leaky", tmp_path / "leaky", articles=60, dim=32)
+    synthesise("leaky", tmp_path / "leaky", articles=120, dim=32)
     leaky = f"--corpus={tmp_path / 'leaky'}"
     done = run_gates("--model=control:oracle", leaky, *SMALL, "-k", "not release and not audit")
     assert "BLOCKED" in done.stdout

@@ -170,7 +170,13 @@ def test_nothing_outlives_a_session_that_is_ended(arrow, tmp_path, how, monkeypa
     command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", "-p", "no:cacheprovider"]
     model = ("--model=python:predictors:Hangs", f"--corpus={arrow}", *SMALL)
     session = subprocess.Popen(
-        [*command, *model], cwd=HERE, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, *model],
+        cwd=HERE,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # A suite in the background of a shell ignores interrupts, and so would everything that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         deadline = time.monotonic() + 120

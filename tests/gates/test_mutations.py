@@ -80,8 +80,8 @@ def test_target_compared_along_another_float_path(make_run: MakeRun, monkeypatch
 def test_rollout_shifted(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     rollout = harness.evaluate._rollout
 
-    def shifted(subject, base, contexts, windows, horizon, batch_size):
-        cosines, exists = rollout(subject, base, contexts, windows, horizon, batch_size)
+    def shifted(subject, base, windows, horizon, batch_size):
+        cosines, exists = rollout(subject, base, windows, horizon, batch_size)
         rows, _ = windows.offset(2)
         cosines[:, 0] = np.einsum("bd,bd->b", base, windows.corpus.vectors(rows))
         return cosines, exists

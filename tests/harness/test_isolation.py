@@ -260,11 +260,13 @@ def test_the_worker_needs_nothing_of_this_project(tmp_path):
 
 
 SESSION = """
+import signal
 import sys
 from pathlib import Path
 import numpy as np
 from harness.isolation.predictor import IsolatedPredictor, Isolation
 folder = Path(sys.argv[1])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background of a shell ignores it
 predictor = IsolatedPredictor("python:hostile:HangsInPredict", "hostile", "HangsInPredict", folder, Isolation())
 predictor.predict(np.zeros((2, 3, 4), np.float32))
 """

@@ -44,7 +44,7 @@ def test_the_optimum_passes_every_gate_with_room(world):
             assert figure[row] >= min(bounds[at] + ROOM, 0.98), (row, figure)
         for row, bound in AT_MOST.items():
             assert figure[row] <= bound - ROOM, (row, figure)
-        assert figure["in bin"] > 0.2
+        assert figure["in bin"] > 0.25
     assert abs(found[0]["cosine in bin"] - found[1]["cosine in bin"]) <= 0.02
 
 
@@ -77,14 +77,15 @@ def test_the_switched_state_is_uncorrelated_with_everything_in_the_context(world
     held_contexts, held_targets, _, _ = windows(articles_of(world, "VAL"))
     planes = slice(2 * LAW.ordinary(LAW.dim), -2)
     flat = contexts.reshape(len(contexts), -1)
-    weights = np.linalg.lstsq(flat, targets[:, planes], rcond=None)[0]
-    held = held_targets[:, planes]
+    mean = LAW.mean(LAW.dim, 0)[planes]
+    weights = np.linalg.lstsq(flat, targets[:, planes] - mean, rcond=None)[0]
+    held = held_targets[:, planes] - mean
 
     def explained(predicted):
         return 1 - ((held - predicted) ** 2).sum() / (held**2).sum()
 
     assert explained(held_contexts.reshape(len(held), -1) @ weights) < 0.02
-    assert explained(optimum("switch")(held_contexts)[:, planes]) > 0.7
+    assert explained(optimum("switch")(held_contexts)[:, planes] - mean) > 0.7
 
 
 def test_the_optimum_beats_every_rival_we_could_think_of(world):

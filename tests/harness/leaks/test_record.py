@@ -137,6 +137,8 @@ def hostile(record):
         "a number": 7,
         "no version": {"parts": [good]},
         "a later version": {"version": 2, "parts": [good]},
+        "a version that is a tensor": {"version": torch.ones(3), "parts": [good]},
+        "a version that is text": {"version": "x" * 1000, "parts": [good]},
         "no parts": {"version": 1, "parts": []},
         "many parts": {"version": 1, "parts": [good] * 65},
         "no dictionary": {"version": 1, "parts": [3]},
@@ -161,6 +163,7 @@ def test_a_damaged_record_is_refused_in_one_sentence(record):
         ) as caught:
             read_training_record("m.pt", value, DIM)
         assert "\n" not in str(caught.value), name
+        assert len(str(caught.value)) < 400, name
 
 
 def test_the_hyperplanes_are_the_same_everywhere():
