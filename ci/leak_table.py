@@ -28,6 +28,7 @@ from harness.predictor import Identity, Subject
 from harness.profile import load_profile
 from harness.text.embedding import SentenceEncoder
 
+CHANGES = ("exact", "re-embedded", "paraphrased", "cut anew")
 SHARES = (0.001, 0.01, 0.1, 1.0)
 # Chunks of one planted run; at a share of one whole articles are planted.
 RUN = 30
@@ -74,14 +75,14 @@ def half_on(chunks: list[str]) -> list[str]:
 
 
 def embedded(kind: str, articles: list[list[str]], folder: Path) -> list[np.ndarray]:
-    """One array an article, kept in ``folder``: other batches and bfloat16 throughout, and other text where asked."""
+    """One array an article, kept in ``folder``: in other batches throughout, in bfloat16, or of changed text."""
     file = folder / f"{kind}.npz"
     if not file.is_file():
         rng = np.random.default_rng(0)
         change = {"re-embedded": list, "paraphrased": lambda c: [paraphrase(t, rng) for t in c], "cut anew": half_on}
         texts = [change[kind](chunks) for chunks in articles]
         encoder = SentenceEncoder(None, device=torch.device("cpu"), batch_size=12, max_tokens=MAX_TOKENS)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=kind == "re-embedded"):
             vectors = encoder.encode([text for chunks in texts for text in chunks])
         np.savez(file, vectors=vectors, lengths=[len(chunks) for chunks in texts])
     with np.load(file, allow_pickle=False) as stored:
@@ -131,7 +132,9 @@ def verdicts(inputs: Inputs, few: Inputs) -> tuple[str, str, str]:
     return cards[0].decision.verdict, cards[1].decision.verdict, shown
 
 
-def planted(judged_on: Path, texts_of: Path, trained_on: Path, articles: int, cache: Path, seed: int) -> None:
+def planted(
+    judged_on: Path, texts_of: Path, trained_on: Path, articles: int, cache: Path, changes: tuple[str, ...], seed: int
+) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     judged, train = open_any(judged_on), open_any(trained_on)
     with gzip.open(texts_of, "rt") as stream:
@@ -141,7 +144,7 @@ def planted(judged_on: Path, texts_of: Path, trained_on: Path, articles: int, ca
     background = train.vectors(np.arange(train.size))
     click.echo("| change | planted | windows | found | thresholds | reciter before | now | its MRR, before and now |")
     click.echo("|---|---|---|---|---|---|---|---|")
-    for kind in ("exact", "re-embedded", "paraphrased", "cut anew"):
+    for kind in changes or CHANGES:
         altered = own if kind == "exact" else embedded(kind, chunks, cache)
         for share in SHARES:
             held, copies, marks = plant(own, altered, share, np.random.default_rng(seed))
@@ -207,10 +210,13 @@ NPZ = click.Path(exists=True, path_type=Path)
 @click.option("--train", type=NPZ, required=True)
 @click.option("--articles", default=30, help="Of the judged corpus, from its first: half VAL, half OOD.")
 @click.option("--cache", type=click.Path(path_type=Path), required=True, help="For embeddings, which take minutes.")
+@click.option("--change", "changes", type=click.Choice(CHANGES), multiple=True, help="Default: each of them.")
 @click.option("--seed", default=0)
-def planted_command(judged: Path, texts: Path, train: Path, articles: int, cache: Path, seed: int) -> None:
+def planted_command(
+    judged: Path, texts: Path, train: Path, articles: int, cache: Path, changes: tuple[str, ...], seed: int
+) -> None:
     """Leaks planted in the articles of one corpus."""
-    planted(judged, texts, train, articles, cache, seed)
+    planted(judged, texts, train, articles, cache, changes, seed)
 
 
 @main.command("clean")
