@@ -26,9 +26,11 @@ BETAS: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _WINDOWS = 2_000
 _NEGATIVES = 48
 # Part of the key under which weights are kept; raised when the same windows would give others.
-_VERSION = 1
+_VERSION = 2
 # Where the search starts: the temperature that optimisers reach on text.
 _INVERSE_TEMPERATURE = 8.0
+# Where nothing tells the target from the negatives, or all of it does, the best temperature lies at infinity.
+_LOG_RANGE = (-3.0, 6.0)
 
 
 class _Problem(NamedTuple):
@@ -62,7 +64,10 @@ def fit_weights(held: HeldOut, climatology: Float[np.ndarray, " d"], seed: int) 
     start = np.concatenate([ewma_weights(0.6, context), [0.5, 0.0, np.log(_INVERSE_TEMPERATURE)]])
     found = []
     for beta in BETAS:
-        result = minimize(_loss, start, (problem, beta), jac=True, method="L-BFGS-B", options={"maxiter": 300})
+        bounds = [(None, None)] * (context + 2) + [_LOG_RANGE]
+        result = minimize(
+            _loss, start, (problem, beta), jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": 300}
+        )
         start = result.x  # the next beta's optimum is near
         found.append(result.x[:-1] / np.abs(result.x[:-1]).sum())
     return np.array(found)

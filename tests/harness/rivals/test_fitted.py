@@ -99,3 +99,11 @@ def test_weights_are_kept_under_what_they_were_fitted_on(echoing, tmp_path, monk
     np.testing.assert_array_equal(first, again)  # read, not fitted
     assert len(list((tmp_path / "rivals").glob("*.npz"))) == 1
     np.testing.assert_array_equal(first, fit_weights(given, np.eye(16)[0], 0))
+
+
+def test_text_that_is_foretold_without_error_does_not_overflow(make_corpus):
+    """A target that the frames name exactly wants an endless inverse temperature."""
+    vectors = np.tile(np.eye(6), (20, 1))  # a cycle of six chunks
+    corpus = make_corpus([60, 60], vectors=vectors)
+    found = fit_weights(held(corpus, context=6), np.full(6, 6**-0.5), seed=0)
+    assert np.isfinite(found).all()
