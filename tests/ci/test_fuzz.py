@@ -48,7 +48,7 @@ def test_every_outcome_can_be_seen(kind, monkeypatch):
 
     def make(number: int, rng: np.random.Generator, folder: Path, marker: Path) -> Case:
         def said():
-            raise UserError("two\nlines.")
+            raise UserError("One sentence.", "And another.")
 
         read = (
             FAULTS[kind]
