@@ -31,7 +31,7 @@ demo: $(STAMP)
 	@echo "Row linear of either table is a ridge regression on the same context: refused."
 
 test: $(STAMP)
-	$(BIN)/pytest tests -q -n 2 --jaxtyping-packages=harness,models,trainers,beartype.beartype
+	$(BIN)/pytest tests -q -n 2 --jaxtyping-packages=lvm_gates.harness,lvm_gates.models,lvm_gates.trainers,beartype.beartype
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

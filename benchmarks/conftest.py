@@ -11,9 +11,9 @@ import torch
 from chunks import CONTEXT, HORIZON, random_units
 from threadpoolctl import threadpool_limits
 
-from harness.corpus import write_corpus
-from harness.evaluation_set import EvaluationSet
-from harness.windows import sample_windows, windows_of
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.harness.corpus.windows import sample_windows, windows_of
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ class Network:
     def __init__(self, dim=384):
         import torch
 
-        from models.registry import build
+        from lvm_gates.models.registry import build
 
         torch.set_num_threads(1)
         torch.manual_seed(0)

@@ -13,10 +13,10 @@ import predictors
 import pytest
 from chunks import random_units
 
-from harness.corpus import write_corpus
-from harness.evaluate import observe
-from harness.isolation.predictor import IsolatedPredictor, Isolation
-from harness.predictor import Identity, Subject
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.harness.evaluation.observe import observe
+from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
+from lvm_gates.harness.predictors.predictor import Identity, Subject
 
 HERE = Path(__file__).parent
 DIM = 384

@@ -10,14 +10,15 @@ import torch
 from chunks import CONTEXT, HORIZON, random_units
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness.controls.simple import Ewma
-from harness.evaluate import observe
-from harness.evaluation_set import BANK_SIZE
-from harness.npz import read_articles
-from harness.predictor import Identity, Subject, unit
-from harness.retrieval import rank_targets
-from harness.torch_predictor import TorchPredictor
-from models.registry import build
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.controls.simple import Ewma
+from lvm_gates.harness.corpus.npz import read_articles
+from lvm_gates.harness.evaluation.candidates import rank_targets
+from lvm_gates.harness.evaluation.evaluation_set import BANK_SIZE
+from lvm_gates.harness.evaluation.observe import observe
+from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
+from lvm_gates.models.registry import build
 
 # Intact, shuffled, reversed, C times leave-one-out, last repeated, foreign last, and horizons 2 to H.
 FORWARD_PASSES = 1 + 2 + CONTEXT + 2 + HORIZON - 1

@@ -5,18 +5,18 @@ import pytest
 import torch
 from torch.optim import AdamW
 
-from harness.torch_predictor import TorchPredictor
-from harness.windows import windows_of
-from harness.worlds import synthesise
-from models.registry import build
-from trainers.batches import Gatherer
-from trainers.config import RunConfig
-from trainers.epoch import Run, train_epoch
-from trainers.losses import mse_loss
-from trainers.objective import weighted
-from trainers.recipe import Needs, Recipe
-from trainers.sentinel import Sentinel
-from trainers.watch import SHARE
+from lvm_gates.harness.corpus.windows import windows_of
+from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
+from lvm_gates.harness.worlds.world import synthesise
+from lvm_gates.models.registry import build
+from lvm_gates.trainers.batches import Gatherer
+from lvm_gates.trainers.config import RunConfig
+from lvm_gates.trainers.epoch import Run, train_epoch
+from lvm_gates.trainers.losses import mse_loss
+from lvm_gates.trainers.objective import weighted
+from lvm_gates.trainers.recipe import Needs, Recipe
+from lvm_gates.trainers.sentinel import Sentinel
+from lvm_gates.trainers.watch import SHARE
 
 CONTEXT, BATCH, WINDOWS = 5, 64, 5000
 

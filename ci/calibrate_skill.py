@@ -15,23 +15,23 @@ import click
 import numpy as np
 from jaxtyping import Bool
 
-import harness.rivals
+import lvm_gates.harness.rivals
 from ci.calibration_draws import Judged, draws, judge
 from ci.calibration_scores import Totals, score
 from ci.calibration_table import Outcome, table
 from ci.trivial_fits import Fitted, fit
 from ci.trivial_library import library
 from ci.trivial_parts import Predict
-from harness.atomic import atomic_write
-from harness.clusters import MINIMUM_ARTICLES
-from harness.controls.registry import Ingredients
-from harness.corpus import Corpus
-from harness.evaluation_set import EvaluationSet
-from harness.inputs import open_any
-from harness.near_duplicates import near_duplicates
-from harness.profile import load_profile
-from harness.rivals import Basis, cached_fitted_weights, score_all
-from harness.windows import Windows, sample_windows, windows_of
+from lvm_gates.harness.base.atomic import atomic_write
+from lvm_gates.harness.base.clusters import MINIMUM_ARTICLES
+from lvm_gates.harness.controls.registry import Ingredients
+from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.corpus.near_duplicates import near_duplicates
+from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.session_data import open_any
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.rivals import Basis, cached_fitted_weights, score_all
 
 CONTEXT = 5
 SUBJECTS, RIVALS = "subjects", "rivals"
@@ -39,7 +39,7 @@ SUBJECTS, RIVALS = "subjects", "rivals"
 _HERE = Path(__file__).parent
 _CODE = {
     SUBJECTS: [_HERE / "calibration_scores.py", *sorted(_HERE.glob("trivial_*.py"))],
-    RIVALS: sorted(Path(str(harness.rivals.__file__)).parent.glob("*.py")),
+    RIVALS: sorted(Path(str(lvm_gates.harness.rivals.__file__)).parent.glob("*.py")),
 }
 _CODE_DIGEST = {what: hashlib.sha256(b"".join(f.read_bytes() for f in files)).digest() for what, files in _CODE.items()}
 

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ci.calibration_scores import Totals
-from harness.statistics.frontier import ROUNDING
-from harness.stats import jackknife_interval
+from lvm_gates.harness.base.estimate import jackknife_interval
+from lvm_gates.harness.statistics.frontier import ROUNDING
 
 
 @dataclass(frozen=True)

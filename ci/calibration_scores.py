@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ci.trivial_parts import Predict
-from harness.evaluation_set import EvaluationSet
-from harness.predictor import slices, unit
-from harness.ranking import expected_rank
-from harness.retrieval import novel_rivals
-from harness.windows import Windows
+from lvm_gates.harness.base.vectors import slices, unit
+from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.harness.evaluation.candidates import novel_rivals
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.ranks import expected_rank
 
 # Windows in hand at once; a context of 5 x 768 floats makes 8 MB of them.
 _BATCH = 512

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from harness.atomic import write_json
+from lvm_gates.harness.base.atomic import write_json
 
 BASELINE = Path(__file__).resolve().parent / "benchmarks" / "baseline.json"
 # Five runs on two cores that other processes kept busy (load 2.7 to 4) gave ratios at most 1.21 times their smallest

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from ci import coverage_draws as draws
-from harness.clusters import MINIMUM_ARTICLES
+from lvm_gates.harness.base.clusters import MINIMUM_ARTICLES
 
 ARTICLES = (2, 3, 5, 10, 20, 30, 60)
 SEED = 20_260

@@ -11,9 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats as scipy_stats
 
-from harness.comparison import Difference
-from harness.statistics.frontier import frontier_mrr
-from harness.stats import (
+from lvm_gates.harness.base.estimate import (
     Estimate,
     cluster_mean,
     cluster_share,
@@ -23,6 +21,8 @@ from harness.stats import (
     paired_difference,
     ratio_of_means,
 )
+from lvm_gates.harness.results.paired import Difference
+from lvm_gates.harness.statistics.frontier import frontier_mrr
 
 Sizes = Int[np.ndarray, " g"]
 # Standard deviation of the logarithm of article lengths: .3 in Brown, .7 in Wikipedia, .9 in PEPs, 1.4 in speech.

@@ -84,7 +84,7 @@ def attempt(kind: str, number: int, seed: int) -> Outcome:
 
 
 def _read(case: Case) -> tuple[str, str]:
-    from harness.errors import UserError
+    from lvm_gates.harness.base.errors import UserError
 
     try:
         with warnings.catch_warnings():

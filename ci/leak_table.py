@@ -17,16 +17,16 @@ import click
 import numpy as np
 import torch
 
-from harness.audits import disjoint_articles, leaked_windows
-from harness.card import make_card
-from harness.corpus import Corpus, write_corpus
-from harness.evaluate import observe
-from harness.inputs import CorpusArguments, Inputs, open_any, resolve
-from harness.leaks.chunks import chunks_of, joined
-from harness.leaks.detection import find_leaks
-from harness.predictor import Identity, Subject
-from harness.profile import load_profile
-from harness.text.embedding import SentenceEncoder
+from lvm_gates.harness.audits import disjoint_articles, leaked_windows
+from lvm_gates.harness.corpus.corpus import Corpus, write_corpus
+from lvm_gates.harness.evaluation.observe import observe
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, open_any, resolve
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.verdict import make_card
+from lvm_gates.harness.leaks.chunks import chunks_of, joined
+from lvm_gates.harness.leaks.detection import find_leaks
+from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.text.embedding import SentenceEncoder
 
 CHANGES = ("exact", "re-embedded", "paraphrased", "cut anew")
 SHARES = (0.001, 0.01, 0.1, 1.0)

@@ -18,19 +18,20 @@ import click
 import numpy as np
 from jaxtyping import Float, Int
 
-from harness.bayes import BayesPredictor
-from harness.corpus import write_corpus
-from harness.draw_article import draw_article
-from harness.evaluation_set import EvaluationSet
-from harness.laws import WorldLaw, prose
-from harness.predictor import Predictor, unit
-from harness.profile import load_profile
-from harness.rivals.basis import Basis
-from harness.rivals.family import Family, family_of
-from harness.rivals.scores import RivalScores, score_rivals
-from harness.statistics.frontier import Frontier
-from harness.stats import Estimate
-from harness.windows import windows_of
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.harness.corpus.windows import windows_of
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.predictors.predictor import Predictor
+from lvm_gates.harness.rivals.basis import Basis
+from lvm_gates.harness.rivals.family import Family, family_of
+from lvm_gates.harness.rivals.scores import RivalScores, score_rivals
+from lvm_gates.harness.statistics.frontier import Frontier
+from lvm_gates.harness.worlds.articles import draw_article
+from lvm_gates.harness.worlds.optimum import BayesPredictor
+from lvm_gates.harness.worlds.parameters import WorldLaw, prose
 
 CONTEXT = 5
 # Articles drawn for each share.

@@ -18,10 +18,10 @@ from typing import Any
 import click
 
 from ci.reproduction_table import Row, table
-from harness.atomic import atomic_write
-from harness.suggest import did_you_mean
-from trainers.cli import main as recipes
-from trainers.p7 import PLANS
+from lvm_gates.harness.base.atomic import atomic_write
+from lvm_gates.harness.base.suggest import did_you_mean
+from lvm_gates.trainers.cli import main as recipes
+from lvm_gates.trainers.p7 import PLANS
 
 REPORTED = Path(__file__).resolve().parent / "reported.toml"
 ROOT = REPORTED.parent.parent

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import linalg
 
-from harness.controls.linear import Linear
-from harness.controls.registry import Ingredients
-from harness.windows import Windows, sample_windows
+from lvm_gates.harness.controls.linear import Linear
+from lvm_gates.harness.controls.registry import Ingredients
+from lvm_gates.harness.corpus.windows import Windows, sample_windows
 
 FIT_WINDOWS = 20_000
 MEMORY_CHUNKS = 20_000

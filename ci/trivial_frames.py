@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ci.trivial_parts import Contexts, Predict, Vectors, age_of, context_mean, ewma, last, mixed, normalised, weighted
-from harness.predictor import unit
+from lvm_gates.harness.base.vectors import unit
 
 
 def between() -> dict[str, Predict]:

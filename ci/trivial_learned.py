@@ -20,8 +20,8 @@ from ci.trivial_parts import (
     normalised,
     weighted,
 )
-from harness.controls.linear import Linear
-from harness.predictor import unit
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.controls.linear import Linear
 
 
 def shrunk(fitted: Fitted) -> dict[str, Predict]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from harness.controls.simple import Ewma
-from harness.predictor import unit
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.controls.simple import Ewma
 
 Contexts = Float[np.ndarray, "b c d"]
 Vectors = Float[np.ndarray, "b d"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from harness.errors import UserError
+from lvm_gates.harness.base.errors import UserError
 
 _PREFIX = "lvm-gates-"
 _LOCK = "session.lock"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.card import Card
-from harness.visible import visible, visible_lines
+from lvm_gates.harness.base.visible import visible, visible_lines
+from lvm_gates.harness.judging.verdict import Card
 
 
 def fail(text: str) -> None:

@@ -48,7 +48,7 @@ def add_options(parser: pytest.Parser, *, timeout_is_taken: bool = False) -> Non
         dest="batch_timeout",
         help="seconds that a python: model may take for a batch (default 120)",
         type=float,
-        default=120.0,  # harness.isolation.predictor.BATCH_SECONDS, not imported so that --help stays quick
+        default=120.0,  # BATCH_SECONDS of harness.predictors.isolation.predictor; not imported: --help stays quick
     )
     option("--python", "interpreter for python: models, such as .venv/bin/python (default: this one)")
     option("--in-process", "run python: models in this process, to debug them", action="store_true", default=False)

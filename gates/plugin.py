@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gates.options import NO_MODEL, NOT_GATED, OPTION_NAMES, add_options
-from gates.outcomes import Outcomes
+from lvm_gates.gates.options import NO_MODEL, NOT_GATED, OPTION_NAMES, add_options
+from lvm_gates.gates.outcomes import Outcomes
 
 if TYPE_CHECKING:
-    from gates.folder import SessionFolder
-    from harness.card import Card
-    from harness.run import GateRun
+    from lvm_gates.gates.folder import SessionFolder
+    from lvm_gates.harness.judging.session import GateRun
+    from lvm_gates.harness.judging.verdict import Card
 
 SPLITS = ("VAL", "OOD")
 RUN = pytest.StashKey["GateRun"]()
@@ -38,10 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
         if _names_gates(config.args):
             raise pytest.UsageError(NO_MODEL)
         return
-    from gates.folder import SessionFolder
-    from gates.report_folder import clear_report_folder
-    from gates.session import open_run
-    from harness.errors import UserError
+    from lvm_gates.gates.folder import SessionFolder
+    from lvm_gates.gates.report_folder import clear_report_folder
+    from lvm_gates.gates.session import open_run
+    from lvm_gates.harness.base.errors import UserError
 
     shared = getattr(config, "workerinput", {}).get("lvm_folder")
     own = None
@@ -130,7 +130,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         controls = [] if run.published else list(run.control_names)
         metafunc.parametrize("control", controls or [pytest.param("", marks=pytest.mark.skip(reason="published"))])
     if "audit_name" in names:
-        from harness.audits import AUDITS
+        from lvm_gates.harness.audits import AUDITS
 
         metafunc.parametrize("audit_name", list(AUDITS))
 
@@ -160,8 +160,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def run(request: pytest.FixtureRequest) -> "GateRun":
     """The run of this session, all observations made."""
-    from gates.progress import reporting
-    from harness.errors import UserError
+    from lvm_gates.gates.progress import reporting
+    from lvm_gates.harness.base.errors import UserError
 
     found, fault = request.config.stash[RUN], ""
     try:
@@ -195,7 +195,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     if session.exitstatus == pytest.ExitCode.INTERRUPTED:
         return
-    from harness.errors import UserError
+    from lvm_gates.harness.base.errors import UserError
 
     try:
         _report(session)
@@ -207,7 +207,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _give_up(session: pytest.Session, status: pytest.ExitCode, why: str) -> None:
     """What was judged is not judged to the end: no scorecard, no release, no report."""
-    from gates.report_folder import clear_report_folder
+    from lvm_gates.gates.report_folder import clear_report_folder
 
     config = session.config
     session.exitstatus = status
@@ -220,7 +220,8 @@ def _give_up(session: pytest.Session, status: pytest.ExitCode, why: str) -> None
 
 
 def _report(session: pytest.Session) -> None:
-    from harness.scorecard import build_scorecard, write_report
+    from lvm_gates.harness.report.write import write_report
+    from lvm_gates.harness.results.scorecard import build_scorecard
 
     config = session.config
     run, outcomes = config.stash[RUN], config.stash[OUTCOMES]
@@ -251,7 +252,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Ite
     """Print the scorecard below everything pytest itself has to say."""
     result = yield
     if OUTCOMES in config.stash and not config.option.collectonly:
-        from gates.summary import write_summary
+        from lvm_gates.gates.summary import write_summary
 
         write_summary(
             terminalreporter, config.stash[RUN], config.stash.get(SCORECARD, None), config.stash.get(UNWRITTEN, None)
@@ -262,7 +263,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Ite
 def pytest_report_header(config: pytest.Config) -> Iterator[str] | list[str]:
     if RUN not in config.stash:
         return []
-    from harness.visible import visible
+    from lvm_gates.harness.base.visible import visible
 
     run = config.stash[RUN]
     sizes = ", ".join(f"{s} {len(e.windows):,} windows" for s, e in run.inputs.evaluation.items())

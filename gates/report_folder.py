@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from harness.errors import UserError
-from harness.report.folder import withdraw
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.results.folder import withdraw
 
 
 def clear_report_folder(folder: Path) -> None:

@@ -5,18 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.corpus import Corpus
-from harness.errors import UserError
-from harness.inputs import CorpusArguments, Inputs, open_any, resolve
-from harness.isolation.predictor import START_SECONDS, IsolatedPredictor, Isolation, close_isolated
-from harness.paths import is_file
-from harness.predictor import BATCH_PROBE, Subject, check_batch_invariance
-from harness.profile import load_profile
-from harness.release import check_rule
-from harness.resolve_model import check_spec, is_control, is_python, load_subject
-from harness.run import GateRun, Settings
-from harness.suggest import did_you_mean
-from harness.worlds import default_corpus
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.paths import is_file
+from lvm_gates.harness.base.suggest import did_you_mean
+from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.evaluation.resolve_model import check_spec, is_control, is_python, load_subject
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, open_any, resolve
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.release import check_rule
+from lvm_gates.harness.judging.session import GateRun, Settings
+from lvm_gates.harness.predictors.isolation.predictor import START_SECONDS, IsolatedPredictor, Isolation, close_isolated
+from lvm_gates.harness.predictors.predictor import BATCH_PROBE, Subject, check_batch_invariance
+from lvm_gates.harness.worlds.world import default_corpus
 
 TASKS = ("frontier", "retrieval", "decoding")
 _AT_LEAST = {

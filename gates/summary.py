@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.report.terminal import render_terminal
-from harness.run import GateRun
-from harness.visible import spelled, visible
+from lvm_gates.harness.base.visible import spelled, visible
+from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.report.terminal import render_terminal
 
 
 def write_summary(reporter: Any, run: GateRun, scorecard: Mapping[str, Any] | None, unwritten: str | None) -> None:

@@ -6,8 +6,8 @@ frame, k=+1 the target. The target must be near, and nearer than its best rival 
 
 import pytest
 
-from gates.judging import require
-from harness.card import Card
+from lvm_gates.gates.judging import require
+from lvm_gates.harness.judging.verdict import Card
 
 NEXT = (
     "where is the peak? k=0 or below: the model returns what it was shown, compare it with control:persistence and "

@@ -6,9 +6,9 @@ the reason: it must not pass.
 
 import pytest
 
-from gates.judging import fail
-from harness.run import GateRun
-from harness.visible import visible
+from lvm_gates.gates.judging import fail
+from lvm_gates.harness.base.visible import visible
+from lvm_gates.harness.judging.session import GateRun
 
 
 def test_audit(run: GateRun, audit_name: str) -> None:

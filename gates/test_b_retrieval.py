@@ -6,8 +6,8 @@ non-finite prediction the worst; a chunk equal to the target is the same answer.
 
 import pytest
 
-from gates.judging import require
-from harness.card import Card
+from lvm_gates.gates.judging import require
+from lvm_gates.harness.judging.verdict import Card
 
 NEXT = (
     "compare pool `article` with pool `novel` in the scorecard: if `novel` is much better, the model is kept from the "

@@ -6,8 +6,8 @@ repeated frame, or with a foreign last frame, must not help.
 
 import pytest
 
-from gates.judging import require
-from harness.card import Card
+from lvm_gates.gates.judging import require
+from lvm_gates.harness.judging.verdict import Card
 
 NEXT = (
     "an effect near zero means that the model does not read the order of its frames, as control:context-mean does not; "

@@ -3,8 +3,8 @@
 An oracle must pass every gate and impostors must fail, or no model gets a verdict.
 """
 
-from gates.judging import fail
-from harness.run import GateRun
+from lvm_gates.gates.judging import fail
+from lvm_gates.harness.judging.session import GateRun
 
 
 def test_control_behaves(run: GateRun, control: str) -> None:

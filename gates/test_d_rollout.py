@@ -5,8 +5,8 @@ Step h of the closed loop is compared with the chunk at offset +h; the mean over
 
 import pytest
 
-from gates.judging import require
-from harness.card import Card
+from lvm_gates.gates.judging import require
+from lvm_gates.harness.judging.verdict import Card
 
 NEXT = (
     "look at the cosine by horizon: low from h=1 is a weak predictor (see gate A), a fall after h=1 is drift; "

@@ -6,8 +6,8 @@ little. Comparing inside one bin keeps a more repetitive corpus from passing for
 
 import pytest
 
-from gates.judging import require
-from harness.card import Card
+from lvm_gates.gates.judging import require
+from lvm_gates.harness.judging.verdict import Card
 
 NEXT = (
     "inconclusive: take more articles, or a corpus whose contexts fall in the bin; a large difference: compare it with "

@@ -1,8 +1,8 @@
 """The verdict: release, hold or blocked, by the release rule of `--require`."""
 
-from gates.judging import fail
-from harness.card import Card
-from harness.visible import visible
+from lvm_gates.gates.judging import fail
+from lvm_gates.harness.base.visible import visible
+from lvm_gates.harness.judging.verdict import Card
 
 
 def test_release(card: Card) -> None:

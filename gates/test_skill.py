@@ -5,8 +5,8 @@ The verdict that means something on real text, where gate A is out of reach of e
 
 import pytest
 
-from gates.judging import require
-from harness.card import Card
+from lvm_gates.gates.judging import require
+from lvm_gates.harness.judging.verdict import Card
 
 
 @pytest.mark.gate("frontier")

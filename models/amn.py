@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.base import NO_CONFIG, Config, NextEmbedding, State, prediction_dim, shape_of
+from lvm_gates.models.base import NO_CONFIG, Config, NextEmbedding, State, prediction_dim, shape_of
 
 
 class AMN(NextEmbedding):

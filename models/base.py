@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.errors import brief
+from lvm_gates.harness.base.errors import brief
 
 State = Mapping[str, Tensor]
 Config = Mapping[str, Any]

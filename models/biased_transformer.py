@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from models.transformer import Transformer
+from lvm_gates.models.transformer import Transformer
 
 
 class BiasedTransformer(Transformer):

@@ -8,7 +8,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.base import NO_CONFIG, Config, NextEmbedding, State, count_layers, shape_of
+from lvm_gates.models.base import NO_CONFIG, Config, NextEmbedding, State, count_layers, shape_of
 
 
 class LSTM(NextEmbedding):

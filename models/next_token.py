@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.base import (
+from lvm_gates.models.base import (
     NO_CONFIG,
     Config,
     NextEmbedding,
@@ -22,7 +22,7 @@ from models.base import (
     require_heads,
     shape_of,
 )
-from models.position_code import INITIAL_SCALE, MAX_CONTEXT, SinusoidalPosition
+from lvm_gates.models.position_code import INITIAL_SCALE, MAX_CONTEXT, SinusoidalPosition
 
 
 class CrossAttentionBlock(nn.Module):

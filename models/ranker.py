@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.base import (
+from lvm_gates.models.base import (
     NO_CONFIG,
     Config,
     NextEmbedding,
@@ -25,7 +25,7 @@ from models.base import (
     require_heads,
     shape_of,
 )
-from models.position_code import MAX_CONTEXT, LearntPosition
+from lvm_gates.models.position_code import MAX_CONTEXT, LearntPosition
 
 DEFAULT_SHARE = 0.8
 # Where a learnable share may go, by the documents.

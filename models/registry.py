@@ -3,22 +3,22 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError, brief
-from harness.suggest import did_you_mean
+from lvm_gates.harness.base.errors import UserError, brief
+from lvm_gates.harness.base.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from models.base import NextEmbedding
+    from lvm_gates.models.base import NextEmbedding
 
 ARCHITECTURES = {
-    "transformer": "models.transformer:Transformer",
-    "lstm": "models.lstm:LSTM",
-    "gru": "models.gru:GRU",
-    "amn": "models.amn:AMN",
-    "residual": "models.residual:Residual",
-    "biased-transformer": "models.biased_transformer:BiasedTransformer",
-    "next-token": "models.next_token:NextToken",
-    "ranker": "models.ranker:Ranker",
-    "ranker-lstm": "models.ranker:LSTMRanker",
+    "transformer": "lvm_gates.models.transformer:Transformer",
+    "lstm": "lvm_gates.models.lstm:LSTM",
+    "gru": "lvm_gates.models.gru:GRU",
+    "amn": "lvm_gates.models.amn:AMN",
+    "residual": "lvm_gates.models.residual:Residual",
+    "biased-transformer": "lvm_gates.models.biased_transformer:BiasedTransformer",
+    "next-token": "lvm_gates.models.next_token:NextToken",
+    "ranker": "lvm_gates.models.ranker:Ranker",
+    "ranker-lstm": "lvm_gates.models.ranker:LSTMRanker",
 }
 
 

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from harness.errors import UserError, brief
-from models.base import NO_CONFIG, Config, ConfigError, NextEmbedding, State, flag_of, prediction_dim
-from models.registry import architecture, build
+from lvm_gates.harness.base.errors import UserError, brief
+from lvm_gates.models.base import NO_CONFIG, Config, ConfigError, NextEmbedding, State, flag_of, prediction_dim
+from lvm_gates.models.registry import architecture, build
 
 RESIDUAL = "residual"
 DEFAULT_BASE = "transformer"

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from models.base import (
+from lvm_gates.models.base import (
     NO_CONFIG,
     Config,
     NextEmbedding,
@@ -21,7 +21,7 @@ from models.base import (
     require_heads,
     shape_of,
 )
-from models.position_code import MAX_CONTEXT, SinusoidalPosition
+from lvm_gates.models.position_code import MAX_CONTEXT, SinusoidalPosition
 
 
 class Transformer(NextEmbedding):

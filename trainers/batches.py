@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from harness.corpus import Corpus, SplitName, check_vectors
-from harness.errors import UserError
-from harness.windows import Windows, sample_windows, windows_of
-from trainers.recipe import Needs
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus import Corpus, SplitName, check_vectors
+from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
+from lvm_gates.trainers.recipe import Needs
 
 MAX_VALIDATION_WINDOWS = 5000
 # Not the run's seed: runs of different seeds must be comparable on the same windows.

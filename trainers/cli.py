@@ -2,18 +2,18 @@
 
 import click
 
-from commands.group import SentenceGroup
-from trainers.grid import grid
-from trainers.p1 import p1
-from trainers.p2 import p2
-from trainers.p3 import p3
-from trainers.p4 import p4
-from trainers.p5 import p5
-from trainers.p6 import p6
-from trainers.p6b import p6b
-from trainers.p7 import p7
-from trainers.p51 import p51
-from trainers.v3 import v3
+from lvm_gates.harness.cli.group import SentenceGroup
+from lvm_gates.trainers.grid import grid
+from lvm_gates.trainers.p1 import p1
+from lvm_gates.trainers.p2 import p2
+from lvm_gates.trainers.p3 import p3
+from lvm_gates.trainers.p4 import p4
+from lvm_gates.trainers.p5 import p5
+from lvm_gates.trainers.p6 import p6
+from lvm_gates.trainers.p6b import p6b
+from lvm_gates.trainers.p7 import p7
+from lvm_gates.trainers.p51 import p51
+from lvm_gates.trainers.v3 import v3
 
 
 @click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})

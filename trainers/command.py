@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainers.config import NEEDS_NO_SENTINEL, RunConfig, Select
-from trainers.options import Command, apply, open_training_corpus, refuse_beside, run_options, size_options
+from lvm_gates.trainers.config import NEEDS_NO_SENTINEL, RunConfig, Select
+from lvm_gates.trainers.options import Command, apply, open_training_corpus, refuse_beside, run_options, size_options
 
 if TYPE_CHECKING:
-    from trainers.recipe import Recipe
+    from lvm_gates.trainers.recipe import Recipe
 
 # What says how a run is carried out rather than what it is; the rest of a recipe's options is recorded.
 RUN = ("epochs", "batch_size", "lr", "context", "seed", "select", "sentinel", "precision", "device", "threads")
@@ -78,13 +78,13 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
         raise click.UsageError(f"--select {given['select']} asks the sentinel; give --sentinel watch with it.")
     from rich.console import Console
 
-    from trainers.loop import train
-    from trainers.one_writer import only_writer
+    from lvm_gates.trainers.loop import train
+    from lvm_gates.trainers.one_writer import only_writer
 
     start = _checkpoint(given.get("recover"))
     options = {key: _plain(value) for key, value in given.items() if key not in RUN + ELSEWHERE}
     if given.get("stages") is not None:
-        from harness.curriculum_files import stages_digest
+        from lvm_gates.harness.corpus.curriculum_files import stages_digest
 
         refuse_beside("--stages", "score")
         # What the stages are, not where: written anew they make another run.
@@ -123,6 +123,6 @@ def _plain(value: Any) -> Any:
 def _checkpoint(path: Path | None) -> Any:
     if path is None:
         return None
-    from harness.checkpoint import load_checkpoint
+    from lvm_gates.harness.predictors.checkpoint import load_checkpoint
 
     return load_checkpoint(path)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainers.options import Command
+from lvm_gates.trainers.options import Command
 
 if TYPE_CHECKING:
-    from harness.windows import Windows
+    from lvm_gates.harness.corpus.windows import Windows
 
-# First epoch of each stage (seed facts 2, P5); shares of the windows are those of `harness.curriculum.STAGES`.
+# First epoch of each stage (seed facts 2, P5); shares of the windows are those of `harness.corpus.curriculum.STAGES`.
 STAGE_FROM = {1: "a", 5: "b", 11: "c"}
 
 
@@ -22,7 +22,7 @@ def stage_at(epoch: int, first: Mapping[int, str]) -> str:
 
 def curriculum_options(score: str) -> list[Callable[[Command], Command]]:
     """Options of a recipe with a curriculum."""
-    # Spelled out: `harness.curriculum` imports numpy, and --help must be instant. A test compares.
+    # Spelled out: `harness.corpus.curriculum` imports numpy, and --help must be instant. A test compares.
     scores = ["as-run", "plan", "corrected", "advantage"]
     return [
         click.option(
@@ -46,7 +46,7 @@ def select_windows(
     """The function that picks the windows of an epoch; the ranking is made once, when it is first asked.
 
     Args:
-        score: key of `harness.curriculum.DEFINITIONS`.
+        score: key of `harness.corpus.curriculum.DEFINITIONS`.
         stages: folder of stage files to read instead.
         first: first epoch of each stage.
 
@@ -68,7 +68,7 @@ def select_windows(
 
 
 def _rank(score: str, windows: "Windows") -> "dict[str, Windows]":
-    from harness.curriculum import STAGES, ranking, similarities, stage
+    from lvm_gates.harness.corpus.curriculum import STAGES, ranking, similarities, stage
 
     order = ranking(score, similarities(windows))
     return {letter: windows.take(stage(order, share)) for letter, share in STAGES.items()}
@@ -77,8 +77,8 @@ def _rank(score: str, windows: "Windows") -> "dict[str, Windows]":
 def _read(folder: Path, letter: str, windows: "Windows") -> "Windows":
     import numpy as np
 
-    from harness.curriculum_files import read_stage
-    from harness.errors import UserError
+    from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.corpus.curriculum_files import read_stage
 
     found = read_stage(folder, letter, windows.corpus)
     if found.context != windows.context or not np.isin(found.targets, windows.targets).all():

@@ -11,17 +11,17 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
 
-from harness.errors import UserError
-from harness.windows import Windows
-from models.base import NextEmbedding
-from models.position import with_position
-from trainers.batches import Batch, Gatherer
-from trainers.config import RunConfig
-from trainers.losses import cosine
-from trainers.objective import Step
-from trainers.progress import Tick
-from trainers.recipe import Recipe
-from trainers.seeding import epoch_order, negatives_rng, seed_epoch
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.models.base import NextEmbedding
+from lvm_gates.models.position import with_position
+from lvm_gates.trainers.batches import Batch, Gatherer
+from lvm_gates.trainers.config import RunConfig
+from lvm_gates.trainers.losses import cosine
+from lvm_gates.trainers.objective import Step
+from lvm_gates.trainers.progress import Tick
+from lvm_gates.trainers.recipe import Recipe
+from lvm_gates.trainers.seeding import epoch_order, negatives_rng, seed_epoch
 
 
 @dataclass(frozen=True)

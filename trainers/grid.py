@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from harness.errors import UserError
-from harness.suggest import did_you_mean
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.suggest import did_you_mean
 
 
 @click.command(

@@ -15,24 +15,24 @@ from rich.console import Console
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from harness.checkpoint import Checkpoint
-from harness.corpus import Corpus
-from harness.device import resolve_device
-from harness.errors import UserError
-from models.base import NextEmbedding
-from models.registry import build
-from trainers.batches import training_windows
-from trainers.config import RunConfig
-from trainers.epoch import Run, require_finite, steps, train_epoch
-from trainers.progress import epoch_bar, say
-from trainers.recipe import Recipe
-from trainers.run_folder import EpochRecord, RunFolder
-from trainers.schedule import ramped_together
-from trainers.seeding import make_deterministic, seed_epoch
-from trainers.sentinel_rules import Reading, selection
-from trainers.threads import cpu_threads
-from trainers.validation import Validation, validate
-from trainers.watch import keeps_guards, look, open_sentinel, recorded, remarks, require_no_abort
+from lvm_gates.harness.base.device import resolve_device
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.predictors.checkpoint import Checkpoint
+from lvm_gates.models.base import NextEmbedding
+from lvm_gates.models.registry import build
+from lvm_gates.trainers.batches import training_windows
+from lvm_gates.trainers.config import RunConfig
+from lvm_gates.trainers.epoch import Run, require_finite, steps, train_epoch
+from lvm_gates.trainers.progress import epoch_bar, say
+from lvm_gates.trainers.recipe import Recipe
+from lvm_gates.trainers.run_folder import EpochRecord, RunFolder
+from lvm_gates.trainers.schedule import ramped_together
+from lvm_gates.trainers.seeding import make_deterministic, seed_epoch
+from lvm_gates.trainers.sentinel_rules import Reading, selection
+from lvm_gates.trainers.threads import cpu_threads
+from lvm_gates.trainers.validation import Validation, validate
+from lvm_gates.trainers.watch import keeps_guards, look, open_sentinel, recorded, remarks, require_no_abort
 
 
 def train(

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from trainers.losses import mse_loss
-from trainers.schedule import Schedule
+from lvm_gates.trainers.losses import mse_loss
+from lvm_gates.trainers.schedule import Schedule
 
 
 @dataclass(frozen=True)

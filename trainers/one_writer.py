@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from harness.errors import UserError
+from lvm_gates.harness.base.errors import UserError
 
 _LOCK = ".training.lock"
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click.core import ParameterSource
 
-from trainers.config import Precision, Select, SentinelMode
+from lvm_gates.trainers.config import Precision, Select, SentinelMode
 
 if TYPE_CHECKING:
-    from harness.corpus import Corpus
+    from lvm_gates.harness.corpus.corpus import Corpus
 
 Command = Callable[..., Any]
 
@@ -71,10 +71,10 @@ def as_published(difference: str) -> Callable[[Command], Command]:
 def open_training_corpus(folder: Path | None) -> "Corpus":
     """The corpus asked for, or the built-in world."""
     if folder is not None:
-        from harness.corpus import open_corpus
+        from lvm_gates.harness.corpus.corpus import open_corpus
 
         return open_corpus(folder)
-    from harness.worlds import default_corpus
+    from lvm_gates.harness.worlds.world import default_corpus
 
     return default_corpus()
 

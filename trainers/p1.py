@@ -1,12 +1,12 @@
 """P1, the baseline: the published transformer under mean squared error alone (seed facts 2)."""
 
-from trainers.command import Options, recipe_command, sizes
-from trainers.recipe import Recipe
+from lvm_gates.trainers.command import Options, recipe_command, sizes
+from lvm_gates.trainers.recipe import Recipe
 
 
 @recipe_command("p1", epochs=5, batch_size=64)
 def p1(given: Options) -> Recipe:
     """Baseline: the published transformer, MSE only."""
-    from trainers.objective import weighted
+    from lvm_gates.trainers.objective import weighted
 
     return Recipe(objective=weighted(), model=sizes(given))

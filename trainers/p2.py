@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from trainers.command import Options, recipe_command, sizes
-from trainers.options import as_published
-from trainers.recipe import Needs, Recipe
-from trainers.schedule import Schedule, constant
+from lvm_gates.trainers.command import Options, recipe_command, sizes
+from lvm_gates.trainers.options import as_published
+from lvm_gates.trainers.recipe import Needs, Recipe
+from lvm_gates.trainers.schedule import Schedule, constant
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainers.objective import Step
+    from lvm_gates.trainers.objective import Step
 
 DIRECTIONAL = Schedule({1: 0.0, 6: 0.002})
 FUTURE = Schedule({1: 0.0, 6: 0.002, 11: 0.003})
@@ -35,8 +35,8 @@ def p2(given: Options) -> Recipe:
     The documents add a free change to the last frame and penalise its size. The published code normalised the change,
     so that it could not vanish, had no penalty, and a future margin without a body.
     """
-    from trainers.objective import Term, weighted
-    from trainers.terms import directional, future
+    from lvm_gates.trainers.objective import Term, weighted
+    from lvm_gates.trainers.terms import directional, future
 
     published = given["as_published"]
     terms = [directional(DIRECTIONAL, MARGIN, published=published)]
@@ -53,7 +53,7 @@ def p2(given: Options) -> Recipe:
 
 
 def _size_of_change(step: "Step") -> "Tensor":
-    from trainers.losses import residual_regulariser
+    from lvm_gates.trainers.losses import residual_regulariser
 
     # As it enters the sum. The documents penalise it bare, before alpha, which a step does not see; dividing by alpha
     # would have no gradient where alpha reaches 0.

@@ -1,9 +1,9 @@
 """P3: P1 with tiny guards from epoch 6 (seed facts 2)."""
 
-from trainers.command import Options, recipe_command, sizes
-from trainers.options import as_published
-from trainers.recipe import Needs, Recipe
-from trainers.schedule import Schedule
+from lvm_gates.trainers.command import Options, recipe_command, sizes
+from lvm_gates.trainers.options import as_published
+from lvm_gates.trainers.recipe import Needs, Recipe
+from lvm_gates.trainers.schedule import Schedule
 
 GUARD = Schedule({1: 0.0, 6: 0.002})
 DROP = Schedule({1: 0.0, 6: 0.05})
@@ -22,9 +22,9 @@ def p3(given: Options) -> Recipe:
 
     The future margin had no body in the published code.
     """
-    from trainers.augment import drop_last
-    from trainers.objective import weighted
-    from trainers.terms import directional, future
+    from lvm_gates.trainers.augment import drop_last
+    from lvm_gates.trainers.objective import weighted
+    from lvm_gates.trainers.terms import directional, future
 
     published = given["as_published"]
     guards = [directional(GUARD, DIRECTIONAL_MARGIN, published=published)]

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from trainers.command import Options, recipe_command, sizes
-from trainers.options import as_published
-from trainers.recipe import Needs, Recipe
-from trainers.schedule import Schedule
+from lvm_gates.trainers.command import Options, recipe_command, sizes
+from lvm_gates.trainers.options import as_published
+from lvm_gates.trainers.recipe import Needs, Recipe
+from lvm_gates.trainers.schedule import Schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainers.objective import Step
+    from lvm_gates.trainers.objective import Step
 
 ROLLOUT = Schedule({1: 0.0, 4: 0.05, 7: 0.10})
 GUARD = Schedule({1: 0.0, 7: 0.002})
@@ -40,9 +40,9 @@ def p4(given: Options) -> Recipe:
     The documents roll out three steps. In the published code the later ones carried no gradient, the third compared
     with a loss value, guards began in epoch 6, and the adaptive weight was one number for the whole batch.
     """
-    from trainers.augment import drop_last
-    from trainers.objective import Term, weighted
-    from trainers.terms import directional, future
+    from lvm_gates.trainers.augment import drop_last
+    from lvm_gates.trainers.objective import Term, weighted
+    from lvm_gates.trainers.terms import directional, future
 
     published = given["as_published"]
     guard, drop = (PUBLISHED_GUARD, PUBLISHED_DROP) if published else (GUARD, DROP)
@@ -64,7 +64,7 @@ def p4(given: Options) -> Recipe:
 def _rollout(step: "Step") -> "Tensor":
     import torch
 
-    from trainers.losses import mse_loss, rollout_smoothness
+    from lvm_gates.trainers.losses import mse_loss, rollout_smoothness
 
     predictions, context = [step.prediction], step.read
     for _ in range(HORIZON - 1):
@@ -78,7 +78,7 @@ def _rollout(step: "Step") -> "Tensor":
 def _published_rollout(step: "Step") -> "Tensor":
     import torch
 
-    from trainers.losses import mse_loss, rollout_smoothness_published
+    from lvm_gates.trainers.losses import mse_loss, rollout_smoothness_published
 
     with torch.no_grad():
         second = step.predict(torch.cat([step.read[:, 1:], step.prediction[:, None]], dim=1))

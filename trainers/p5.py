@@ -1,10 +1,10 @@
 """P5: a curriculum in three stages and a position channel (seed facts 2)."""
 
-from trainers.command import Options, recipe_command, sizes
-from trainers.curriculum import curriculum_options, select_windows
-from trainers.options import as_published
-from trainers.recipe import Recipe
-from trainers.schedule import Schedule, constant
+from lvm_gates.trainers.command import Options, recipe_command, sizes
+from lvm_gates.trainers.curriculum import curriculum_options, select_windows
+from lvm_gates.trainers.options import as_published
+from lvm_gates.trainers.recipe import Recipe
+from lvm_gates.trainers.schedule import Schedule, constant
 
 GUARD = Schedule({1: 0.0, 11: 0.002})
 MARGIN = 0.01
@@ -26,8 +26,8 @@ def p5(given: Options) -> Recipe:
     As it was run, the score put the windows first whose target resembles the last frame least, and only stage A ran:
     ask for that with --epochs 4. The plan's score is --score plan.
     """
-    from trainers.objective import weighted
-    from trainers.terms import directional
+    from lvm_gates.trainers.objective import weighted
+    from lvm_gates.trainers.terms import directional
 
     return Recipe(
         objective=weighted(directional(GUARD, MARGIN, published=given["as_published"], adaptive=True)),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainers.command import History, Options, run, sizes
-from trainers.curriculum import curriculum_options, select_windows
-from trainers.options import apply, as_published, refuse_beside, run_options, size_options
-from trainers.recipe import Recipe
-from trainers.schedule import Schedule
+from lvm_gates.trainers.command import History, Options, run, sizes
+from lvm_gates.trainers.curriculum import curriculum_options, select_windows
+from lvm_gates.trainers.options import apply, as_published, refuse_beside, run_options, size_options
+from lvm_gates.trainers.recipe import Recipe
+from lvm_gates.trainers.schedule import Schedule
 
 if TYPE_CHECKING:
-    from models.biased_transformer import BiasedTransformer
+    from lvm_gates.models.biased_transformer import BiasedTransformer
 
 NAME = "p51"
 # The published scale counts epochs from 0 and ends its ramp at 3, the guard at 6.
@@ -49,8 +49,8 @@ def p51(**given: Any) -> History:
         raise click.UsageError("--sentinel off leaves nobody to judge stage A; give --sentinel watch.")
     from rich.console import Console
 
-    from trainers.progress import say
-    from trainers.run_folder import FINAL
+    from lvm_gates.trainers.progress import say
+    from lvm_gates.trainers.run_folder import FINAL
 
     # A grid asks for silence.
     console = click.get_current_context().find_object(Console) or Console()
@@ -87,9 +87,9 @@ def p51(**given: Any) -> History:
 
 def recipe(given: Options) -> Recipe:
     """The recipe of one attempt, counted from 0."""
-    from trainers.augment import corrupt_last
-    from trainers.losses import micro_ranking
-    from trainers.objective import Term, weighted
+    from lvm_gates.trainers.augment import corrupt_last
+    from lvm_gates.trainers.losses import micro_ranking
+    from lvm_gates.trainers.objective import Term, weighted
 
     published, attempt = given["as_published"], given["attempt"]
     bias = BIAS.plus(MORE_BIAS * attempt)
@@ -117,7 +117,7 @@ def recipe(given: Options) -> Recipe:
 
 def _begun(folder: Path) -> bool:
     """Whether the stages after A were begun there, so that its gate was passed."""
-    from trainers.run_folder import HISTORY
+    from lvm_gates.trainers.run_folder import HISTORY
 
     try:
         return len(json.loads((folder / HISTORY).read_text())["history"]) > STAGE_A_EPOCHS
@@ -127,8 +127,8 @@ def _begun(folder: Path) -> bool:
 
 def _missed(history: list[dict[str, Any]]) -> list[str]:
     """What stage A lacks, by the sentinel's reading after its last epoch."""
-    from trainers.sentinel_rules import StageGate
-    from trainers.watch import readings
+    from lvm_gates.trainers.sentinel_rules import StageGate
+    from lvm_gates.trainers.watch import readings
 
     last = next(reading for reading in readings(history) if reading.epoch == min(len(history), STAGE_A_EPOCHS))
     return StageGate().misses(last)

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trainers.command import Options, recipe_command, sizes
-from trainers.options import as_published
-from trainers.p51 import CORRUPTED
-from trainers.recipe import Needs, Recipe
+from lvm_gates.trainers.command import Options, recipe_command, sizes
+from lvm_gates.trainers.options import as_published
+from lvm_gates.trainers.p51 import CORRUPTED
+from lvm_gates.trainers.recipe import Needs, Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +44,7 @@ def p6(given: Options) -> Recipe:
     The gates judge it as what it is used for, a predictor of the next chunk. The plan was another network
     (--network next-token --target next).
     """
-    from trainers.objective import weighted
+    from lvm_gates.trainers.objective import weighted
 
     return Recipe(
         objective=weighted(),
@@ -57,6 +57,6 @@ def p6(given: Options) -> Recipe:
 
 def corrupted(context: "Tensor", epoch: int) -> "Tensor":
     """What P6 and P6b read as launched: P5.1's corruption of the last frame had become the default (seed facts 1)."""
-    from trainers.augment import corrupt_last
+    from lvm_gates.trainers.augment import corrupt_last
 
     return corrupt_last(context, CORRUPTED)

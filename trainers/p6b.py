@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainers.command import Options, recipe_command, sizes
-from trainers.options import as_published
-from trainers.p6 import SKIP, corrupted
-from trainers.recipe import Needs, Recipe
-from trainers.schedule import Schedule
+from lvm_gates.trainers.command import Options, recipe_command, sizes
+from lvm_gates.trainers.options import as_published
+from lvm_gates.trainers.p6 import SKIP, corrupted
+from lvm_gates.trainers.recipe import Needs, Recipe
+from lvm_gates.trainers.schedule import Schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainers.objective import Loss, Objective, Step
+    from lvm_gates.trainers.objective import Loss, Objective, Step
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def version_of(name: str, *, published: bool) -> Version:
 
 def objective(version: Version, *, published: bool) -> "Objective":
     """MSE, the weighted direction term, and whatever else the version has."""
-    from trainers.losses import (
+    from lvm_gates.trainers.losses import (
         cap_share,
         confidence,
         cosine_each,
@@ -174,7 +174,7 @@ def objective(version: Version, *, published: bool) -> "Objective":
         softplus_margin,
         unit_norm_penalty,
     )
-    from trainers.objective import Loss
+    from lvm_gates.trainers.objective import Loss
 
     skips = {"": lambda p, n: False, "either negative": skip_on_negative, "v2.1": skip_v21}[version.skip]
 

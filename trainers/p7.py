@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trainers.command import Options, recipe_command
-from trainers.options import as_published, asked, finite, refuse_beside
-from trainers.recipe import Needs, Recipe
-from trainers.schedule import Schedule
+from lvm_gates.trainers.command import Options, recipe_command
+from lvm_gates.trainers.options import as_published, asked, finite, refuse_beside
+from lvm_gates.trainers.recipe import Needs, Recipe
+from lvm_gates.trainers.schedule import Schedule
 
 if TYPE_CHECKING:
-    from trainers.objective import Loss, Objective, Step
+    from lvm_gates.trainers.objective import Loss, Objective, Step
 
 HARD_NEGATIVES = 2
 LSTM_LAYERS = 2
@@ -126,8 +126,8 @@ def objective(plan: Plan, margin: float, temperature: float, *, published: bool)
     """The gated contrast and hinge, and the ungated rest."""
     import torch
 
-    from models.ranker import context_anchor
-    from trainers.losses import (
+    from lvm_gates.models.ranker import context_anchor
+    from lvm_gates.trainers.losses import (
         anchor_floor,
         cosine,
         cosine_each,
@@ -136,7 +136,7 @@ def objective(plan: Plan, margin: float, temperature: float, *, published: bool)
         info_nce,
         teacher_pull,
     )
-    from trainers.objective import Loss
+    from lvm_gates.trainers.objective import Loss
 
     teacher = Schedule({1: plan.teacher, plan.warmup + 1: 0.0})
 

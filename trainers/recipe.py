@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from trainers.schedule import Schedule
+from lvm_gates.trainers.schedule import Schedule
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.windows import Windows
-    from trainers.objective import Objective
+    from lvm_gates.harness.corpus.windows import Windows
+    from lvm_gates.trainers.objective import Objective
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.atomic import write_json
-from harness.checkpoint import Checkpoint
-from harness.checkpoint_file import read_record, save_checkpoint
-from harness.contamination import RECORD, article_hashes
-from harness.corpus import Corpus
-from harness.errors import UserError
-from harness.leaks.record import TrainingRecord
-from harness.leaks.record_file import record_fields
-from harness.leaks.recorded import record_of
-from harness.splitting import split_digest
-from trainers.config import RunConfig
+from lvm_gates.harness.base.atomic import write_json
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.corpus.splitting import split_digest
+from lvm_gates.harness.evaluation.contamination import RECORD, article_hashes
+from lvm_gates.harness.evaluation.recorded_leaks import record_of
+from lvm_gates.harness.leaks.record import TrainingRecord
+from lvm_gates.harness.leaks.record_file import record_fields
+from lvm_gates.harness.predictors.checkpoint import Checkpoint
+from lvm_gates.harness.predictors.checkpoint_file import read_record, save_checkpoint
+from lvm_gates.trainers.config import RunConfig
 
 BEST = "best_model.pt"
 FINAL = "final_model.pt"

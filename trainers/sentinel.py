@@ -10,23 +10,23 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from harness.controls import Ingredients
-from harness.corpus import Corpus
-from harness.errors import UserError
-from harness.evaluate import observe
-from harness.evaluation_set import EvaluationSet
-from harness.observations import Observations
-from harness.predictor import Clairvoyant, Identity, Predictor, Subject
-from harness.profile import load_profile
-from harness.release import blocking_reasons, collapse
-from harness.retrieval import POOLS
-from harness.rivals import Basis, family_of, score_rivals
-from harness.scorecard import plain
-from harness.statistics import offset_sweep, retrieval, rollout
-from harness.statistics.frontier import Frontier
-from harness.stats import Estimate, cluster_mean, paired_difference
-from harness.windows import sample_windows, windows_of
-from trainers.sentinel_rules import Reading
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.estimate import Estimate, cluster_mean, paired_difference
+from lvm_gates.harness.controls import Ingredients
+from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.corpus.windows import sample_windows, windows_of
+from lvm_gates.harness.evaluation.candidates import POOLS
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.observations import Observations
+from lvm_gates.harness.evaluation.observe import observe
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.release import blocking_reasons, collapse
+from lvm_gates.harness.predictors.predictor import Clairvoyant, Identity, Predictor, Subject
+from lvm_gates.harness.results.scorecard import plain
+from lvm_gates.harness.rivals import Basis, family_of, score_rivals
+from lvm_gates.harness.statistics import offset_sweep, retrieval, rollout
+from lvm_gates.harness.statistics.frontier import Frontier
+from lvm_gates.trainers.sentinel_rules import Reading
 
 # Not the run's seed: readings of different runs and epochs must be comparable on the same windows.
 SENTINEL_SEED = 0

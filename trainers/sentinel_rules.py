@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.judge import show_offset
-from trainers.config import NEEDS_NO_SENTINEL, Select
+from lvm_gates.harness.judging.judge import show_offset
+from lvm_gates.trainers.config import NEEDS_NO_SENTINEL, Select
 
 # The documents let a run settle before they look: "from epoch 3 on" (S-V3, per-epoch mini-5CAT).
 FIRST_EPOCH_TO_BACK_OFF = 3
@@ -74,9 +74,10 @@ def backs_off(reading: Reading) -> str | None:
 def aborts(reading: Reading, best: Reading | None) -> str | None:
     """Whether going on is pointless.
 
-    Three reasons: a prediction without a direction; collapse, by the rule that blocks a release (`harness.release`),
-    of a run that had not been collapsed before; a mean cosine more than `COLLAPSING_FALL` below the best so far. None
-    of the published runs that fell so far came back: V3 had .362 after 20 epochs, P4 .335, P7 .271 (seed facts 3).
+    Three reasons: a prediction without a direction; collapse, by the rule that blocks a release
+    (`harness.judging.release`), of a run that had not been collapsed before; a mean cosine more than `COLLAPSING_FALL`
+    below the best so far. None of the published runs that fell so far came back: V3 had .362 after 20 epochs, P4 .335,
+    P7 .271 (seed facts 3).
 
     A run that is collapsed from the start may be ordinary: a network learns the mean of the corpus first, and after
     20 steps its predictions varied .005 as much as the targets, where the floor is .01 (measured: P1, 128 wide, 1,302

@@ -2,14 +2,14 @@
 
 from torch import Tensor
 
-from trainers.losses import (
+from lvm_gates.trainers.losses import (
     adaptive_guard,
     adaptive_guard_published,
     directional_margin,
     future_margin,
 )
-from trainers.objective import Step, Term
-from trainers.schedule import Schedule
+from lvm_gates.trainers.objective import Step, Term
+from lvm_gates.trainers.schedule import Schedule
 
 
 def directional(weight: Schedule, margin: float, *, published: bool, adaptive: bool = False) -> Term:

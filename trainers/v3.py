@@ -1,9 +1,9 @@
 """V3: guards against the previous chunk and against copying, from epoch 4 (seed facts 2; known from documents only)."""
 
-from trainers.command import Options, recipe_command, sizes
-from trainers.options import as_published
-from trainers.recipe import Needs, Recipe
-from trainers.schedule import Schedule, constant
+from lvm_gates.trainers.command import Options, recipe_command, sizes
+from lvm_gates.trainers.options import as_published
+from lvm_gates.trainers.recipe import Needs, Recipe
+from lvm_gates.trainers.schedule import Schedule, constant
 
 GUARD = Schedule({1: 0.0, 4: (0.005, 0.01), 11: 0.01})
 DROP = Schedule({1: 0.0, 4: (0.05, 0.10), 11: 0.10})
@@ -24,10 +24,10 @@ def v3(given: Options) -> Recipe:
     The documents compare with "the previous chunk", which is the last frame; the published code took the frame before
     that, and the corrupted frames where it said the original ones.
     """
-    from trainers.augment import drop_last
-    from trainers.losses import anti_copy
-    from trainers.objective import Term, weighted
-    from trainers.terms import directional
+    from lvm_gates.trainers.augment import drop_last
+    from lvm_gates.trainers.losses import anti_copy
+    from lvm_gates.trainers.objective import Term, weighted
+    from lvm_gates.trainers.terms import directional
 
     published = given["as_published"]
     return Recipe(

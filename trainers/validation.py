@@ -5,12 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from harness.windows import Windows
-from models.base import NextEmbedding
-from models.position import with_position
-from trainers.batches import Gatherer
-from trainers.losses import cosine, mse_loss
-from trainers.recipe import Needs
+from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.models.base import NextEmbedding
+from lvm_gates.models.position import with_position
+from lvm_gates.trainers.batches import Gatherer
+from lvm_gates.trainers.losses import cosine, mse_loss
+from lvm_gates.trainers.recipe import Needs
 
 BATCH_SIZE = 512
 

@@ -7,13 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.corpus import Corpus
-from harness.errors import UserError
-from harness.torch_predictor import TorchPredictor
-from trainers.config import RunConfig, SentinelMode
-from trainers.epoch import Run
-from trainers.sentinel import Sentinel
-from trainers.sentinel_rules import Reading, aborts, backs_off, fell
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
+from lvm_gates.trainers.config import RunConfig, SentinelMode
+from lvm_gates.trainers.epoch import Run
+from lvm_gates.trainers.sentinel import Sentinel
+from lvm_gates.trainers.sentinel_rules import Reading, aborts, backs_off, fell
 
 # Contexts per forward pass; results do not depend on it.
 BATCH = 500

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.leaks.record import Part, TrainingRecord
-from harness.leaks.record_file import record_fields
-from harness.leaks.signatures import BYTES
-from models.registry import build
+from lvm_gates.harness.leaks.record import Part, TrainingRecord
+from lvm_gates.harness.leaks.record_file import record_fields
+from lvm_gates.harness.leaks.signatures import BYTES
+from lvm_gates.models.registry import build
 
 DIM, CONTEXT = 8, 3
 NETWORKS: dict[str, dict[str, Any]] = {

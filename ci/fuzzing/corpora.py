@@ -22,7 +22,7 @@ def _truth() -> str:
 
 def corpus_case(rng: Rng, folder: Path) -> Case:
     """One corpus folder with one of its three files damaged or made hostile."""
-    from harness.corpus import write_corpus
+    from lvm_gates.harness.corpus.corpus import write_corpus
 
     path = folder / "corpus"
     arrays = article_arrays()
@@ -37,9 +37,9 @@ def corpus_case(rng: Rng, folder: Path) -> Case:
 
 def read_corpus(path: Path) -> str:
     """As `lvm-data audit --corpus` reads it; a failed audit of the fingerprint is a refusal."""
-    from harness.audits import audit
-    from harness.errors import UserError
-    from harness.inputs import CorpusArguments, resolve
+    from lvm_gates.harness.audits import audit
+    from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 
     inputs = resolve(CorpusArguments(corpus=path), context=CONTEXT, max_samples=100, horizon=1, seed=0)
     corpus = inputs.corpus

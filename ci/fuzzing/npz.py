@@ -48,8 +48,8 @@ def _truth(sequences: bool) -> str:
 
 def read_article_file(path: Path) -> str:
     """As `lvm-data audit --articles-npz` reads it; every audit is run."""
-    from harness.audits import audit
-    from harness.inputs import CorpusArguments, resolve
+    from lvm_gates.harness.audits import audit
+    from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 
     ranges = {"val_articles": "0-3", "ood_articles": "4-7"}
     arguments = CorpusArguments(articles_npz=path, **ranges)  # type: ignore[arg-type]
@@ -61,8 +61,8 @@ def read_article_file(path: Path) -> str:
 
 def read_sequence_file(path: Path) -> str:
     """As `lvm-data rebuild` and `--val-npz` read it."""
-    from harness.npz import SequenceFile, read_articles, read_sequences
-    from harness.sequence_articles import recover_articles
+    from lvm_gates.harness.corpus.importing.sequence_articles import recover_articles
+    from lvm_gates.harness.corpus.npz import SequenceFile, read_articles, read_sequences
 
     store = path.with_name("store.npz")
     np.savez(store, **article_arrays())

@@ -15,10 +15,11 @@ Made = tuple[str, Any, bytes]
 
 def prepare(folder: Path) -> None:
     """Two real reports of a small corpus, once for all attempts."""
-    from gates.options import OPTION_NAMES
-    from gates.session import open_run
-    from harness.scorecard import build_scorecard, write_report
-    from harness.worlds import synthesise
+    from lvm_gates.gates.options import OPTION_NAMES
+    from lvm_gates.gates.session import open_run
+    from lvm_gates.harness.report.write import write_report
+    from lvm_gates.harness.results.scorecard import build_scorecard
+    from lvm_gates.harness.worlds.world import synthesise
 
     os.environ["FUZZ_REPORTS"] = str(folder)
     if (folder / "other" / "scorecard.html").is_file():

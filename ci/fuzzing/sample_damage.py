@@ -10,7 +10,7 @@ import numpy as np
 from ci.fuzzing.cases import Planted, Rng, damaged, flipped, zip_of
 from ci.fuzzing.npz_files import npy
 from ci.fuzzing.report_files import Made, model_of, reports, undamaged_samples
-from harness.comparison import Sampled
+from lvm_gates.harness.results.paired import Sampled
 
 
 def _archive_of(arrays: dict[str, Any], packing: int = zipfile.ZIP_DEFLATED) -> bytes:

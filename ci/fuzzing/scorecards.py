@@ -79,8 +79,8 @@ def _spoken(*arguments: Any) -> str:
     """What a command prints, as a digest; a refusal and a fault are raised as they are."""
     from click.testing import CliRunner
 
-    from commands.report import main
-    from harness.errors import UserError
+    from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.cli.report import main
 
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):

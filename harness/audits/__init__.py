@@ -6,14 +6,14 @@ a failure where a release needs it (`Audit.required`). An audit without a limit 
 the corpus is like, and if they cannot be measured, that stands in no model's way.
 """
 
-from harness.audits.direction import direction
-from harness.audits.leaked import disjoint_articles, leaked_windows
-from harness.audits.outcome import Audit, Auditor, Status
-from harness.audits.overlap import duplicate_chunks, repeated_frames
-from harness.audits.similarity import coherence, lag_curve, positions, temporal_signal
-from harness.audits.store import contiguity, fingerprint, unit_norm, windows_match
-from harness.audits.training import train_against_val
-from harness.inputs import Inputs
+from lvm_gates.harness.audits.direction import direction
+from lvm_gates.harness.audits.leaked import disjoint_articles, leaked_windows
+from lvm_gates.harness.audits.outcome import Audit, Auditor, Status
+from lvm_gates.harness.audits.overlap import duplicate_chunks, repeated_frames
+from lvm_gates.harness.audits.similarity import coherence, lag_curve, positions, temporal_signal
+from lvm_gates.harness.audits.store import contiguity, fingerprint, unit_norm, windows_match
+from lvm_gates.harness.audits.training import train_against_val
+from lvm_gates.harness.evaluation.session_data import Inputs
 
 __all__ = [
     "ASK_FOR_LEAKS",

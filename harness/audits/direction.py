@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from harness.arrow_of_time import arrow_of_time
-from harness.audits.outcome import Audit, describing, not_described, written
-from harness.clusters import MINIMUM_ARTICLES
-from harness.inputs import Inputs
+from lvm_gates.harness.audits.outcome import Audit, describing, not_described, written
+from lvm_gates.harness.base.clusters import MINIMUM_ARTICLES
+from lvm_gates.harness.corpus.arrow_of_time import arrow_of_time
+from lvm_gates.harness.evaluation.session_data import Inputs
 
 
 def direction(inputs: Inputs) -> Audit:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from harness.audits.outcome import Audit, listing
-from harness.contamination import MAX_LEAKED, article_hashes
-from harness.inputs import JUDGED, Inputs, training_windows
-from harness.leaks.null import RATE
-from harness.stats import Estimate, cluster_share
+from lvm_gates.harness.audits.outcome import Audit, listing
+from lvm_gates.harness.base.estimate import Estimate, cluster_share
+from lvm_gates.harness.evaluation.contamination import MAX_LEAKED, article_hashes
+from lvm_gates.harness.evaluation.session_data import JUDGED, Inputs, training_windows
+from lvm_gates.harness.leaks.null import RATE
 
 # An article of which more windows are leaked than not is the same document, cut or edited.
 _MOSTLY = 0.5

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.atomic import atomic_write
-from harness.inputs import Inputs
-from harness.stats import Estimate
+from lvm_gates.harness.base.atomic import atomic_write
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.evaluation.session_data import Inputs
 
 Status = Literal["pass", "fail", "not checkable"]
 

@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Bool
 
-from harness.audits.outcome import Audit, describing, listing
-from harness.evaluation_set import EvaluationSet
-from harness.inputs import Inputs
-from harness.stats import Estimate, cluster_share
+from lvm_gates.harness.audits.outcome import Audit, describing, listing
+from lvm_gates.harness.base.estimate import Estimate, cluster_share
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.session_data import Inputs
 
 # To copy the last frame is right where it equals the target. With cosines of .4 between neighbours, a repeat in this
 # share of windows of five frames, at the target in a fifth of them, moves the cosine of persistence by .012, which is

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from harness.audits.outcome import Audit, describing, listing, written
-from harness.corpus import SCAN_ROWS
-from harness.evaluation_set import EvaluationSet
-from harness.inputs import Inputs
-from harness.portrait import LAGS, portray
-from harness.predictor import slices
-from harness.stats import Estimate, cluster_mean, paired_difference
+from lvm_gates.harness.audits.outcome import Audit, describing, listing, written
+from lvm_gates.harness.base.estimate import Estimate, cluster_mean, paired_difference
+from lvm_gates.harness.base.vectors import slices
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS
+from lvm_gates.harness.corpus.corpus_statistics import LAGS, portray
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.session_data import Inputs
 
 
 def coherence(inputs: Inputs) -> Audit:

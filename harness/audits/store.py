@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from harness.audits.outcome import Audit
-from harness.corpus import SCAN_ROWS, content_fingerprint
-from harness.inputs import Inputs
-from harness.predictor import slices
+from lvm_gates.harness.audits.outcome import Audit
+from lvm_gates.harness.base.vectors import slices
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS, content_fingerprint
+from lvm_gates.harness.evaluation.session_data import Inputs
 
 # A float16 store of unit vectors keeps norms within 8e-5 of 1 (measured on three corpora of 384 dimensions).
 UNIT_NORM_SLACK = 1e-2

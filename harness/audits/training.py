@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from harness.audits.outcome import Audit, describing, not_described, written
-from harness.inputs import Inputs, training_windows
-from harness.portrait import difference, excludes_zero, portray, some_articles
+from lvm_gates.harness.audits.outcome import Audit, describing, not_described, written
+from lvm_gates.harness.corpus.corpus_statistics import difference, excludes_zero, portray, some_articles
+from lvm_gates.harness.evaluation.session_data import Inputs, training_windows
 
 
 def train_against_val(inputs: Inputs) -> Audit:
-    """VAL less TRAIN for every figure of `harness.portrait`; the articles are disjoint, so nothing is paired."""
+    """VAL minus TRAIN for every metric of `harness.corpus.corpus_statistics`; articles differ: no pairs."""
     parts = training_windows(inputs)
     if not parts:
         return not_described("train against val", "no training split is named, nothing to compare")

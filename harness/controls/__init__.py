@@ -1,6 +1,6 @@
 """Predictors whose verdict is known beforehand: the gates are tested on them every time they are used."""
 
-from harness.controls.registry import (
+from lvm_gates.harness.controls.registry import (
     CONTROL_NAMES,
     STANDARD_CONTROLS,
     Ingredients,

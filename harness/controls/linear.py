@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import linalg
 
-from harness.cache import cached_arrays
-from harness.predictor import unit
-from harness.windows import Windows, sample_windows
+from lvm_gates.harness.base.cache import cached_arrays
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.corpus.windows import Windows, sample_windows
 
 # More windows make a stronger control: fitted on 10,000, 30,000 and 112,566 windows of Brown and PEPs (384-d) it has
 # cosine .406, .449 and .474 on Wikipedia, in 4, 6 and 13 seconds on two cores. Beyond this the normal equations of

@@ -10,15 +10,16 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.controls.clairvoyant import Clairvoyance
-from harness.controls.impostors import NoisyConstant, NotANumber, RandomUnit
-from harness.controls.linear import Linear, LinearFit, cached_linear
-from harness.controls.simple import Backward, Constant, Ewma
-from harness.corpus import Corpus
-from harness.errors import UserError
-from harness.predictor import Clairvoyant, Predictor, unit
-from harness.suggest import did_you_mean
-from harness.windows import Windows, sample_windows
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.suggest import did_you_mean
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.controls.degenerate import NoisyConstant, NotANumber, RandomUnit
+from lvm_gates.harness.controls.linear import Linear, LinearFit, cached_linear
+from lvm_gates.harness.controls.oracle import Clairvoyance
+from lvm_gates.harness.controls.simple import Backward, Constant, Ewma
+from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.corpus.windows import Windows, sample_windows
+from lvm_gates.harness.predictors.predictor import Clairvoyant, Predictor
 
 # Climatology is a mean of unit vectors: that of 20,000 has cosine .9998 to that of all 54,803 (Brown corpus).
 _CLIMATOLOGY_SAMPLE = 20_000
@@ -68,7 +69,7 @@ class Ingredients:
 
 
 def _bayes(ingredients: Ingredients) -> Predictor:
-    from harness.bayes import bayes_predictor
+    from lvm_gates.harness.worlds.optimum import bayes_predictor
 
     return bayes_predictor(ingredients.corpus)
 

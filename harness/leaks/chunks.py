@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from harness.corpus import Corpus
+from lvm_gates.harness.corpus.corpus import Corpus
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int
 
-from harness.leaks.chunks import Chunks
-from harness.leaks.null import Null, null_of
-from harness.leaks.runs import drawn_along, votes
-from harness.leaks.search import nearest_pairs
+from lvm_gates.harness.leaks.chunks import Chunks
+from lvm_gates.harness.leaks.null import Null, null_of
+from lvm_gates.harness.leaks.runs import drawn_along, votes
+from lvm_gates.harness.leaks.search import nearest_pairs
 
 # A share of an article's windows that match best in one and the same article of the reference only if it is a copy,
 # edited or cut anew; beyond that article's share of the reference, which is what it has by chance.

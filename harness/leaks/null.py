@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from harness.leaks.chunks import Chunks
-from harness.leaks.runs import REACH, votes
-from harness.leaks.search import rivalry
+from lvm_gates.harness.leaks.chunks import Chunks
+from lvm_gates.harness.leaks.runs import REACH, votes
+from lvm_gates.harness.leaks.search import rivalry
 
 # Expected share of unrelated windows called leaked: half of it by themselves, half as parts of a run.
 RATE = 1e-3

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.errors import UserError, brief
-from harness.leaks.record import Part, TrainingRecord
-from harness.leaks.signatures import BYTES
+from lvm_gates.harness.base.errors import UserError, brief
+from lvm_gates.harness.leaks.record import Part, TrainingRecord
+from lvm_gates.harness.leaks.signatures import BYTES
 
 # Field of a checkpoint that holds the record.
 FIELD = "train_fingerprints"

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int
 
-from harness.leaks.chunks import Chunks
-from harness.leaks.search import Pairs, likeness_at
+from lvm_gates.harness.leaks.chunks import Chunks
+from lvm_gates.harness.leaks.search import Pairs, likeness_at
 
 # Neighbours on either side that are asked.
 REACH = 4

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from harness.corpus import SCAN_ROWS
-from harness.leaks.chunks import Chunks
-from harness.predictor import slices
+from lvm_gates.harness.base.vectors import slices
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS
+from lvm_gates.harness.leaks.chunks import Chunks
 
 # A tile of similarities, 1 MiB to 2 MiB of float32, stays in a core's cache between the product and its maxima.
 _WINDOWS = 128

@@ -10,9 +10,9 @@ import hashlib
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from harness.corpus import SCAN_ROWS, Corpus
-from harness.leaks.chunks import Chunks
-from harness.predictor import slices
+from lvm_gates.harness.base.vectors import slices
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
+from lvm_gates.harness.leaks.chunks import Chunks
 
 # Ten bytes a chunk: a megabyte for 100,000. At a cosine of .99 four or five of 80 bits differ; of strangers, half.
 BITS = 80

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.judge import show_offset
-from harness.report import words
-from harness.report.view import ABSOLUTE, gates, notes, profile_gates
+from lvm_gates.harness.judging.judge import show_offset
+from lvm_gates.harness.report import words
+from lvm_gates.harness.report.view import ABSOLUTE, gates, notes, profile_gates
 
 CONTROL = "control:"
 # Column -> (heading, path in a card's split figures); shared by the terminal and the HTML file.

@@ -8,10 +8,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report import comparison, plots, words
-from harness.report.tables import figure_tables, skill_tables
-from harness.report.view import ABSOLUTE, SPLITS, gates, notes, remarks
-from harness.visible import all_visible
+from lvm_gates.harness.base.visible import all_visible
+from lvm_gates.harness.report import comparison, plots, words
+from lvm_gates.harness.report.tables import figure_tables, skill_tables
+from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, gates, notes, remarks
 
 TEMPLATE = "scorecard.html.j2"
 # Drawn in grey behind a model: those a reader compares with; the impostors would only squeeze the scale.
@@ -22,7 +22,7 @@ def render_html(scorecard: Mapping[str, Any]) -> str:
     """The whole page.
 
     Args:
-        scorecard: as `harness.scorecard.build_scorecard` makes it, or read from ``scorecard.json``.
+        scorecard: as `harness.results.scorecard.build_scorecard` makes it, or read from ``scorecard.json``.
     """
     scorecard = all_visible(scorecard)
     environment = Environment(

@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from harness.report import comparison, layout, words
-from harness.report.reading import Report
-from harness.visible import all_visible, visible
+from lvm_gates.harness.base.visible import all_visible, visible
+from lvm_gates.harness.report import comparison, layout, words
+from lvm_gates.harness.results.reading import Report
 
 REFERENCE = ("oracle", "persistence", "linear", "ewma")
 _ORDERED_BY = "OOD"

@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.report.view import SPLITS
-from harness.statistics.frontier import frontier_mrr
+from lvm_gates.harness.report.view import SPLITS
+from lvm_gates.harness.statistics.frontier import frontier_mrr
 
 # Okabe and Ito's palette, which colour-blind readers tell apart.
 MODEL, SECOND, THIRD, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8a8a8a", "#222222"

@@ -8,9 +8,9 @@ from jaxtyping import Int
 from rich.console import RenderableType
 from rich.text import Text
 
-from harness.portrait import Portrait, difference, excludes_zero
-from harness.report import layout, words
-from harness.stats import Estimate
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.corpus.corpus_statistics import Portrait, difference, excludes_zero
+from lvm_gates.harness.report import layout, words
 
 _LABELS = {"lag 1": "coherence (lag 1)", "norm of mean": "anisotropy (norm)"}
 _DIFFERS = "*"

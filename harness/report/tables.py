@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.judge import show_offset
-from harness.report import words
-from harness.report.view import SPLITS
+from lvm_gates.harness.judging.judge import show_offset
+from lvm_gates.harness.report import words
+from lvm_gates.harness.report.view import SPLITS
 
 _BINS = {"normal": "[.45, .55]", "low": "below", "high": "above"}
 

@@ -8,11 +8,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.report import words
-from harness.report.comparison import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_text
-from harness.report.layout import VERDICT_STYLES, fit, hanging, render, table
-from harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes, remarks
-from harness.visible import all_visible
+from lvm_gates.harness.base.visible import all_visible
+from lvm_gates.harness.report import words
+from lvm_gates.harness.report.comparison import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_text
+from lvm_gates.harness.report.layout import VERDICT_STYLES, fit, hanging, render, table
+from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes, remarks
 
 _NAME_WIDTH = 17
 
@@ -21,7 +21,7 @@ def render_terminal(scorecard: Mapping[str, Any], *, colour: bool) -> str:
     """The scorecard for people, in lines of at most eighty columns.
 
     Args:
-        scorecard: as `harness.scorecard.build_scorecard` makes it, or read from ``scorecard.json``.
+        scorecard: as `harness.results.scorecard.build_scorecard` makes it, or read from ``scorecard.json``.
         colour: whether to write ANSI colours.
     """
     return render(_parts(all_visible(scorecard)), colour=colour)

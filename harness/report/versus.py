@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from rich.console import RenderableType
 from rich.text import Text
 
-from harness.comparison import Comparison, Difference, holm
-from harness.report import layout, words
-from harness.stats import LEVEL
-from harness.visible import visible
+from lvm_gates.harness.base.estimate import LEVEL
+from lvm_gates.harness.base.visible import visible
+from lvm_gates.harness.report import layout, words
+from lvm_gates.harness.results.paired import Comparison, Difference, holm
 
 _SURE, _UNCORRECTED = "*", "(*)"
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.judge import show_offset
-from harness.report import words
+from lvm_gates.harness.judging.judge import show_offset
+from lvm_gates.harness.report import words
 
 SPLITS = ("VAL", "OOD")
 ABSOLUTE = ("A", "B", "C", "D", "E")

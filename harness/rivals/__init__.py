@@ -7,12 +7,12 @@ profile `skill` releases a model only for what none of them, and no mixture of t
 one of them the ordinary way.
 """
 
-from harness.rivals.basis import Basis
-from harness.rivals.blend import Blend
-from harness.rivals.domain import Domain
-from harness.rivals.family import Family, domain_family_of, family_of
-from harness.rivals.fitted import cached_fitted_weights
-from harness.rivals.scores import RivalScores, blend_of, score_all, score_rivals
+from lvm_gates.harness.rivals.basis import Basis
+from lvm_gates.harness.rivals.blend import Blend
+from lvm_gates.harness.rivals.domain import Domain
+from lvm_gates.harness.rivals.family import Family, domain_family_of, family_of
+from lvm_gates.harness.rivals.fitted import cached_fitted_weights
+from lvm_gates.harness.rivals.scores import RivalScores, blend_of, score_all, score_rivals
 
 __all__ = [
     "Basis",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from harness.predictor import Predictor
-from harness.rivals.domain import Domain
+from lvm_gates.harness.predictors.predictor import Predictor
+from lvm_gates.harness.rivals.domain import Domain
 
 
 @dataclass(frozen=True)

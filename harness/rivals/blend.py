@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from harness.rivals.basis import Basis
+from lvm_gates.harness.rivals.basis import Basis
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from harness.corpus import SCAN_ROWS, Corpus
-from harness.predictor import slices, unit
+from lvm_gates.harness.base.vectors import slices, unit
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
 
 
 @dataclass(frozen=True)

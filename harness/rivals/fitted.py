@@ -14,11 +14,11 @@ from jaxtyping import Float, Int
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from harness.cache import cached_arrays
-from harness.controls.linear import HeldOut, fit_key
-from harness.rivals.basis import Basis
-from harness.rivals.family import ewma_weights
-from harness.windows import Windows, sample_windows
+from lvm_gates.harness.base.cache import cached_arrays
+from lvm_gates.harness.controls.linear import HeldOut, fit_key
+from lvm_gates.harness.corpus.windows import Windows, sample_windows
+from lvm_gates.harness.rivals.basis import Basis
+from lvm_gates.harness.rivals.family import ewma_weights
 
 # From cosine alone to rank alone: on Wikipedia the ends of the frontier.
 BETAS: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from harness.atomic import atomic_write
-from harness.evaluation_set import EvaluationSet
-from harness.predictor import slices, unit
-from harness.ranking import TIE
-from harness.retrieval import novel_rivals
-from harness.rivals.basis import Basis
-from harness.rivals.blend import Blend
-from harness.rivals.domain import Domain
-from harness.rivals.family import DOMAIN_SUFFIX, Family, domain_family_of, family_of
-from harness.windows import Windows
+from lvm_gates.harness.base.atomic import atomic_write
+from lvm_gates.harness.base.vectors import slices, unit
+from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.harness.evaluation.candidates import novel_rivals
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.ranks import TIE
+from lvm_gates.harness.rivals.basis import Basis
+from lvm_gates.harness.rivals.blend import Blend
+from lvm_gates.harness.rivals.domain import Domain
+from lvm_gates.harness.rivals.family import DOMAIN_SUFFIX, Family, domain_family_of, family_of
 
 # Windows in hand at once; a constant, so that nothing depends on any batch size.
 _CHUNK = 256
@@ -154,7 +154,7 @@ def _ranks(
     tie: Float[np.ndarray, "b k"],
     rivals: np.ndarray,
 ) -> Float[np.ndarray, "b k"]:
-    """Expected rank of the target (`harness.ranking.expected_rank`), for all rivals."""
+    """Expected rank of the target (`harness.evaluation.ranks.expected_rank`), for all rivals."""
     ranks = np.empty(target.shape)
     for i in range(len(products)):
         # One window's candidates at a time: the products stay in the cache, whatever the article's length.

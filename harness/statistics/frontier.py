@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from harness.stats import Estimate, jackknife_interval
+from lvm_gates.harness.base.estimate import Estimate, jackknife_interval
 
 # A model that is one of the rivals differs from its column by rounding: 1e-15 (measured), which is no gain.
 ROUNDING = 1e-9

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harness.observations import Observations
-from harness.stats import Estimate, absolute, cluster_mean, independent_difference
+from lvm_gates.harness.base.estimate import Estimate, absolute, cluster_mean, independent_difference
+from lvm_gates.harness.evaluation.observations import Observations
 
 # Contexts whose mean adjacent cosine lies here are comparable between splits; both edges belong to the bin.
 NORMAL_COHERENCE = (0.45, 0.55)

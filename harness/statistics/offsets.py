@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.evaluation_set import OFFSETS
-from harness.observations import Observations
-from harness.stats import UNDEFINED, cluster_mean, paired_difference
+from lvm_gates.harness.base.estimate import UNDEFINED, cluster_mean, paired_difference
+from lvm_gates.harness.evaluation.evaluation_set import OFFSETS
+from lvm_gates.harness.evaluation.observations import Observations
 
 TARGET_OFFSET = 1
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from harness.observations import Observations
-from harness.retrieval import POOLS
-from harness.stats import cluster_mean, cluster_share
+from lvm_gates.harness.base.estimate import cluster_mean, cluster_share
+from lvm_gates.harness.evaluation.candidates import POOLS
+from lvm_gates.harness.evaluation.observations import Observations
 
 
 def retrieval(observed: Observations) -> dict[str, Any]:

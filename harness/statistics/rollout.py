@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harness.observations import Observations
-from harness.stats import cluster_mean
+from lvm_gates.harness.base.estimate import cluster_mean
+from lvm_gates.harness.evaluation.observations import Observations
 
 
 def rollout(observed: Observations) -> dict[str, Any]:

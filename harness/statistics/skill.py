@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from harness.ablations import REVERSE, SHUFFLE
-from harness.collapse import rank_ratio
-from harness.observations import Observations
-from harness.retrieval import POOLS
-from harness.rivals.scores import RivalScores
-from harness.statistics.ablations import ablation_effects
-from harness.statistics.frontier import Frontier
-from harness.stats import UNDEFINED, Estimate, cluster_mean, paired_difference, ratio_of_means
+from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, cluster_mean, paired_difference, ratio_of_means
+from lvm_gates.harness.evaluation.candidates import POOLS
+from lvm_gates.harness.evaluation.collapse import rank_ratio
+from lvm_gates.harness.evaluation.observations import Observations
+from lvm_gates.harness.evaluation.perturbations import REVERSE, SHUFFLE
+from lvm_gates.harness.rivals.scores import RivalScores
+from lvm_gates.harness.statistics.frontier import Frontier
+from lvm_gates.harness.statistics.perturbations import ablation_effects
 
 _NOVEL = POOLS.index("novel")
 

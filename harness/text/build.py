@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from harness.atomic import atomic_write, write_json
-from harness.corpus import Corpus, fingerprint_blocks, open_corpus
-from harness.corpus_files import FORMAT_VERSION
-from harness.errors import UserError
-from harness.text.chunking import Chunker
-from harness.text.embedding import Encoder
-from harness.text.shards import (
+from lvm_gates.harness.base.atomic import atomic_write, write_json
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus import Corpus, fingerprint_blocks, open_corpus
+from lvm_gates.harness.corpus.corpus_files import FORMAT_VERSION
+from lvm_gates.harness.text.chunking import Chunker
+from lvm_gates.harness.text.embedding import Encoder
+from lvm_gates.harness.text.shards import (
     SHARD_CHUNKS,
     DType,
     Tally,
@@ -31,7 +31,7 @@ from harness.text.shards import (
     shard_file,
     shard_key,
 )
-from harness.text.sources import Source
+from lvm_gates.harness.text.sources import Source
 
 # Inside the corpus folder: finished shards lie here until the corpus is whole.
 WORK = ".embedding"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.errors import UserError
-from harness.text.sources import Article
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.text.sources import Article
 
 Unit = Literal["sentence", "paragraph"]
 UNITS: tuple[Unit, ...] = ("sentence", "paragraph")

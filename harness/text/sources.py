@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import UserError
+from lvm_gates.harness.base.errors import UserError
 
 TEXT_SUFFIXES = (".txt", ".md", ".rst")
 JSONL_SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -61,7 +61,7 @@ def open_source(name: str, licence: str | None = None) -> Source:
         UserError: nothing there, or nothing in it that can be read.
     """
     if name == PYTHON_DOCS:
-        from harness.text.python_docs import python_docs
+        from lvm_gates.harness.text.python_docs import python_docs
 
         return python_docs()
     path = Path(name)

@@ -14,15 +14,16 @@ from ci.calibration_scores import Totals, score
 from ci.calibration_table import Outcome, across, table
 from ci.trivial_fits import fit
 from ci.trivial_library import library
-from harness.controls.simple import Ewma
-from harness.corpus import write_corpus
-from harness.evaluate import observe
-from harness.evaluation_set import EvaluationSet
-from harness.predictor import Identity, Subject, unit
-from harness.rivals import Basis, Blend, family_of
-from harness.statistics.frontier import Frontier, frontier_mrr
-from harness.windows import windows_of
-from harness.worlds import synthesise
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.controls.simple import Ewma
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.harness.corpus.windows import windows_of
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.observe import observe
+from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.rivals import Basis, Blend, family_of
+from lvm_gates.harness.statistics.frontier import Frontier, frontier_mrr
+from lvm_gates.harness.worlds.world import synthesise
 
 ARTICLES, DIM = 44, 24
 

@@ -10,7 +10,7 @@ import pytest
 
 from ci.fuzz import FINE, Outcome, attempt, table
 from ci.fuzzing.cases import Case
-from harness.errors import UserError
+from lvm_gates.harness.base.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,9 +5,9 @@ import pytest
 from click.testing import CliRunner
 
 from ci import power
-from harness.laws import prose
-from harness.rivals.scores import RivalScores
-from harness.statistics.frontier import Frontier
+from lvm_gates.harness.rivals.scores import RivalScores
+from lvm_gates.harness.statistics.frontier import Frontier
+from lvm_gates.harness.worlds.parameters import prose
 
 
 @pytest.fixture(scope="module")

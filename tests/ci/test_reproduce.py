@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from ci.reproduce import REPORTED, describe, main, planned_epochs, subprocess
 from ci.reproduction_table import Row, falls, table
-from harness.worlds import synthesise
+from lvm_gates.harness.worlds.world import synthesise
 
 ROOT = Path(__file__).parents[2]
 RECIPES = tomllib.loads(REPORTED.read_text())["recipe"]

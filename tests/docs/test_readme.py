@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 import pytest
 
-from commands.data import main as lvm_data
-from commands.report import main as lvm_report
-from gates.options import add_options
-from trainers.cli import main as lvm_train
+from lvm_gates.gates.options import add_options
+from lvm_gates.harness.cli.data import main as lvm_data
+from lvm_gates.harness.cli.report import main as lvm_report
+from lvm_gates.trainers.cli import main as lvm_train
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

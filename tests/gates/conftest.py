@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gates.options import OPTION_NAMES
-from gates.session import open_run
-from harness.run import GateRun
-from harness.worlds import synthesise
+from lvm_gates.gates.options import OPTION_NAMES
+from lvm_gates.gates.session import open_run
+from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.worlds.world import synthesise
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {

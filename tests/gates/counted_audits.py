@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def pytest_configure() -> None:
-    from harness.audits import AUDITS
+    from lvm_gates.harness.audits import AUDITS
 
     for name, run in AUDITS.items():
         AUDITS[name] = _counted(name, run)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.corpus import open_corpus
-from harness.windows import windows_of
+from lvm_gates.harness.corpus.corpus import open_corpus
+from lvm_gates.harness.corpus.windows import windows_of
 
 
 class LastFrame:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.corpus import write_corpus
-from harness.errors import UserError
-from harness.run import GateRun
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.harness.judging.session import GateRun
 
 MakeRun = Callable[..., GateRun]
 DIM = 8
@@ -215,7 +215,7 @@ def _checkpoint(path: Path, **fields: object) -> str:
 
 
 def _lstm(path: Path, dim: int = DIM) -> str:
-    from models.registry import build
+    from lvm_gates.models.registry import build
 
     network = build("lstm", input_dim=dim, output_dim=dim, width=16)
     return _checkpoint(path, model_type="lstm", model_state_dict=network.state_dict())
@@ -223,9 +223,9 @@ def _lstm(path: Path, dim: int = DIM) -> str:
 
 @pytest.mark.parametrize("path", ["x\0y", "x" * 5000])
 def test_a_checkpoint_that_records_an_impossible_path_is_judged_on_the_default_corpus(path, monkeypatch):
-    from gates import session
-    from harness.inputs import CorpusArguments
-    from harness.predictor import Identity, Subject
+    from lvm_gates.gates import session
+    from lvm_gates.harness.evaluation.session_data import CorpusArguments
+    from lvm_gates.harness.predictors.predictor import Identity, Subject
 
     class Copy:
         def predict(self, contexts):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from harness.report.reading import read_report
+from lvm_gates.harness.results.reading import read_report
 
 SMALL = ("--max-samples=120", "--horizon=3")
 
@@ -161,7 +161,7 @@ def test_the_published_battery_fails_a_perfect_oracle(run_gates, arrow):
 
 
 def test_a_leaking_corpus_blocks_even_the_oracle(run_gates, tmp_path):
-    from harness.worlds import synthesise
+    from lvm_gates.harness.worlds.world import synthesise
 
     synthesise("leaky", tmp_path / "leaky", articles=60, dim=32)
     done = run_gates("--model=control:oracle", f"--corpus={tmp_path / 'leaky'}", *SMALL)
@@ -171,7 +171,7 @@ def test_a_leaking_corpus_blocks_even_the_oracle(run_gates, tmp_path):
 
 
 def test_what_withholds_a_release_cannot_be_deselected(run_gates, tmp_path):
-    from harness.worlds import synthesise
+    from lvm_gates.harness.worlds.world import synthesise
 
     synthesise("leaky", tmp_path / "leaky", articles=120, dim=32)
     leaky = f"--corpus={tmp_path / 'leaky'}"
@@ -182,8 +182,8 @@ def test_what_withholds_a_release_cannot_be_deselected(run_gates, tmp_path):
 
 
 def test_a_model_whose_corpus_is_gone_is_told_what_it_is_judged_on(run_gates, tmp_path):
-    from harness.worlds import default_corpus
-    from trainers.cli import main
+    from lvm_gates.harness.worlds.world import default_corpus
+    from lvm_gates.trainers.cli import main
 
     corpus = synthesise_for(tmp_path / "mine", default_corpus().dim)
     line = ["p1", "--corpus", corpus, "--out", tmp_path / "out", "--epochs", "1", "--width", "16", "--layers", "1"]
@@ -196,7 +196,7 @@ def test_a_model_whose_corpus_is_gone_is_told_what_it_is_judged_on(run_gates, tm
 
 
 def synthesise_for(folder, dim):
-    from harness.worlds import synthesise
+    from lvm_gates.harness.worlds.world import synthesise
 
     return synthesise("wiki", folder, articles=12, dim=dim).path
 
@@ -204,7 +204,7 @@ def synthesise_for(folder, dim):
 @pytest.mark.parametrize("profile", ["5cat", "skill"])
 def test_on_too_few_articles_nothing_is_judged_and_the_verdict_says_so(make_run, tmp_path, profile):
     """Forty articles leave eight to VAL; their intervals would be too short, and a pass by luck a release."""
-    from harness.worlds import synthesise
+    from lvm_gates.harness.worlds.world import synthesise
 
     corpus = synthesise("arrow", tmp_path / "few", articles=40, dim=32, seed=1)
     run = make_run("control:oracle", corpus=str(corpus.path), profile=profile)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from harness.contamination import RECORD, article_hashes
-from harness.corpus import open_corpus, write_corpus
-from harness.leaks.record_file import FIELD, record_fields
-from harness.leaks.recorded import record_of
-from harness.report.terminal import render_terminal
-from harness.run import GateRun
-from harness.scorecard import build_scorecard
-from models.registry import build
+from lvm_gates.harness.corpus.corpus import open_corpus, write_corpus
+from lvm_gates.harness.evaluation.contamination import RECORD, article_hashes
+from lvm_gates.harness.evaluation.recorded_leaks import record_of
+from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.leaks.record_file import FIELD, record_fields
+from lvm_gates.harness.report.terminal import render_terminal
+from lvm_gates.harness.results.scorecard import build_scorecard
+from lvm_gates.models.registry import build
 
 MakeRun = Callable[..., GateRun]
 

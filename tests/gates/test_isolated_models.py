@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from gates.folder import SessionFolder
-from gates.plugin import _share_cores
-from harness.errors import UserError
+from lvm_gates.gates.folder import SessionFolder
+from lvm_gates.gates.plugin import _share_cores
+from lvm_gates.harness.base.errors import UserError
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -110,7 +110,7 @@ def test_one_that_breaks_on_one_split_is_blocked_once_and_for_all(make_run, monk
 
 
 def test_a_control_that_breaks_is_our_fault_and_ends_the_session(make_run, monkeypatch):
-    from harness.controls.simple import Ewma
+    from lvm_gates.harness.controls.simple import Ewma
 
     run = make_run("control:oracle")
     monkeypatch.setattr(Ewma, "predict", lambda self, contexts: contexts)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import harness.ablations
-import harness.evaluate
-import harness.retrieval
-import harness.windows
-from harness.run import GateRun
+import lvm_gates.harness.corpus.windows
+import lvm_gates.harness.evaluation.candidates
+import lvm_gates.harness.evaluation.observe
+import lvm_gates.harness.evaluation.perturbations
+from lvm_gates.harness.judging.session import GateRun
 
 MakeRun = Callable[..., GateRun]
 
@@ -34,17 +34,17 @@ def test_the_engine_as_it_is_catches_nothing(make_run: MakeRun) -> None:
 
 
 def test_offsets_shifted_by_one(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    offset = harness.windows.Windows.offset
+    offset = lvm_gates.harness.corpus.windows.Windows.offset
 
     def shifted(windows, base):
         cosines, exists = [], np.ones(len(windows), dtype=bool)
-        for k in harness.evaluate.OFFSETS:
+        for k in lvm_gates.harness.evaluation.observe.OFFSETS:
             rows, there = offset(windows, k + 1)
             cosines.append(np.einsum("bd,bd->b", base, windows.corpus.vectors(rows)))
             exists &= there
         return np.stack(cosines, axis=1), exists
 
-    monkeypatch.setattr(harness.evaluate, "_offsets", lambda base, windows: shifted(windows, base))
+    monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "_offsets", lambda base, windows: shifted(windows, base))
     assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
 
 
@@ -53,7 +53,9 @@ def test_targets_one_too_late(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
         return np.minimum(windows.targets + 1, windows.corpus.run_end[windows.targets] - 1)
 
     monkeypatch.setattr(
-        harness.windows.Windows, "target_vectors", lambda windows: windows.corpus.vectors(too_late(windows))
+        lvm_gates.harness.corpus.windows.Windows,
+        "target_vectors",
+        lambda windows: windows.corpus.vectors(too_late(windows)),
     )
     assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
 
@@ -62,23 +64,23 @@ def test_optimistic_ties_and_nan_first(make_run: MakeRun, monkeypatch: pytest.Mo
     def optimistic(similarity, target, rival):
         return 1.0 + (rival & (similarity > target[:, None])).sum(axis=1), rival.sum(axis=1) + 1
 
-    monkeypatch.setattr(harness.retrieval, "expected_rank", optimistic)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.candidates, "expected_rank", optimistic)
     assert "control:nan misbehaves" in caught(make_run("control:oracle"))
 
 
 def test_target_compared_along_another_float_path(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = harness.retrieval.expected_rank
+    exact = lvm_gates.harness.evaluation.candidates.expected_rank
 
     def two_paths(similarity, target, rival):
         # The target's own score in float32, and the target itself among the rivals.
         return exact(similarity, target.astype(np.float32) - np.float32(1e-7), np.ones_like(rival))
 
-    monkeypatch.setattr(harness.retrieval, "expected_rank", two_paths)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.candidates, "expected_rank", two_paths)
     assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
 
 
 def test_rollout_shifted(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    rollout = harness.evaluate._rollout
+    rollout = lvm_gates.harness.evaluation.observe._rollout
 
     def shifted(subject, base, windows, horizon, batch_size):
         cosines, exists = rollout(subject, base, windows, horizon, batch_size)
@@ -86,31 +88,33 @@ def test_rollout_shifted(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> 
         cosines[:, 0] = np.einsum("bd,bd->b", base, windows.corpus.vectors(rows))
         return cosines, exists
 
-    monkeypatch.setattr(harness.evaluate, "_rollout", shifted)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "_rollout", shifted)
     assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
 
 
 def test_shuffle_that_does_not_shuffle(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        harness.ablations, "permutations", lambda rows, length, seed: np.tile(np.arange(length), (len(rows), 1))
+        lvm_gates.harness.evaluation.perturbations,
+        "permutations",
+        lambda rows, length, seed: np.tile(np.arange(length), (len(rows), 1)),
     )
     assert "control:oracle misbehaves (not true that it passes gate C" in caught(make_run("control:oracle"))
 
 
 def test_leave_one_out_that_restores_the_last_frame(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    ablate = harness.evaluate.ablate
+    ablate = lvm_gates.harness.evaluation.observe.ablate
 
     def restoring(name, contexts, windows, donors, seed):
         if name == f"leave_out_{windows.context - 1}":
             return contexts.copy()
         return ablate(name, contexts, windows, donors, seed)
 
-    monkeypatch.setattr(harness.evaluate, "ablate", restoring)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "ablate", restoring)
     assert "control:persistence misbehaves" in caught(make_run("control:oracle"))
 
 
 def test_reverse_that_loses_a_frame(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    ablate = harness.evaluate.ablate
+    ablate = lvm_gates.harness.evaluation.observe.ablate
 
     def losing(name, contexts, windows, donors, seed):
         spoiled = ablate(name, contexts, windows, donors, seed)
@@ -118,7 +122,7 @@ def test_reverse_that_loses_a_frame(make_run: MakeRun, monkeypatch: pytest.Monke
             spoiled[:, 0] = spoiled[:, 1]
         return spoiled
 
-    monkeypatch.setattr(harness.evaluate, "ablate", losing)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "ablate", losing)
     assert "control:context-mean misbehaves" in caught(make_run("control:oracle"))
 
 
@@ -131,6 +135,8 @@ def test_val_used_as_ood(make_run: MakeRun) -> None:
 
 def test_context_of_another_window(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        harness.windows.Windows, "contexts", lambda windows: windows.corpus.vectors(windows.context_rows - 1)
+        lvm_gates.harness.corpus.windows.Windows,
+        "contexts",
+        lambda windows: windows.corpus.vectors(windows.context_rows - 1),
     )
     assert "control:oracle misbehaves" in caught(make_run("control:oracle"))

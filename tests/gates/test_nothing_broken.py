@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.run import GateRun
+from lvm_gates.harness.judging.session import GateRun
 
 MakeRun = Callable[..., GateRun]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.corpus import Corpus, open_corpus, write_corpus
-from harness.inputs import CorpusArguments, resolve
-from harness.predictor import Identity, Subject
-from harness.profile import load_profile
-from harness.report.terminal import render_terminal
-from harness.run import GateRun, Settings
-from harness.scorecard import build_scorecard
+from lvm_gates.harness.corpus.corpus import Corpus, open_corpus, write_corpus
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.session import GateRun, Settings
+from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.report.terminal import render_terminal
+from lvm_gates.harness.results.scorecard import build_scorecard
 
 
 @dataclass

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UserError
-from harness.report.reading import read_report
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.results.reading import read_report
 
 ROOT = Path(__file__).resolve().parents[2]
 # A plugin through which something goes wrong at one place of the session.
@@ -82,7 +82,9 @@ def assert_no_release(out: Path) -> None:
     assert not list(out.glob(".together*"))
 
 
-@pytest.mark.parametrize("place", ["gates.session.open_run", "harness.run:GateRun.prepare"])
+@pytest.mark.parametrize(
+    "place", ["lvm_gates.gates.session.open_run", "lvm_gates.harness.judging.session:GateRun.prepare"]
+)
 def test_a_killed_session_leaves_no_release(session, place):
     done = session(signalled(place, KILL))
     assert done.returncode == -signal.SIGKILL
@@ -90,7 +92,12 @@ def test_a_killed_session_leaves_no_release(session, place):
 
 
 @pytest.mark.parametrize(
-    "place", ["gates.session.open_run", "harness.run:GateRun.prepare", "harness.scorecard.write_report"]
+    "place",
+    [
+        "lvm_gates.gates.session.open_run",
+        "lvm_gates.harness.judging.session:GateRun.prepare",
+        "lvm_gates.harness.report.write.write_report",
+    ],
 )
 def test_an_interrupted_session_leaves_no_release_and_no_folder(session, place):
     done = session(signalled(place, INTERRUPT))
@@ -104,8 +111,8 @@ def test_an_interrupted_session_leaves_no_release_and_no_folder(session, place):
 def test_a_disk_too_full_for_the_report_costs_the_report_and_not_the_verdict(session):
     # From the moment of writing on, a file may have 100 KB: the samples and the scorecard have more.
     done = session(
-        "from harness import scorecard; write = scorecard.write_report\n"
-        f"    scorecard.write_report = lambda *a: ({limited(100_000)}, write(*a))"
+        "from lvm_gates.harness.report import write as report; write = report.write_report\n"
+        f"    report.write_report = lambda *a: ({limited(100_000)}, write(*a))"
     )
     said = " ".join(done.stdout.split())
     assert done.returncode == pytest.ExitCode.INTERNAL_ERROR, "neither a pass nor a failed gate"

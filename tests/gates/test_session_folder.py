@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gates.folder import SessionFolder
-from harness.errors import UserError
+from lvm_gates.gates.folder import SessionFolder
+from lvm_gates.harness.base.errors import UserError
 
-KILLED = "import os, signal; from gates.folder import SessionFolder; f = SessionFolder(); (f.path / 'x').touch(); "
+KILLED = (
+    "import os, signal; from lvm_gates.gates.folder import SessionFolder; f = SessionFolder(); (f.path / 'x').touch(); "
+)
 KILLED += "os.kill(os.getpid(), signal.SIGKILL)"
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.audits import AUDITS, audit
-from harness.inputs import CorpusArguments, resolve
-from harness.profile import load_profile
-from harness.run import GateRun, Settings
-from harness.scorecard import plain
-from harness.splitting import rewrite_splits
-from harness.worlds import synthesise
+from lvm_gates.harness.audits import AUDITS, audit
+from lvm_gates.harness.corpus.splitting import rewrite_splits
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.session import GateRun, Settings
+from lvm_gates.harness.results.scorecard import plain
+from lvm_gates.harness.worlds.world import synthesise
 
 SMALL = ("--max-samples=120", "--horizon=3")
 

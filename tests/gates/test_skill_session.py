@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.corpus import write_corpus
-from harness.evaluate import observe
-from harness.predictor import Identity, Subject
-from harness.rivals import Blend, RivalScores
-from harness.rivals.family import ewma_weights
-from harness.statistics.skill import skill
-from harness.worlds import synthesise
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.harness.evaluation.observe import observe
+from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.rivals import Blend, RivalScores
+from lvm_gates.harness.rivals.family import ewma_weights
+from lvm_gates.harness.statistics.skill import skill
+from lvm_gates.harness.worlds.world import synthesise
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.collapse import RANK_GROUPS, Spread
-from harness.corpus import write_corpus
-from harness.evaluation_set import EvaluationSet
-from harness.inputs import CorpusArguments, resolve
-from harness.observations import Observations
-from harness.predictor import Identity, Subject, unit
-from harness.profile import load_profile
-from harness.run import GateRun, Settings
-from harness.windows import windows_of
-from harness.worlds import synthesise
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.harness.corpus.windows import windows_of
+from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, Spread
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.observations import Observations
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.session import GateRun, Settings
+from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.worlds.world import synthesise
 
 HEALTHY = Spread(300.0, 300.0, 0.9, 512)
 

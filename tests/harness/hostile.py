@@ -131,7 +131,12 @@ class Where:
     """Writes down what it finds about it."""
 
     def predict(self, contexts):
-        lines = [str(Path.cwd()), sys.path[0], repr(sys.argv[1:]), str("harness.isolation.worker" in sys.modules)]
+        lines = [
+            str(Path.cwd()),
+            sys.path[0],
+            repr(sys.argv[1:]),
+            str("lvm_gates.harness.predictors.isolation.worker" in sys.modules),
+        ]
         Path("where").write_text("\n".join(lines))
         return contexts[:, -1]
 

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from harness.judge import judge_gate
-from harness.profile import load_profile
-from harness.scorecard import plain
-from harness.stats import Estimate
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.judging.judge import judge_gate
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.results.scorecard import plain
 
 SPLITS = ("VAL", "OOD")
 NAN = float("nan")

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.bayes import BayesPredictor
-from harness.worlds import WORLDS, World
+from lvm_gates.harness.worlds.optimum import BayesPredictor
+from lvm_gates.harness.worlds.world import WORLDS, World
 
 C, H = 5, 5
 Predict = Callable[[np.ndarray], np.ndarray]

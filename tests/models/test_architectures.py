@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from harness.errors import UserError
-from models.position import append_position
-from models.registry import ARCHITECTURES, build
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.models.position import append_position
+from lvm_gates.models.registry import ARCHITECTURES, build
 
 PUBLISHED_PARAMETERS = {"transformer": 17_867_520, "lstm": 5_120_768, "gru": 7_095_552, "amn": 1_510_912}
 

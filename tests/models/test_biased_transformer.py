@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.registry import build
+from lvm_gates.models.registry import build
 
 DIM = 8
 SIZES = {"input_dim": DIM, "width": 16, "depth": 2, "heads": 2}

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from models.next_token import CrossAttentionBlock
-from models.registry import build
+from lvm_gates.models.next_token import CrossAttentionBlock
+from lvm_gates.models.registry import build
 
 DIM = 8
 SIZES = {"input_dim": DIM, "width": 16, "heads": 2}

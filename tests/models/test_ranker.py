@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from models.ranker import context_anchor
-from models.registry import build
+from lvm_gates.models.ranker import context_anchor
+from lvm_gates.models.registry import build
 
 DIM = 8
 properties = settings(deadline=None, max_examples=30)

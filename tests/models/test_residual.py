@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.registry import ARCHITECTURES, build
+from lvm_gates.models.registry import ARCHITECTURES, build
 
 DIM = 8
 properties = settings(deadline=None, max_examples=40)

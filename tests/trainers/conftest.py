@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.corpus import write_corpus
+from lvm_gates.harness.corpus.corpus import write_corpus
 
 DIM = 8
 

@@ -6,7 +6,7 @@ import torch
 from tiny import SMALL, lvm_train
 from torch.nn import functional
 
-from trainers.objective import Step
+from lvm_gates.trainers.objective import Step
 
 BATCH, CONTEXT, DIM, AHEAD, NEGATIVES = 24, 4, 8, 2, 2
 
@@ -23,7 +23,7 @@ def build(monkeypatch, corpus, *arguments):
         found.append((config, recipe))
         raise Built
 
-    monkeypatch.setattr("trainers.loop.train", stop)
+    monkeypatch.setattr("lvm_gates.trainers.loop.train", stop)
     result = lvm_train(arguments[0], "--corpus", corpus.path, *SMALL, *arguments[1:])
     assert isinstance(result.exception, Built), result.output
     return found[0]

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from tiny import CONFIG, RECIPE, history, weights
 
-from harness.errors import UserError
-from trainers import loop, watch
-from trainers.loop import train
-from trainers.losses import cosine
-from trainers.objective import Loss, Term, weighted
-from trainers.schedule import constant
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.trainers import loop, watch
+from lvm_gates.trainers.loop import train
+from lvm_gates.trainers.losses import cosine
+from lvm_gates.trainers.objective import Loss, Term, weighted
+from lvm_gates.trainers.schedule import constant
 
 GUARDED = replace(
     RECIPE,

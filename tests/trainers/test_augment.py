@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from trainers.augment import corrupt_last, drop_last
+from lvm_gates.trainers.augment import corrupt_last, drop_last
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 6), st.integers(2, 32))
 AUGMENTATIONS = [drop_last, corrupt_last]

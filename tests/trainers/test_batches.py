@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.corpus import write_corpus
-from trainers.batches import MAX_VALIDATION_WINDOWS, Gatherer, training_windows
-from trainers.recipe import Needs
-from trainers.seeding import epoch_order, negatives_rng
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.trainers.batches import MAX_VALIDATION_WINDOWS, Gatherer, training_windows
+from lvm_gates.trainers.recipe import Needs
+from lvm_gates.trainers.seeding import epoch_order, negatives_rng
 
 CONTEXT = 3
 LENGTHS = [9, 4, 12, 7, 6]
@@ -150,7 +150,7 @@ def test_batches_hold_each_window_once_and_in_order(corpus):
 
 
 def test_validation_windows_are_the_same_for_every_seed_and_drawn_from_all(make_corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("trainers.batches.MAX_VALIDATION_WINDOWS", 20)
+    monkeypatch.setattr("lvm_gates.trainers.batches.MAX_VALIDATION_WINDOWS", 20)
     corpus = make_corpus(tmp_path, ["TRAIN", *["VAL"] * 6])
     validation = training_windows(corpus, CONTEXT)[1]
     np.testing.assert_array_equal(validation.targets, training_windows(corpus, CONTEXT)[1].targets)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tiny import SMALL, history, lvm_train, trained, weights
 
-from harness.checkpoint import load_checkpoint
-from trainers.cli import main
+from lvm_gates.harness.predictors.checkpoint import load_checkpoint
+from lvm_gates.trainers.cli import main
 
 RECIPES = [name for name in main.commands if name != "grid"]
 ONE_EPOCH = [*SMALL, "--epochs", "1"]
@@ -18,7 +18,7 @@ ONE_EPOCH = [*SMALL, "--epochs", "1"]
 def test_help_does_not_wait_for_torch():
     """Importing the commands and asking every one of them for help."""
     code = (
-        "import sys; from click.testing import CliRunner; from trainers.cli import main\n"
+        "import sys; from click.testing import CliRunner; from lvm_gates.trainers.cli import main\n"
         "for name in main.commands:\n"
         "    assert CliRunner().invoke(main, [name, '--help']).exit_code == 0\n"
         "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"

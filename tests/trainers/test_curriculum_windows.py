@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 from tiny import SMALL, history, lvm_train, trained, weights
 
-from commands.data import main as lvm_data
-from harness.curriculum import DEFINITIONS
-from harness.curriculum_files import read_stage
-from trainers.batches import training_windows
-from trainers.cli import main
-from trainers.curriculum import curriculum_options, select_windows, stage_at
+from lvm_gates.harness.cli.data import main as lvm_data
+from lvm_gates.harness.corpus.curriculum import DEFINITIONS
+from lvm_gates.harness.corpus.curriculum_files import read_stage
+from lvm_gates.trainers.batches import training_windows
+from lvm_gates.trainers.cli import main
+from lvm_gates.trainers.curriculum import curriculum_options, select_windows, stage_at
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_stage_a_holds_the_windows_with_the_largest_score(windows):
 
 
 def test_the_ranking_is_made_once(windows, monkeypatch):
-    from harness import curriculum
+    from lvm_gates.harness.corpus import curriculum
 
     made, similarities = [], curriculum.similarities
     monkeypatch.setattr(curriculum, "similarities", lambda given: made.append(1) or similarities(given))

@@ -3,8 +3,8 @@
 import pytest
 from tiny import SMALL, assert_same, history, lvm_train, trained, weights
 
-from harness.checkpoint import load_checkpoint
-from trainers.cli import main
+from lvm_gates.harness.predictors.checkpoint import load_checkpoint
+from lvm_gates.trainers.cli import main
 
 
 def grid(corpus, out, *arguments):

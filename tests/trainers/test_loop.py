@@ -8,14 +8,14 @@ import pytest
 import torch
 from tiny import CONFIG, RECIPE, assert_same, weights
 
-from harness.checkpoint import load_checkpoint, torch_predictor
-from harness.errors import UserError
-from harness.splitting import split_digest
-from harness.windows import windows_of
-from trainers.loop import train
-from trainers.objective import Loss, Term, weighted
-from trainers.schedule import Schedule
-from trainers.threads import cpu_threads
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.splitting import split_digest
+from lvm_gates.harness.corpus.windows import windows_of
+from lvm_gates.harness.predictors.checkpoint import load_checkpoint, torch_predictor
+from lvm_gates.trainers.loop import train
+from lvm_gates.trainers.objective import Loss, Term, weighted
+from lvm_gates.trainers.schedule import Schedule
+from lvm_gates.trainers.threads import cpu_threads
 
 
 def val(corpus):

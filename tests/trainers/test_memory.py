@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.corpus import write_corpus
-from trainers.batches import Gatherer, training_windows
-from trainers.recipe import Needs
-from trainers.seeding import epoch_order
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.trainers.batches import Gatherer, training_windows
+from lvm_gates.trainers.recipe import Needs
+from lvm_gates.trainers.seeding import epoch_order
 
 CONTEXT, DIM = 5, 768
 ARTICLES, LENGTH = 200, 100

@@ -6,13 +6,13 @@ import sys
 import pytest
 from tiny import SMALL, history, lvm_train, trained
 
-from harness.errors import UserError
-from trainers.one_writer import only_writer
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.trainers.one_writer import only_writer
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from trainers.one_writer import only_writer
+from lvm_gates.trainers.one_writer import only_writer
 with only_writer(Path(sys.argv[1]), make=True):
     print("held", flush=True)
     time.sleep(60)

@@ -3,8 +3,8 @@
 import pytest
 from tiny import SMALL, assert_same, history, lvm_train, trained, weights
 
-from trainers import loop, sentinel_rules
-from trainers.sentinel_rules import StageGate
+from lvm_gates.trainers import loop, sentinel_rules
+from lvm_gates.trainers.sentinel_rules import StageGate
 
 # What a stage of two epochs and one that follows it look like; the real ones have four and more.
 STAGE_A = 2
@@ -12,7 +12,7 @@ STAGE_A = 2
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr("trainers.p51.STAGE_A_EPOCHS", STAGE_A)
+    monkeypatch.setattr("lvm_gates.trainers.p51.STAGE_A_EPOCHS", STAGE_A)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_stages_b_and_c_follow_a_passed_gate_only(corpus, tmp_path, gate):
 
 def test_a_retry_that_passes_goes_on(corpus, tmp_path, gate, monkeypatch):
     misses = iter([["margin is low"], []])
-    monkeypatch.setattr("trainers.p51._missed", lambda history: next(misses))
+    monkeypatch.setattr("lvm_gates.trainers.p51._missed", lambda history: next(misses))
     trained(*p51(corpus, tmp_path / "run", "--epochs", "3"))
     assert {name: len(history(run)) for name, run in runs(tmp_path / "run").items()} == {"run": 2, "attempt-2": 3}
 

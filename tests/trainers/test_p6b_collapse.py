@@ -5,12 +5,12 @@ import pytest
 import torch
 from steps import step
 
-from harness.worlds import synthesise
-from trainers import p6b
-from trainers.batches import Gatherer, training_windows
-from trainers.losses import cosine, mse_loss
-from trainers.objective import Loss
-from trainers.recipe import Needs
+from lvm_gates.harness.worlds.world import synthesise
+from lvm_gates.trainers import p6b
+from lvm_gates.trainers.batches import Gatherer, training_windows
+from lvm_gates.trainers.losses import cosine, mse_loss
+from lvm_gates.trainers.objective import Loss
+from lvm_gates.trainers.recipe import Needs
 
 STEPS = 150
 

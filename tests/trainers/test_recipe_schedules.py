@@ -126,7 +126,7 @@ def test_the_attention_bias_of_p51(built):
 
 @pytest.mark.parametrize("recipe", ["p5", "p51"])
 def test_the_stages_of_the_curriculum(built, corpus, recipe):
-    from trainers.batches import training_windows
+    from lvm_gates.trainers.batches import training_windows
 
     _, recipe = built(recipe)
     windows = training_windows(corpus, 3)[0]

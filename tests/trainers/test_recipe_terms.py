@@ -6,8 +6,8 @@ import pytest
 import torch
 from steps import BATCH, DIM, build, step, unit
 
-from models.ranker import context_anchor
-from trainers.losses import (
+from lvm_gates.models.ranker import context_anchor
+from lvm_gates.trainers.losses import (
     adaptive_guard,
     anti_copy,
     directional_gate,

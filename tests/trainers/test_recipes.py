@@ -7,10 +7,10 @@ import pytest
 from steps import build
 from tiny import SMALL, history, lvm_train, same_weights, trained, weights
 
-from harness.checkpoint import load_checkpoint, torch_predictor
-from harness.windows import windows_of
-from trainers.cli import main
-from trainers.schedule import constant
+from lvm_gates.harness.corpus.windows import windows_of
+from lvm_gates.harness.predictors.checkpoint import load_checkpoint, torch_predictor
+from lvm_gates.trainers.cli import main
+from lvm_gates.trainers.schedule import constant
 
 RECIPES = ("v3", "p1", "p2", "p3", "p4", "p5", "p51", "p6", "p6b", "p7")
 # epochs, batch size, weight decay, best checkpoint by, offset of the target, architecture (seed facts 1 and 2).

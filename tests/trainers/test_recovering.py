@@ -6,11 +6,11 @@ import pytest
 import torch
 from tiny import SMALL, lvm_train, trained, weights
 
-from harness.checkpoint import load_checkpoint
-from harness.contamination import RECORD
-from harness.leaks.record_file import FIELD
-from trainers import loop
-from trainers.loop import train
+from lvm_gates.harness.evaluation.contamination import RECORD
+from lvm_gates.harness.leaks.record_file import FIELD
+from lvm_gates.harness.predictors.checkpoint import load_checkpoint
+from lvm_gates.trainers import loop
+from lvm_gates.trainers.loop import train
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_the_chunks_trained_on_stay_on_the_record_and_a_start_without_one_is_rem
 def test_another_architecture_is_refused(corpus, tmp_path, first):
     from tiny import CONFIG, RECIPE
 
-    from harness.errors import UserError
+    from lvm_gates.harness.base.errors import UserError
 
     start = load_checkpoint(first)
     with pytest.raises(UserError, match="is another network than this run's"):

@@ -12,8 +12,8 @@ import pytest
 import torch
 from tiny import CONFIG, RECIPE, SMALL, assert_same, history, trained, weights
 
-from harness.errors import UserError
-from trainers.loop import train
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.trainers.loop import train
 
 
 def assert_same_run(a, b):
@@ -71,7 +71,7 @@ def test_the_most_random_recipe_resumes_too(corpus, tmp_path):
 
 def test_killed_between_any_two_files_it_resumes(corpus, tmp_path, monkeypatch):
     """The epoch's own checkpoint, the best, the final, the history: whichever was the last to be written."""
-    from trainers import run_folder
+    from lvm_gates.trainers import run_folder
 
     config = replace(CONFIG, epochs=2)
     train(config, RECIPE, corpus, tmp_path / "whole")
@@ -101,7 +101,7 @@ def test_sigkill_in_the_middle_of_an_epoch(make_corpus, tmp_path):
     """`kill -9` as the operating system does it, then --resume in this process."""
     corpus = make_corpus(tmp_path / "corpus", ["TRAIN"] * 12 + ["VAL"], length=40)
     options = ["p1", "--corpus", corpus.path, *SMALL, "--epochs", "3", "--sentinel", "off", "--batch-size", "4"]
-    line = [sys.executable, "-c", "from trainers.cli import main; main()", *map(str, options)]
+    line = [sys.executable, "-c", "from lvm_gates.trainers.cli import main; main()", *map(str, options)]
     with subprocess.Popen([*line, "--out", tmp_path / "parts"], stdout=subprocess.DEVNULL) as process:
         first = tmp_path / "parts" / "training_history.json"
         deadline = time.monotonic() + 60

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainers.schedule import Schedule, constant, ramped_together
+from lvm_gates.trainers.schedule import Schedule, constant, ramped_together
 
 figures = st.floats(-10, 10, allow_nan=False)
 ends = st.tuples(figures, figures)

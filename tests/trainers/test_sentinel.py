@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from harness.controls import Ingredients, build_control
-from harness.errors import UserError
-from harness.evaluate import observe
-from harness.evaluation_set import EvaluationSet
-from harness.predictor import PROBED_AGAIN, PROBED_ALONE, Identity, Subject
-from harness.rivals import Basis, family_of, score_rivals
-from harness.scorecard import plain
-from harness.statistics import offset_sweep, retrieval, rollout
-from harness.statistics.skill import SkillInputs, skill
-from harness.torch_predictor import TorchPredictor
-from harness.windows import sample_windows, windows_of
-from harness.worlds import synthesise
-from models.registry import build
-from trainers import sentinel as sentinel_module
-from trainers.sentinel import Sentinel
-from trainers.sentinel_rules import aborts, backs_off, selection
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.controls import Ingredients, build_control
+from lvm_gates.harness.corpus.windows import sample_windows, windows_of
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.observe import observe
+from lvm_gates.harness.predictors.predictor import PROBED_AGAIN, PROBED_ALONE, Identity, Subject
+from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
+from lvm_gates.harness.results.scorecard import plain
+from lvm_gates.harness.rivals import Basis, family_of, score_rivals
+from lvm_gates.harness.statistics import offset_sweep, retrieval, rollout
+from lvm_gates.harness.statistics.skill import SkillInputs, skill
+from lvm_gates.harness.worlds.world import synthesise
+from lvm_gates.models.registry import build
+from lvm_gates.trainers import sentinel as sentinel_module
+from lvm_gates.trainers.sentinel import Sentinel
+from lvm_gates.trainers.sentinel_rules import aborts, backs_off, selection
 
 CONTEXT = 3
 VALUES = ("cosine", "margin", "margin_vs_last", "margin_vs_previous", "rollout", "skill_cosine", "skill_mrr", "F")

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from trainers.sentinel_rules import COLLAPSING_FALL, Reading, StageGate, aborts, backs_off, selection
+from lvm_gates.trainers.sentinel_rules import COLLAPSING_FALL, Reading, StageGate, aborts, backs_off, selection
 
 
 def estimate(value):

@@ -5,10 +5,10 @@ import json
 import torch
 from click.testing import CliRunner
 
-from trainers.cli import main
-from trainers.config import RunConfig
-from trainers.objective import weighted
-from trainers.recipe import Recipe
+from lvm_gates.trainers.cli import main
+from lvm_gates.trainers.config import RunConfig
+from lvm_gates.trainers.objective import weighted
+from lvm_gates.trainers.recipe import Recipe
 
 SIZES = {"width": 16, "depth": 1, "heads": 2}
 RECIPE = Recipe(objective=weighted(), model=SIZES)

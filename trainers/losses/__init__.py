@@ -4,8 +4,8 @@ In all of them r is the raw head output, p = r / ||r|| the prediction, y the tar
 that say otherwise they take cosines only, so that no length matters; a zero vector has cosine 0 to everything.
 """
 
-from trainers.losses.anchoring import anchor_floor, directional_gate, teacher_pull
-from trainers.losses.directional import (
+from lvm_gates.trainers.losses.anchoring import anchor_floor, directional_gate, teacher_pull
+from lvm_gates.trainers.losses.directional import (
     cap_share,
     confidence,
     lambda_eff,
@@ -17,7 +17,7 @@ from trainers.losses.directional import (
     softplus_margin,
     unit_norm_penalty,
 )
-from trainers.losses.margins import (
+from lvm_gates.trainers.losses.margins import (
     adaptive_guard,
     adaptive_guard_published,
     anti_copy,
@@ -25,10 +25,10 @@ from trainers.losses.margins import (
     future_margin,
     micro_ranking,
 )
-from trainers.losses.ranking import info_nce
-from trainers.losses.regression import cosine, cosine_each, mse_loss
-from trainers.losses.residual import residual_regulariser
-from trainers.losses.rollout import rollout_smoothness, rollout_smoothness_published
+from lvm_gates.trainers.losses.ranking import info_nce
+from lvm_gates.trainers.losses.regression import cosine, cosine_each, mse_loss
+from lvm_gates.trainers.losses.residual import residual_regulariser
+from lvm_gates.trainers.losses.rollout import rollout_smoothness, rollout_smoothness_published
 
 __all__ = [
     "adaptive_guard",

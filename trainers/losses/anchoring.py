@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from trainers.losses.regression import cosine_each
+from lvm_gates.trainers.losses.regression import cosine_each
 
 
 def anchor_floor(

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from trainers.losses.regression import cosine_each
+from lvm_gates.trainers.losses.regression import cosine_each
 
 # P4: the coherence at which the guard has risen half way, and how fast it rises (seed facts 2).
 GUARD_CENTRE = 0.60

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from harness.leaks.chunks import Chunks, joined
-from harness.leaks.detection import find_leaks
-from harness.leaks.null import RATE, tail_threshold
-from harness.leaks.runs import votes
-from harness.leaks.search import likeness_at, nearest_pairs, rivalry
-from harness.predictor import unit
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.leaks.chunks import Chunks, joined
+from lvm_gates.harness.leaks.detection import find_leaks
+from lvm_gates.harness.leaks.null import RATE, tail_threshold
+from lvm_gates.harness.leaks.runs import votes
+from lvm_gates.harness.leaks.search import likeness_at, nearest_pairs, rivalry
 
 
 def chunks(vectors, lengths):
@@ -67,7 +67,7 @@ def brute_force(queries, lasts, reference, passed_over=None):
 @pytest.mark.parametrize("pass_over", [False, True])
 def test_the_search_is_what_all_pairs_say_whatever_the_block(monkeypatch, size, pass_over):
     for name in ("SCAN_ROWS", "_COLUMNS", "_WINDOWS"):
-        monkeypatch.setattr(f"harness.leaks.search.{name}", size)
+        monkeypatch.setattr(f"lvm_gates.harness.leaks.search.{name}", size)
     queries = chunks(text(3, 5, seed=3, dim=6), [5, 5, 5])
     parts = [chunks(text(1, 7, seed=4, dim=6), [7]), chunks(text(2, 4, seed=5, dim=6), [4, 4])]
     reference, lasts = joined(parts), all_lasts(queries)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from harness.contamination import judge_training_data
-from harness.errors import UserError
-from harness.inputs import CorpusArguments, resolve
-from harness.leaks.record import Part, TrainingRecord
-from harness.leaks.record_file import FIELD, MOST_CHUNKS, read_training_record, record_fields
-from harness.leaks.recorded import record_of, recorded_leaks
-from harness.leaks.signatures import BITS, hyperplanes, sign
-from harness.predictor import unit
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.evaluation.contamination import judge_training_data
+from lvm_gates.harness.evaluation.recorded_leaks import record_of, recorded_leaks
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
+from lvm_gates.harness.leaks.record import Part, TrainingRecord
+from lvm_gates.harness.leaks.record_file import FIELD, MOST_CHUNKS, read_training_record, record_fields
+from lvm_gates.harness.leaks.signatures import BITS, hyperplanes, sign
 
 DIM = 64
 LENGTHS = [60] * 60

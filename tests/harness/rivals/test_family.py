@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.rivals.family import ewma_weights, family_of
+from lvm_gates.harness.rivals.family import ewma_weights, family_of
 
 
 @pytest.mark.parametrize("context", [1, 2, 5, 20])

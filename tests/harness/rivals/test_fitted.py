@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from harness.controls.linear import HeldOut, fit_linear
-from harness.rivals import Basis, cached_fitted_weights, fitted
-from harness.rivals.fitted import BETAS, fit_weights
-from harness.windows import windows_of
+from lvm_gates.harness.controls.linear import HeldOut, fit_linear
+from lvm_gates.harness.corpus.windows import windows_of
+from lvm_gates.harness.rivals import Basis, cached_fitted_weights, fitted
+from lvm_gates.harness.rivals.fitted import BETAS, fit_weights
 
 
 class Silent:

@@ -3,10 +3,21 @@
 import numpy as np
 import pytest
 
-from harness.evaluate import observe
-from harness.predictor import Identity, Subject, unit
-from harness.rivals import Basis, Blend, Domain, Family, RivalScores, blend_of, family_of, score_all, score_rivals
-from harness.rivals import scores as scores_module
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.evaluation.observe import observe
+from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.rivals import (
+    Basis,
+    Blend,
+    Domain,
+    Family,
+    RivalScores,
+    blend_of,
+    family_of,
+    score_all,
+    score_rivals,
+)
+from lvm_gates.harness.rivals import scores as scores_module
 
 
 class Mixing:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from fake_encoder import FakeEncoder
 
-from harness.corpus import content_fingerprint, open_corpus
-from harness.errors import UserError
-from harness.text.build import WORK, can_resume, embed_corpus, split_articles
-from harness.text.chunking import Chunker
-from harness.text.sources import open_source
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus import content_fingerprint, open_corpus
+from lvm_gates.harness.text.build import WORK, can_resume, embed_corpus, split_articles
+from lvm_gates.harness.text.chunking import Chunker
+from lvm_gates.harness.text.sources import open_source
 
 PARAGRAPHS = Chunker("paragraph", lambda paragraph: [paragraph], "blank lines")
 
@@ -133,7 +133,7 @@ def test_kill_9(text, tmp_path):
 
 def test_killed_while_the_corpus_is_put_together(text, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("harness.text.build.write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("lvm_gates.harness.text.build.write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             embed(text, tmp_path / "out")
     with pytest.raises(UserError, match=r"corpus\.json is missing"):

@@ -9,11 +9,11 @@ import pytest
 import torch
 from fake_encoder import FakeEncoder
 
-from harness.errors import UserError
-from harness.text import embedding
-from harness.text.build import embed_corpus
-from harness.text.chunking import Chunker, make_chunker
-from harness.text.sources import Article, open_source
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.text import embedding
+from lvm_gates.harness.text.build import embed_corpus
+from lvm_gates.harness.text.chunking import Chunker, make_chunker
+from lvm_gates.harness.text.sources import Article, open_source
 
 
 def chunker(unit):

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from loss_cases import cases, cos, make_case, properties
 
-from trainers.losses import anchor_floor, directional_gate, teacher_pull
+from lvm_gates.trainers.losses import anchor_floor, directional_gate, teacher_pull
 
 floors = st.floats(-0.9, 0.9)
 

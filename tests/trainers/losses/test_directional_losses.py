@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from loss_cases import properties
 
-from trainers.losses import (
+from lvm_gates.trainers.losses import (
     cap_share,
     confidence,
     lambda_eff,

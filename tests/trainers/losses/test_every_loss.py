@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loss_cases import cases, make_case, properties
 
-import trainers.losses
-from models.ranker import context_anchor
-from trainers.losses import (
+import lvm_gates.trainers.losses
+from lvm_gates.models.ranker import context_anchor
+from lvm_gates.trainers.losses import (
     adaptive_guard,
     anchor_floor,
     anti_copy,
@@ -70,8 +70,8 @@ every_loss_of_cosines = pytest.mark.parametrize("loss", OF_COSINES.values(), ids
 
 
 def test_all_public_names_exist_and_no_loss_is_forgotten_here():
-    public = set(trainers.losses.__all__)
-    assert all(callable(getattr(trainers.losses, name)) for name in public)
+    public = set(lvm_gates.trainers.losses.__all__)
+    assert all(callable(getattr(lvm_gates.trainers.losses, name)) for name in public)
     weights = {"adaptive_guard", "adaptive_guard_published", "cap_share", "confidence", "lambda_eff"}
     others = {"cosine", "cosine_each", "directional_gate", "margin_ratio", "skip_on_negative", "skip_v21"}
     assert public - weights - others == {name.split(",")[0].split(" ")[0] for name in LOSSES}

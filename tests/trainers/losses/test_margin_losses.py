@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from loss_cases import cases, gap, make_case, margins, properties
 
-from trainers.losses import (
+from lvm_gates.trainers.losses import (
     adaptive_guard,
     adaptive_guard_published,
     anti_copy,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loss_cases import cases, cos, make_case, properties
 
-from trainers.losses import info_nce
+from lvm_gates.trainers.losses import info_nce
 
 
 def by_hand(case, temperature, in_batch, exclude, weight=1.0):

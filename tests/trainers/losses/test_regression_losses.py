@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from torch.nn import functional
 
-from trainers.losses import cosine, cosine_each, mse_loss
+from lvm_gates.trainers.losses import cosine, cosine_each, mse_loss
 
 SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 NUMBERS = st.floats(-10, 10, width=32)

@@ -6,7 +6,7 @@ from hypothesis import given
 from loss_cases import cases, properties
 from torch.nn import functional
 
-from trainers.losses import residual_regulariser
+from lvm_gates.trainers.losses import residual_regulariser
 
 
 @properties

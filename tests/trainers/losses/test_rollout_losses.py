@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loss_cases import cases, cos, properties
 
-from trainers.losses import rollout_smoothness, rollout_smoothness_published
+from lvm_gates.trainers.losses import rollout_smoothness, rollout_smoothness_published
 
 
 def turning(angle, steps, batch=2):

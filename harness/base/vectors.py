@@ -1,0 +1,30 @@
+"""Unit vectors, and how long lists of them are cut into batches."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+# Norms whose squares are normal float64 numbers.
+_SMALL, _LARGE = 1e-150, 1e150
+
+
+def unit(vectors: Float[np.ndarray, "*b d"]) -> Float[np.ndarray, "*b d"]:
+    """Scale to unit norm in float64; rows without a direction become NaN throughout."""
+    wide = vectors.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        norm = np.linalg.norm(wide, axis=-1, keepdims=True)
+        # Squares over- and underflow long before the numbers do: such rows are brought near one first.
+        extreme = ((norm < _SMALL) | (norm > _LARGE))[..., 0]
+        if extreme.any():
+            wide[extreme] /= np.abs(wide[extreme]).max(axis=-1, keepdims=True)
+            norm[extreme] = np.linalg.norm(wide[extreme], axis=-1, keepdims=True)
+        scaled = np.asarray(wide / norm)
+    scaled[~np.isfinite(scaled).all(axis=-1)] = np.nan
+    return scaled
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Cut ``range(n)`` into consecutive slices of at most ``size``."""
+    for begin in range(0, n, size):
+        yield slice(begin, min(begin + size, n))

@@ -1,0 +1,34 @@
+"""A Click group that shows a user's mistake as one sentence and exits 1, never as a traceback."""
+
+import sys
+from io import TextIOWrapper
+from typing import Any
+
+import click
+
+from lvm_gates.harness.base.errors import UserError
+
+
+class SentenceGroup(click.Group):
+    """See `click.Group`."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand; `UserError` and what the system refuses become Click's own error message.
+
+        A path may be no UTF-8, and a terminal no Unicode: what cannot be written is escaped.
+        """
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            raise click.ClickException(str(error)) from error
+        except BrokenPipeError:
+            raise  # `| head` has had enough; Click ends quietly
+        except OSError as error:
+            # What is read is checked where it is read; what is left is a place that cannot be written.
+            where = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(
+                f"{where}cannot be written or read ({error.strerror or error}); name another place, or free space."
+            ) from error

@@ -1,0 +1,113 @@
+"""``lvm-report``: show a report again, compare two models, rank many."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lvm_gates.harness.base.visible import spelled
+from lvm_gates.harness.cli.group import SentenceGroup
+
+_REPORT = click.Path(path_type=Path)
+
+
+@click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Read the reports that `pytest gates/ --report=DIR` wrote."""
+
+
+@main.command()
+@click.argument("report", type=_REPORT)
+@click.option("--html", type=click.Path(path_type=Path), help="Write the HTML scorecard to this file as well.")
+def show(report: Path, html: Path | None) -> None:
+    """Print a scorecard.
+
+    REPORT is a report folder or a scorecard.json.
+    """
+    from lvm_gates.harness.report.terminal import render_terminal
+    from lvm_gates.harness.results.reading import read_report
+
+    found = read_report(report)
+    click.echo(spelled(render_terminal(found.scorecard, colour=sys.stdout.isatty()), sys.stdout.encoding), nl=False)
+    if html is not None:
+        _write_html(found.scorecard, html)
+        click.echo(f"written: {html}")
+
+
+@main.command()
+@click.argument("report_a", type=_REPORT)
+@click.argument("report_b", type=_REPORT)
+@click.option("--model-a", help="Model of REPORT_A, or control:NAME [default: the only one].")
+@click.option("--model-b", help="Model of REPORT_B, or control:NAME [default: the only one].")
+@click.option(
+    "--split",
+    "splits",
+    metavar="VAL|OOD",
+    multiple=True,
+    type=click.Choice(["VAL", "OOD"], case_sensitive=False),
+    help="May be repeated [default: both].",
+)
+def compare(report_a: Path, report_b: Path, model_a: str | None, model_b: str | None, splits: tuple[str, ...]) -> None:
+    """Compare two models window by window.
+
+    Prints paired differences, REPORT_B less REPORT_A, with intervals clustered by article.
+    """
+    from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.report.versus import Pair, render_versus
+    from lvm_gates.harness.results.paired import compare as compare_windows
+    from lvm_gates.harness.results.reading import check_comparable, choose, read_report, read_samples
+
+    a, b = read_report(report_a), read_report(report_b)
+    check_comparable(a, b)
+    first, second = choose(a, model_a, "--model-a"), choose(b, model_b, "--model-b")
+    if (a.path.resolve(), first) == (b.path.resolve(), second):
+        raise UserError(f"{first}: is named on both sides; name another report, or another model with --model-b.")
+    by_split = {}
+    for split in dict.fromkeys(splits or ("VAL", "OOD")):
+        found = compare_windows(read_samples(a, first, split), read_samples(b, second, split))
+        if not found.windows:
+            raise UserError(
+                f"{a.label} and {b.label}: no {split} window in common; gate both models with the same --seed and "
+                "--max-samples."
+            )
+        by_split[split] = found
+    corpus = f"{a.scorecard['corpus'].get('path')}, fingerprint {str(a.fingerprint)[:12]}"
+    pair = Pair((first, a.label), (second, b.label), corpus, by_split)
+    click.echo(spelled(render_versus(pair, colour=sys.stdout.isatty()), sys.stdout.encoding), nl=False)
+
+
+@main.command()
+@click.argument("reports", nargs=-1, required=True, type=_REPORT)
+@click.option("--markdown", is_flag=True, help="Print Markdown tables.")
+def leaderboard(reports: tuple[Path, ...], markdown: bool) -> None:
+    """Rank the models of REPORTS by skill.
+
+    The order is that of the lower bound of the skill figure on OOD; each corpus has a table of its own.
+    """
+    from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.report.leaderboard import boards, render_markdown, render_terminal
+    from lvm_gates.harness.results.reading import read_report
+
+    found = [read_report(path) for path in reports]
+    paths = [report.path.resolve() for report in found]
+    if len(set(paths)) < len(paths):
+        twice = next(report for i, report in enumerate(found) if paths[i] in paths[:i])
+        raise UserError(f"{twice.label}: is given twice; name each report once.")
+    tables = boards(found)
+    text = render_markdown(tables) if markdown else render_terminal(tables, colour=sys.stdout.isatty())
+    click.echo(spelled(text, sys.stdout.encoding), nl=False)
+
+
+def _write_html(scorecard: Mapping[str, Any], file: Path) -> None:
+    from lvm_gates.harness.base.atomic import atomic_write
+    from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.report.html import render_html
+
+    page = render_html(scorecard).encode()
+    try:
+        with atomic_write(file) as stream:
+            stream.write(page)
+    except OSError as error:
+        raise UserError(f"--html {file}: cannot be written ({error.strerror}); name another file.") from error

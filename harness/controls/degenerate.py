@@ -1,0 +1,48 @@
+"""Predictors that are broken in a known way; each must be refused."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from lvm_gates.harness.controls.simple import Constant
+
+
+def _noise(contexts: Float[np.ndarray, "b c d"], seed: int) -> Float[np.ndarray, "b d"]:
+    """Standard normal vectors, each a function of its own context, so that the batch does not matter."""
+    salt = seed.to_bytes(8, "little", signed=True)
+    rows = []
+    for context in np.ascontiguousarray(contexts, dtype=np.float32):
+        key = hashlib.blake2b(context.tobytes(), digest_size=8, salt=salt).digest()
+        rows.append(np.random.default_rng(int.from_bytes(key, "little")).standard_normal(contexts.shape[2]))
+    return np.array(rows)
+
+
+@dataclass(frozen=True)
+class RandomUnit:
+    """A fresh random direction for every context."""
+
+    seed: int
+
+    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+        return _noise(contexts, self.seed)
+
+
+@dataclass(frozen=True)
+class NoisyConstant:
+    """A constant unit vector plus 1e-4 of noise a coordinate: collapse that hides from a centred rank."""
+
+    constant: Constant
+    seed: int
+
+    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+        return self.constant.predict(contexts) + 1e-4 * _noise(contexts, self.seed)
+
+
+@dataclass(frozen=True)
+class NotANumber:
+    """Returns NaN: the published battery gave such a model R@5 = 1.000 (seed facts 5.9)."""
+
+    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+        return np.full((len(contexts), contexts.shape[2]), np.nan)

@@ -1,0 +1,276 @@
+"""A corpus: articles, each an ordered run of chunk embeddings, held once and memory-mapped.
+
+Row ``r`` of a corpus is one chunk. Articles occupy consecutive rows, chunks in reading order. Windows are row
+numbers (`harness.corpus.windows`); nothing here ever holds more vectors than the caller asked for, so a corpus of
+584,545 x 768 opens in milliseconds.
+
+On disk a corpus is a folder of ``vectors.npy`` (float16 or float32, memory-mapped), ``articles.npz`` (article
+ids, starts, lengths, splits, chunk indices) and ``corpus.json`` (dimension, counts, fingerprint, provenance).
+The published NPZ files are read as they are by `harness.corpus.npz`.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from lvm_gates.harness.base.atomic import atomic_write, write_json
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus_files import FORMAT_VERSION, read_corpus_files
+
+SplitName = Literal["TRAIN", "VAL", "OOD"]
+SPLITS: tuple[SplitName, ...] = ("TRAIN", "VAL", "OOD")
+UNASSIGNED = ""
+
+# Rows read at a time by every scan of a whole corpus: 16,384 x 768 float32 is 48 MiB.
+SCAN_ROWS = 16_384
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Chunk embeddings in reading order, grouped by article.
+
+    Attributes:
+        path: where it was read from; used in messages.
+        stored: the vectors as stored, (N, D), float16 or float32, usually a memory map.
+        article_ids: (A,) the id each article carries in its source.
+        starts: (A,) first row of each article. Articles follow one another without gaps.
+        lengths: (A,) number of chunks of each article.
+        chunk_index: (N,) position of each chunk in its article as the source numbers it; a gap means that chunks
+            were dropped there, and no window spans it.
+        splits: (A,) "TRAIN", "VAL", "OOD" or "" for each article.
+        order: (N,) stored row of each corpus row, or None where the store is already in reading order.
+        meta: provenance as recorded in ``corpus.json``; ``meta["kind"]`` is "synthetic" for the built-in worlds.
+    """
+
+    path: Path
+    stored: Shaped[np.ndarray, "n d"]
+    article_ids: Int[np.ndarray, " a"]
+    starts: Int[np.ndarray, " a"]
+    lengths: Int[np.ndarray, " a"]
+    chunk_index: Int[np.ndarray, " n"]
+    splits: Shaped[np.ndarray, " a"]
+    order: Int[np.ndarray, " n"] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Number of chunks."""
+        return int(self.stored.shape[0])
+
+    @property
+    def dim(self) -> int:
+        """Width of one embedding."""
+        return int(self.stored.shape[1])
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the corpus is one of the built-in worlds, where the optimum is known."""
+        return self.meta.get("kind") == "synthetic"
+
+    @cached_property
+    def article_of(self) -> Int[np.ndarray, " n"]:
+        """(N,) position (not id) of the article each row belongs to."""
+        return np.repeat(np.arange(len(self.starts)), self.lengths)
+
+    @cached_property
+    def run_start(self) -> Int[np.ndarray, " n"]:
+        """(N,) first row of the contiguous run each row belongs to: one article, chunk indices rising by one."""
+        breaks = np.ones(self.size, dtype=bool)
+        breaks[1:] = self.chunk_index[1:] != self.chunk_index[:-1] + 1
+        breaks[self.starts] = True
+        first = np.flatnonzero(breaks)
+        return np.repeat(first, np.diff(np.append(first, self.size)))
+
+    @cached_property
+    def run_end(self) -> Int[np.ndarray, " n"]:
+        """(N,) one past the last row of the contiguous run each row belongs to."""
+        first = np.unique(self.run_start)
+        ends = np.append(first[1:], self.size)
+        return np.repeat(ends, np.diff(np.append(first, self.size)))
+
+    def raw(self, rows: Int[np.ndarray, "*rows"]) -> Float[np.ndarray, "*rows d"]:
+        """The vectors of ``rows`` as stored, widened to float32."""
+        source = rows if self.order is None else self.order[rows]
+        # A float64 beyond float32 becomes infinity, which `check_vectors` names.
+        with np.errstate(over="ignore"):
+            return np.asarray(self.stored[source], dtype=np.float32)
+
+    def vectors(self, rows: Int[np.ndarray, "*rows"]) -> Float[np.ndarray, "*rows d"]:
+        """The embeddings of ``rows``, float32 and of unit norm.
+
+        Norms are restored in float64: a float16 store leaves them off by up to 1e-4. A row without a direction
+        (zero or non-finite) comes out NaN; `check_vectors` names it.
+        """
+        raw = self.raw(rows)
+        norm = np.linalg.norm(raw.astype(np.float64), axis=-1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(raw / norm, dtype=np.float32)
+
+    def articles(self, split: SplitName) -> Int[np.ndarray, " m"]:
+        """Positions of the articles of one split."""
+        return np.flatnonzero(self.splits == split)
+
+    def rows_of(self, articles: Int[np.ndarray, " m"]) -> Int[np.ndarray, " k"]:
+        """All rows of the given articles, in reading order."""
+        if len(articles) == 0:
+            return np.empty(0, dtype=np.int64)
+        return np.concatenate([np.arange(self.starts[a], self.starts[a] + self.lengths[a]) for a in articles])
+
+    def describe_row(self, row: int) -> str:
+        """Name one row the way its source numbers it, for messages."""
+        article = int(self.article_of[row])
+        return f"chunk {int(self.chunk_index[row])} of article {int(self.article_ids[article])}"
+
+    def with_splits(self, assignment: Mapping[SplitName, Iterable[int]]) -> "Corpus":
+        """The same corpus with articles assigned to splits by id; articles not named stay unassigned.
+
+        Raises:
+            UserError: a split of which the corpus has no article, or an id named in two splits.
+        """
+        splits = np.full(len(self.article_ids), UNASSIGNED, dtype="<U5")
+        position = {int(a): i for i, a in enumerate(self.article_ids)}
+        for split, ids in assignment.items():
+            wanted = list(ids)
+            known = [i for i in wanted if i in position]
+            if not known:
+                low, high = (min(self.article_ids), max(self.article_ids)) if position else (0, 0)
+                raise UserError(
+                    f"{self.path}: no article of the {split} split is in the corpus, whose ids run from {low} to "
+                    f"{high}; name existing articles for {split}."
+                )
+            for article in known:
+                if splits[position[article]] not in (UNASSIGNED, split):
+                    raise UserError(
+                        f"{self.path}: article {article} is in both {splits[position[article]]} and {split}; "
+                        "give each split articles of its own."
+                    )
+                splits[position[article]] = split
+        return dataclasses.replace(self, splits=splits)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the content: as recorded in the folder, else computed once (see `content_fingerprint`)."""
+        recorded = self.meta.get("fingerprint")
+        return recorded if isinstance(recorded, str) else content_fingerprint(self)
+
+
+def content_fingerprint(corpus: Corpus) -> str:
+    """SHA-256 of the stored vectors and the article structure, whatever the folder's record says."""
+    begins = range(0, corpus.size, SCAN_ROWS)
+    blocks = (corpus.raw(np.arange(begin, min(begin + SCAN_ROWS, corpus.size))) for begin in begins)
+    return fingerprint_blocks(corpus.article_ids, corpus.lengths, corpus.chunk_index, blocks)
+
+
+def fingerprint_blocks(
+    article_ids: Int[np.ndarray, " a"],
+    lengths: Int[np.ndarray, " a"],
+    chunk_index: Int[np.ndarray, " n"],
+    blocks: Iterable[Float[np.ndarray, "_ d"]],
+) -> str:
+    """The same SHA-256 from vectors that come in blocks, as stored and widened to float32, in reading order."""
+    digest = hashlib.sha256()
+    for array in (article_ids, lengths, chunk_index):
+        digest.update(np.ascontiguousarray(array, dtype=np.int64).tobytes())
+    for block in blocks:
+        digest.update(block.tobytes())
+    return digest.hexdigest()
+
+
+def check_vectors(corpus: Corpus, rows: Int[np.ndarray, " k"]) -> None:
+    """Scan ``rows`` and refuse vectors that have no direction.
+
+    Raises:
+        UserError: the first NaN, infinite or zero vector, named by article and chunk.
+    """
+    for begin in range(0, len(rows), SCAN_ROWS):
+        part = rows[begin : begin + SCAN_ROWS]
+        raw = corpus.raw(part)
+        finite = np.asarray(np.isfinite(raw).all(axis=1))
+        zero = np.asarray(~raw.any(axis=1))
+        if finite.all() and not zero.any():
+            continue
+        at = int(np.argmax(~finite | zero))
+        fault = "is a zero vector" if zero[at] else "holds NaN or infinity"
+        raise UserError(
+            f"{corpus.path}: {corpus.describe_row(int(part[at]))} {fault}; embed that chunk again or drop it."
+        )
+
+
+def write_corpus(
+    folder: Path,
+    vectors: Float[np.ndarray, "n d"],
+    lengths: Int[np.ndarray, " a"],
+    *,
+    splits: Shaped[np.ndarray, " a"],
+    article_ids: Int[np.ndarray, " a"] | None = None,
+    chunk_index: Int[np.ndarray, " n"] | None = None,
+    meta: Mapping[str, Any],
+    dtype: Literal["float16", "float32"] = "float32",
+) -> Corpus:
+    """Write a corpus folder, ``corpus.json`` last, so that a half-written folder is never opened.
+
+    Args:
+        folder: created if absent.
+        vectors: embeddings in reading order, articles one after another.
+        lengths: chunks of each article; they add to N.
+        splits: "TRAIN", "VAL", "OOD" or "" for each article.
+        article_ids: default 0..A-1.
+        chunk_index: default 0..length-1 in each article.
+        meta: provenance to record (``kind``, ``encoder``, ``licence``, ``how`` and so on).
+        dtype: storage type.
+    """
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+    if chunk_index is None:
+        chunk_index = np.arange(len(vectors)) - np.repeat(starts, lengths)
+    if article_ids is None:
+        article_ids = np.arange(len(lengths))
+    corpus = Corpus(
+        path=folder,
+        stored=vectors.astype(dtype, copy=False),  # a memory map of that type stays on disk
+        article_ids=np.asarray(article_ids, dtype=np.int64),
+        starts=starts,
+        lengths=np.asarray(lengths, dtype=np.int64),
+        chunk_index=np.asarray(chunk_index, dtype=np.int64),
+        splits=splits.astype("<U5"),
+    )
+    # Killed half way over an older corpus, the folder must not open as that one.
+    (folder / "corpus.json").unlink(missing_ok=True)
+    with atomic_write(folder / "vectors.npy") as stream:
+        np.save(stream, corpus.stored, allow_pickle=False)
+    with atomic_write(folder / "articles.npz") as stream:
+        np.savez(
+            stream,
+            article_ids=corpus.article_ids,
+            lengths=corpus.lengths,
+            chunk_index=corpus.chunk_index,
+            splits=corpus.splits,
+        )
+    record = {
+        "format_version": FORMAT_VERSION,
+        "chunks": corpus.size,
+        "articles": len(lengths),
+        "dim": corpus.dim,
+        "dtype": dtype,
+        "fingerprint": corpus.fingerprint,
+        **meta,
+    }
+    write_json(folder / "corpus.json", record)
+    return open_corpus(folder)
+
+
+def open_corpus(folder: Path) -> Corpus:
+    """Open a corpus folder; vectors stay on disk.
+
+    Raises:
+        UserError: a missing, truncated or inconsistent folder.
+    """
+    meta, stored, ids, lengths, chunk_index, splits = read_corpus_files(folder)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+    return Corpus(folder, stored, ids, starts, lengths, chunk_index, splits, None, meta)

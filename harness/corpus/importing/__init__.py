@@ -1,0 +1,1 @@
+"""From archives of sequences back to articles and frames."""

@@ -1,0 +1,1 @@
+"""Predictors asked over the windows of a session, and what is observed of each window."""

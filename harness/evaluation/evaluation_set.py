@@ -1,0 +1,80 @@
+"""The windows of one split and the candidates they are ranked against: the same for every predictor.
+
+Built once a session from (corpus, split, seed); holds row numbers and one bank of at most `BANK_SIZE` vectors.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus, SplitName
+from lvm_gates.harness.corpus.equality import same_chunk_labels
+from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.harness.evaluation.collapse import Spread, spread
+from lvm_gates.harness.evaluation.perturbations import has_donor
+
+# Offsets of gate A, counted from the last context frame.
+OFFSETS: tuple[int, ...] = (-3, -2, -1, 0, 1, 2, 3)
+
+# Chunks of the split that make up pool `global`. Ranking 5,000 windows against 10,000 candidates of 768 dimensions in
+# float64 is 77 GFLOP, seconds on two cores; a whole bank of 584,545 would be minutes for each of twenty controls.
+BANK_SIZE = 10_000
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """What one split is judged on.
+
+    Attributes:
+        split: its name.
+        windows: the sampled windows, in row order.
+        articles: positions of all articles of the split.
+        seed: of every random choice.
+        horizon: H of the rollout.
+    """
+
+    split: SplitName
+    windows: Windows
+    articles: Int[np.ndarray, " m"]
+    seed: int
+    horizon: int
+
+    @property
+    def corpus(self) -> Corpus:
+        return self.windows.corpus
+
+    @cached_property
+    def rows(self) -> Int[np.ndarray, " k"]:
+        """Every row of the split, sorted: donors of foreign frames and candidates of retrieval."""
+        return np.sort(self.corpus.rows_of(self.articles))
+
+    @cached_property
+    def labels(self) -> Int[np.ndarray, " k"]:
+        """For each of `rows` a number that two chunks share exactly when their embeddings are equal."""
+        return same_chunk_labels(self.corpus, self.rows)
+
+    @cached_property
+    def bank(self) -> Int[np.ndarray, " m"]:
+        """Sorted positions in `rows` of the candidates of pool `global`; a window's target always joins them."""
+        if len(self.rows) <= BANK_SIZE:
+            return np.arange(len(self.rows))
+        rng = np.random.default_rng([self.seed, 3])
+        return np.sort(rng.choice(len(self.rows), size=BANK_SIZE, replace=False))
+
+    @cached_property
+    def bank_vectors(self) -> Float[np.ndarray, "m d"]:
+        """(M, D) float64 embeddings of `bank`."""
+        return unit(self.corpus.vectors(self.rows[self.bank]))
+
+    @cached_property
+    def target_spread(self) -> Spread:
+        """Effective ranks and variance of the targets: what predictions are compared with."""
+        return spread(unit(np.concatenate([part.target_vectors() for part in self.windows.batches(SCAN_ROWS)])))
+
+    @cached_property
+    def has_donor(self) -> Bool[np.ndarray, " n"]:
+        """(n,) whether the split holds a chunk of another article for the cross-article ablation."""
+        return has_donor(self.windows, self.rows)

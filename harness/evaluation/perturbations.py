@@ -1,0 +1,113 @@
+"""The ways a context is spoiled to see whether a predictor uses it.
+
+Every choice (which permutation, which donor chunk) is a function of the seed and the window's own row, so it does
+not depend on how windows are batched or ordered.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt64
+
+from lvm_gates.harness.corpus.windows import Windows
+
+SHUFFLE, REVERSE, REPEAT_LAST, CROSS_ARTICLE = "shuffle", "reverse", "repeat_last", "cross_article"
+_SHUFFLE_STREAM, _DONOR_STREAM = 1, 2
+
+
+def leave_out_name(frame: int) -> str:
+    """Name of the ablation that hides context frame ``frame`` (0 is the oldest)."""
+    return f"leave_out_{frame}"
+
+
+def ablation_names(context: int) -> list[str]:
+    """Every ablation of a context of ``context`` frames, in a fixed order."""
+    left_out = [leave_out_name(frame) for frame in range(context)]
+    return [SHUFFLE, REVERSE, *left_out, REPEAT_LAST, CROSS_ARTICLE]
+
+
+def ablate(
+    name: str,
+    contexts: Float[np.ndarray, "b c d"],
+    windows: Windows,
+    donors: Int[np.ndarray, " m"],
+    seed: int,
+) -> Float[np.ndarray, "b c d"]:
+    """Spoil ``contexts``, those of ``windows``, in one way.
+
+    Args:
+        name: one of `ablation_names`.
+        contexts: intact contexts, left as they are.
+        windows: the windows they belong to.
+        donors: sorted rows from which a frame of another article may be taken.
+        seed: of the session.
+    """
+    if name == SHUFFLE:
+        order = permutations(windows.targets, windows.context, seed)
+        return np.take_along_axis(contexts, order[:, :, None], axis=1)
+    if name == REVERSE:
+        return contexts[:, ::-1].copy()
+    if name == REPEAT_LAST:
+        return np.repeat(contexts[:, -1:], windows.context, axis=1)
+    spoiled = contexts.copy()
+    if name == CROSS_ARTICLE:
+        spoiled[:, -1] = windows.corpus.vectors(donor_rows(windows, donors, seed))
+        return spoiled
+    frame = int(name.removeprefix("leave_out_"))
+    # The published leave-one-out put the last frame back when it left the last frame out, so the frame that matters
+    # most was never missing (seed facts 5.12). Here the neighbour takes the place: the one before, or the one after
+    # for the oldest frame.
+    spoiled[:, frame] = contexts[:, frame - 1 if frame else min(1, windows.context - 1)]
+    return spoiled
+
+
+def permutations(rows: Int[np.ndarray, " n"], length: int, seed: int) -> Int[np.ndarray, "n length"]:
+    """One permutation a row, never the identity (unless ``length`` is 1, where there is no other)."""
+    identity = np.arange(length)
+    order = np.tile(identity, (len(rows), 1))
+    pending = np.arange(len(rows)) if length > 1 else np.empty(0, dtype=np.int64)
+    attempt = 0
+    while len(pending):
+        keys = np.stack(
+            [hash64(rows[pending], seed, _SHUFFLE_STREAM + 16 * (attempt * length + slot)) for slot in range(length)],
+            axis=1,
+        )
+        order[pending] = np.argsort(keys, axis=1, kind="stable")
+        pending = pending[(order[pending] == identity).all(axis=1)]
+        attempt += 1
+    return order
+
+
+def donor_rows(windows: Windows, donors: Int[np.ndarray, " m"], seed: int) -> Int[np.ndarray, " n"]:
+    """For each window a row of ``donors`` that belongs to another article.
+
+    Windows of the only article of ``donors`` get their own last frame: see `has_donor`.
+    """
+    first, count = _own_block(windows, donors)
+    others = len(donors) - count
+    uniform = hash64(windows.targets, seed, _DONOR_STREAM).astype(np.float64) / 2.0**64
+    pick = np.minimum((uniform * others).astype(np.int64), np.maximum(others - 1, 0))
+    pick = np.where(pick >= first, pick + count, pick)
+    return np.where(others > 0, donors[np.minimum(pick, len(donors) - 1)], windows.targets - 1)
+
+
+def has_donor(windows: Windows, donors: Int[np.ndarray, " m"]) -> Bool[np.ndarray, " n"]:
+    """Whether some row of ``donors`` belongs to another article than the window."""
+    return np.asarray(_own_block(windows, donors)[1] < len(donors))
+
+
+def _own_block(windows: Windows, donors: Int[np.ndarray, " m"]) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    corpus, articles = windows.corpus, windows.clusters
+    first = np.searchsorted(donors, corpus.starts[articles])
+    last = np.searchsorted(donors, corpus.starts[articles] + corpus.lengths[articles])
+    return first, last - first
+
+
+def hash64(values: Int[np.ndarray, " n"], seed: int, stream: int) -> UInt64[np.ndarray, " n"]:
+    """Pseudo-random 64-bit numbers, a pure function of value, seed and stream (splitmix64, Steele et al. 2014)."""
+    with np.errstate(over="ignore"):
+        z = values.astype(np.uint64)
+        for word in (np.uint64(seed & (2**64 - 1)), np.uint64(stream), np.uint64(0)):
+            z = z + word + np.uint64(0x9E3779B97F4A7C15)
+            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            z = z ^ (z >> np.uint64(31))
+    return z

@@ -1,0 +1,105 @@
+"""``--model`` to a predictor: a checkpoint file, ``control:NAME`` or ``python:package.module:factory``."""
+
+import sys
+from pathlib import Path
+
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.controls import control_name
+from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
+from lvm_gates.harness.predictors.isolation.worker import RefusedError, make_predictor
+from lvm_gates.harness.predictors.predictor import Identity, Predictor, Subject
+
+CONTROL = "control:"
+PYTHON = "python:"
+
+
+def is_control(spec: str) -> bool:
+    """Whether ``spec`` names a control; controls are built per split, by `harness.controls`."""
+    return spec.startswith(CONTROL)
+
+
+def check_spec(spec: str) -> str:
+    """The spec in its one spelling.
+
+    Raises:
+        UserError: empty, or an unknown control.
+    """
+    if not spec.strip():
+        raise UserError("--model is empty; give a checkpoint file, control:NAME or python:package.module:factory.")
+    if is_control(spec):
+        return CONTROL + control_name(spec.removeprefix(CONTROL))
+    return spec
+
+
+def is_python(spec: str) -> bool:
+    """Whether ``spec`` names code of the user's."""
+    return spec.startswith(PYTHON)
+
+
+def load_subject(
+    spec: str,
+    *,
+    device: str = "cpu",
+    batch_size: int = 256,
+    root: Path | None = None,
+    isolation: Isolation | None = None,
+) -> Subject:
+    """Load a checkpoint or a Python predictor.
+
+    Args:
+        spec: as given to ``--model``; not a control.
+        device: for checkpoints: cpu, cuda or mps.
+        batch_size: contexts the network reads at once.
+        root: folder that relative paths and ``python:`` modules are looked up in; default the current one.
+        isolation: how a ``python:`` predictor gets a process of its own, which starts when it is first asked; None
+            loads it here and now.
+
+    Raises:
+        UserError: it cannot be loaded, in one sentence.
+    """
+    if is_python(spec):
+        return Subject(Identity(spec), _from_python(spec, root or Path.cwd(), isolation))
+    from lvm_gates.harness.predictors.checkpoint import load_checkpoint, torch_predictor
+
+    checkpoint = load_checkpoint((root or Path.cwd()) / spec)
+    return Subject(
+        Identity(spec, checkpoint.sha256, dict(checkpoint.metadata)),
+        torch_predictor(checkpoint, device=device, batch_size=batch_size),
+        context=checkpoint.context,
+        dim=checkpoint.dim,
+        trained_on=checkpoint.trained_on,
+    )
+
+
+def load_predictor(spec: str, *, device: str = "cpu", batch_size: int = 256) -> Predictor:
+    """A predictor ready for ``predict(contexts)``; clairvoyant controls need a corpus and are not among them.
+
+    A ``python:`` predictor is loaded into this process: who calls this runs code of their own anyway.
+
+    Raises:
+        UserError: it cannot be loaded, or needs a corpus.
+    """
+    spec = check_spec(spec)
+    if is_control(spec):
+        raise UserError(
+            f"{spec}: controls are built for a corpus; use lvm_gates.harness.controls.build_control, or gate it."
+        )
+    predictor = load_subject(spec, device=device, batch_size=batch_size).predictor
+    assert isinstance(predictor, Predictor)  # noqa: S101 - only controls are clairvoyant
+    return predictor
+
+
+def _from_python(spec: str, root: Path, isolation: Isolation | None) -> Predictor:
+    module, _, factory = spec.removeprefix(PYTHON).partition(":")
+    if not module or not factory:
+        raise UserError(f"{spec}: write python:package.module:factory, where factory() returns a predictor.")
+    if isolation is not None:
+        return IsolatedPredictor(spec, module, factory, root, isolation)
+    # The same modules as `python -c` would find in that folder; pytest itself does not put it on the path.
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    try:
+        predictor: Predictor = make_predictor(module, factory)
+    except RefusedError as error:
+        raise UserError(f"{spec}: {error}") from error
+    return predictor

@@ -1,0 +1,210 @@
+"""What each control must do: the table of SPEC section 3, and what to make of a control that does otherwise.
+
+A *certain* expectation holds on any corpus, by construction; when it fails, the engine is broken or the corpus cannot
+be judged on, and no model gets a verdict. A *usual* one holds on real text but not everywhere (a linear map is nearly
+optimal in world `arrow`; where similarity decays fast, hiding the last frame hurts persistence as much as gate C asks);
+when it fails the scorecard says that the gate does not tell a network from that control on this corpus.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.judging.judge import INCONCLUSIVE, show_offset
+
+SPLITS = ("VAL", "OOD")
+# An exact optimum through float64: measured 1 - 2e-16.
+_EXACT = 1e-9
+# At chance: R@1 of a random order has a standard deviation of .002 at 3,000 windows in pools of 120.
+_CHANCE_SLACK = 0.05
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One statement about a control's card.
+
+    Attributes:
+        text: what the control does, in the third person.
+        holds: whether it does.
+        gates: the gates whose figures it speaks of; where one of them has too few windows or articles to be judged,
+            nothing is expected, and that gate's inconclusive checks fail every model by themselves.
+        certain: whether it holds on any corpus.
+        must_pass: whether it says that a gate is passed.
+    """
+
+    text: str
+    holds: Callable[[Mapping[str, Any]], bool]
+    gates: tuple[str, ...]
+    certain: bool = True
+    must_pass: bool = False
+
+    def applies(self, card: Mapping[str, Any]) -> bool:
+        """Whether every gate it speaks of has windows and articles enough."""
+        checks = [check for gate in self.gates for check in _gate(card, gate)["checks"]]
+        return not any(check["note"].startswith(INCONCLUSIVE) for check in checks)
+
+
+def _gate(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = card["gates"][name] if name in card["gates"] else card["skill"]["gates"][name]
+    return found
+
+
+def _passes(gate: str) -> Expectation:
+    return Expectation(f"passes gate {gate}", lambda card: _gate(card, gate)["passed"] is True, (gate,), must_pass=True)
+
+
+def _fails(gate: str, *, certain: bool = True) -> Expectation:
+    return Expectation(f"fails gate {gate}", lambda card: _gate(card, gate)["passed"] is False, (gate,), certain)
+
+
+def _peaks(k: int, *gates: str) -> Expectation:
+    return Expectation(
+        f"peaks at {show_offset(k)}", lambda card: all(card["gates"]["A"][s]["peak"] == k for s in SPLITS), gates
+    )
+
+
+def _blocked(why: str) -> Expectation:
+    return Expectation("is blocked", lambda card: card["blocked"] and any(why in r for r in card["reasons"]), ("A",))
+
+
+def _retrieves_exactly(card: Mapping[str, Any]) -> bool:
+    pools = [pool for split in SPLITS for pool in _pools(card, split)]
+    return all(abs(pool[m].value - 1.0) <= _EXACT for pool in pools for m in ("R@1", "R@5", "MRR"))
+
+
+def _rolls_out_exactly(card: Mapping[str, Any]) -> bool:
+    return all(abs(card["gates"]["D"][s]["mean"].value - 1.0) <= _EXACT for s in SPLITS)
+
+
+def _slack(figure: Estimate) -> float:
+    # Twice the half width is four standard errors: dozens of such comparisons a session must not raise a false alarm.
+    return max(_CHANCE_SLACK, 2 * (figure.high - figure.value)) if np.isfinite(figure.high) else _CHANCE_SLACK
+
+
+def _near_chance(card: Mapping[str, Any]) -> bool:
+    return all(
+        abs(pool[m].value - pool["chance_of"][m]) <= _slack(pool[m])
+        for split in SPLITS
+        for pool in _pools(card, split)
+        for m in ("R@1", "MRR")
+    )
+
+
+def _never_first(card: Mapping[str, Any]) -> bool:
+    # Worst rank or expected rank: no better than chance, and never the 1.000 that the published battery gave NaN.
+    return all(
+        pool["R@1"].value <= pool["chance"] + _slack(pool["R@1"]) for split in SPLITS for pool in _pools(card, split)
+    )
+
+
+def _pools(card: Mapping[str, Any], split: str) -> list[Mapping[str, Any]]:
+    return list(card["gates"]["B"][split].values())
+
+
+def _reads_last_frame_only(card: Mapping[str, Any]) -> bool:
+    """Hiding any other frame changes nothing; hiding the last does (the published leave-one-out restored it)."""
+    effects = [card["gates"]["C"][split] for split in SPLITS]
+    return all(
+        abs(effect["repeat_last"].value) <= _EXACT
+        and all(abs(frame.value) <= _EXACT for frame in effect["leave_one_out_by_frame"][:-1])
+        and (len(effect["leave_one_out_by_frame"]) == 1 or abs(effect["leave_one_out_by_frame"][-1].value) > _EXACT)
+        for effect in effects
+    )
+
+
+def _reads_no_order(card: Mapping[str, Any]) -> bool:
+    effects = [card["gates"]["C"][split] for split in SPLITS]
+    return all(abs(effect[name].value) <= _EXACT for effect in effects for name in ("shuffle", "reverse"))
+
+
+_NEVER_FIRST = Expectation("never ranks first beyond chance", _never_first, ("B",))
+_BROKEN = (_fails("A"), _fails("B"), _fails("C"), _fails("D"), _NEVER_FIRST)
+# Order-free predictors: shuffling and reversing change nothing, so gate C is closed to them on any corpus.
+_TRIVIAL = (_fails("A"), _fails("B", certain=False))
+
+EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
+    "oracle": (
+        *(_passes(gate) for gate in "ABCDE"),
+        Expectation("ranks every target first in every pool", _retrieves_exactly, ("B",)),
+        Expectation("rolls out with cosine 1", _rolls_out_exactly, ("D",)),
+        Expectation("is not blocked", lambda card: not card["blocked"], ("A",)),
+    ),
+    "persistence": (
+        _fails("A"),
+        _peaks(0, "A"),
+        _fails("B"),
+        _fails("C", certain=False),
+        Expectation("reads the last frame alone", _reads_last_frame_only, ("C",)),
+        _blocked("negative margin"),
+    ),
+    "context-mean": (*_TRIVIAL, _fails("C"), Expectation("does not notice order", _reads_no_order, ("C",))),
+    "ewma": (*_TRIVIAL, _fails("C", certain=False)),
+    "climatology": (*_TRIVIAL, _fails("C")),
+    "linear": (_fails("A", certain=False), _fails("B", certain=False), _fails("C", certain=False)),
+    # A context of one frame has none before the last; gate C is inconclusive there too.
+    "backward": (_fails("A"), _peaks(-1, "A", "C"), _fails("B"), _blocked("negative margin")),
+    "skip": (_fails("A"), _peaks(2, "A"), _fails("B"), _blocked("negative margin")),
+    "random": (*_BROKEN, Expectation("ranks at chance", _near_chance, ("B",)), _blocked("")),
+    "constant": (*_BROKEN, _blocked("collapsed")),
+    "noisy-constant": (*_BROKEN, _blocked("collapsed")),
+    "nan": (*_BROKEN, _blocked("not finite")),
+}
+
+# No control that spans the frontier, and nothing broken, can lie beyond it.
+SKILL_EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
+    "oracle": tuple(_passes(gate) for gate in ("frontier", "order", "rollout", "spread", "generalisation")),
+    **{name: (_fails("frontier"),) for name in EXPECTATIONS if name not in ("oracle", "skip")},
+}
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """How a control behaved.
+
+    Attributes:
+        name: of the control.
+        misbehaved: certain expectations that did not hold; any of them withholds every verdict.
+        unusual: usual expectations that did not hold; reported beside the verdict.
+        open_gates: gates that it was expected to fail and passed: on this corpus they do not tell a network from it.
+        facts: the figures with which it failed a gate that it must pass.
+    """
+
+    name: str
+    misbehaved: tuple[str, ...]
+    unusual: tuple[str, ...]
+    open_gates: tuple[str, ...]
+    facts: tuple[str, ...] = ()
+
+
+def _missed(card: Mapping[str, Any], gate: str) -> list[str]:
+    return [
+        f"{check['label']} on {check['split']} {check['figure'].value:+.3f}, "
+        f"wanted {check['relation']} {check['limit']:g}"
+        for check in _gate(card, gate)["checks"]
+        if not check["passed"]
+    ]
+
+
+def conduct(name: str, card: Mapping[str, Any], profile: str = "5cat") -> Conduct:
+    """Hold a control's card, with `Estimate` leaves, against its expectations.
+
+    Args:
+        name: of the control.
+        card: judged by profile `5cat`, its figures of profile `skill` included where that is the session's.
+        profile: of the session. Under `skill` the oracle need not pass the gates A-E, which do not decide there.
+    """
+    expected = EXPECTATIONS.get(name, ())
+    if profile == "skill":
+        expected = (*(e for e in expected if not e.must_pass), *SKILL_EXPECTATIONS.get(name, ()))
+    broken = [e for e in expected if e.applies(card) and not e.holds(card)]
+    unusual = [e for e in broken if not e.certain]
+    return Conduct(
+        name,
+        tuple(e.text for e in broken if e.certain),
+        tuple(e.text for e in unusual),
+        tuple(e.gates[0] for e in unusual if _gate(card, e.gates[0])["passed"]),
+        tuple(fact for e in broken if e.must_pass for fact in _missed(card, e.gates[0])),
+    )

@@ -1,0 +1,428 @@
+"""A gate run: every model and control over every split, each predicted once, whoever asks first.
+
+Observations live in one folder, one file a (subject, split), and so do the audits of the data, one file an audit, each
+under a lock of its own. Processes that share the folder (pytest workers) share the work: each takes the next piece that
+nobody else holds. The lock of a process that dies goes with it, and a file appears complete or not at all, so that the
+next one starts that piece again.
+
+A model that breaks (an exception, a wrong shape, a process that exits or hangs) leaves a sentence in place of its
+observations: it is told once, by whichever process it happened to, and never asked again on that split. Its figures are
+those of `control:nan`, whose every prediction is missing, too.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from filelock import FileLock, Timeout
+from jaxtyping import Bool, Float
+
+from lvm_gates.harness.audits import ASK_FOR_LEAKS, AUDITS, Audit
+from lvm_gates.harness.base.atomic import atomic_write
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.controls import STANDARD_CONTROLS, Ingredients, build_control
+from lvm_gates.harness.corpus.corpus import SplitName
+from lvm_gates.harness.corpus.near_duplicates import near_duplicates
+from lvm_gates.harness.evaluation.contamination import TrainingData, judge_training_data
+from lvm_gates.harness.evaluation.faults import load_fault, save_fault
+from lvm_gates.harness.evaluation.observations import Observations
+from lvm_gates.harness.evaluation.observe import observe, observe_rollout
+from lvm_gates.harness.evaluation.original_battery import observe_published
+from lvm_gates.harness.evaluation.recorded_leaks import recorded_leaks
+from lvm_gates.harness.evaluation.resolve_model import CONTROL, is_control
+from lvm_gates.harness.evaluation.session_data import JUDGED, Inputs, training_windows
+from lvm_gates.harness.evaluation.split_leaks import Leaks
+from lvm_gates.harness.judging.control_checks import Conduct, conduct
+from lvm_gates.harness.judging.profile import Profile, load_profile
+from lvm_gates.harness.judging.verdict import Card, make_card
+from lvm_gates.harness.predictors.isolation.predictor import close_isolated
+from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.rivals import Basis, RivalScores, blend_of, cached_fitted_weights, score_all
+from lvm_gates.harness.statistics.skill import SkillInputs
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run judges.
+
+    Attributes:
+        models: as given to ``--model``, checked, in order.
+        profile: whose thresholds decide.
+        task: of profile `skill`.
+        rule: of release.
+        seed: of every random choice.
+        batch_size: contexts a predictor reads at once.
+    """
+
+    models: tuple[str, ...]
+    profile: Profile
+    task: str
+    rule: str
+    seed: int
+    batch_size: int
+
+
+class _Piece(NamedTuple):
+    """Work that one process does for all of them."""
+
+    what: str
+    file: Path
+    make: Callable[[Path], None]
+    """Writes the file, atomically."""
+
+
+class GateRun:
+    """Everything computed in one run, on demand, and kept in ``folder`` for other processes.
+
+    Args:
+        settings: how to judge.
+        inputs: what to judge on.
+        subjects: every model of ``settings.models`` that is no control, loaded.
+        folder: where observations and audits are kept.
+
+    Raises:
+        UserError: a model that does not fit the corpus.
+    """
+
+    def __init__(self, settings: Settings, inputs: Inputs, subjects: Sequence[Subject], folder: Path) -> None:
+        self.settings = settings
+        self.inputs = inputs
+        self.loaded = {subject.name: subject for subject in subjects}
+        self.folder = folder
+        for subject in subjects:
+            check_fits(subject, inputs)
+        self.subject = cache(self._subject)
+        self.observations = cache(self._observations)
+        self.card = cache(self._card)
+        self.control_card = cache(self._control_card)
+
+    @property
+    def published(self) -> bool:
+        """Whether the published protocol is being reproduced."""
+        return self.settings.profile.protocol == "published"
+
+    @cached_property
+    def control_names(self) -> tuple[str, ...]:
+        """Controls shown and held to their expectations."""
+        return (*STANDARD_CONTROLS, "bayes") if self.inputs.corpus.synthetic else STANDARD_CONTROLS
+
+    def prepare(self, on_progress: Callable[[str, int, int], None] | None = None) -> None:
+        """Compute all observations and audits, sharing the work with other processes that do the same.
+
+        Args:
+            on_progress: called with (what, done, total).
+        """
+        pending = [self._searching]
+        pending += [self._observing(name, split) for name, split in self._pairs()]
+        pending += [] if self.published else [self._scoring(split) for split in JUDGED]
+        pending += [self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
+        pending += map(self._auditing, AUDITS)
+        total = len(pending)
+        while pending:
+            held: list[_Piece] = []
+            for position, piece in enumerate(pending):
+                if on_progress:
+                    on_progress(piece.what, total - len(pending) + position - len(held), total)
+                if not self._compute(piece, wait=False):
+                    held.append(piece)
+            if held:  # all that is left is in other hands: wait for the first, then look again
+                self._compute(held[0], wait=True)
+            pending = held[1:]
+        self.close()  # everything is observed; what a user's process holds is free for the statistics
+
+    def give_up(self, model: str, sentence: str) -> None:
+        """Record that a model cannot be asked, for all processes: it is blocked, and the others are judged."""
+        for split in JUDGED:
+            save_fault(self._observing(model, split).file, sentence)
+
+    def faults(self, model: str) -> tuple[str, ...]:
+        """How a model broke, each sentence once; empty if it did not."""
+        pieces = [self._observing(model, split) for split in JUDGED]
+        for piece in pieces:
+            self._compute(piece, wait=True)
+        return tuple(dict.fromkeys(fault for piece in pieces if (fault := load_fault(piece.file))))
+
+    def close(self) -> None:
+        """End the processes of predictors that have one; one that is asked again starts again."""
+        close_isolated(subject.predictor for subject in self.loaded.values())
+
+    @cached_property
+    def leaks(self) -> Leaks:
+        """Windows of VAL and OOD that stand in TRAIN or in each other."""
+        self._compute(self._searching, wait=True)
+        return Leaks.load(self._searching.file)
+
+    @cached_property
+    def left_out(self) -> dict[str, Bool[np.ndarray, " n"]]:
+        """Which windows of each split no model or control is judged on, because they are leaked.
+
+        None under the published protocol, which reproduces old tables and releases nothing.
+        """
+        if self.published:
+            return {split: np.zeros(len(e.windows), dtype=bool) for split, e in self.inputs.evaluation.items()}
+        return {split: self.leaks.left_out(split) for split in JUDGED}
+
+    @cached_property
+    def audits(self) -> list[Audit]:
+        """Audits of the data, in the order of `harness.audits.AUDITS`."""
+        pieces = [self._auditing(name) for name in AUDITS]
+        for piece in pieces:
+            self._compute(piece, wait=True)
+        return [Audit.load(piece.file) for piece in pieces]
+
+    @cached_property
+    def conducts(self) -> dict[str, Conduct]:
+        """How each control behaved, judged by profile `5cat` and by the session's; none under the published protocol.
+
+        The published battery refuses a perfect oracle, so there is no conduct to hold its controls to.
+        """
+        if self.published:
+            return {}
+        profile, session = load_profile("5cat"), self.settings.profile.name
+        cards = {
+            name: make_card(
+                Identity(CONTROL + name),
+                self._both(CONTROL + name),
+                profile,
+                "strict",
+                skill_inputs=self._skill_inputs if session == "skill" else None,
+                task=self.settings.task,
+                left_out=self.left_out,
+            )
+            for name in self.control_names
+        }
+        return {name: conduct(name, card.as_dict(), session) for name, card in cards.items()}
+
+    @cached_property
+    def outside_reasons(self) -> list[str]:
+        """What blocks every model of this run: audits that stand in the way, controls that misbehave."""
+        audits = [f"data audit {a.name}: {a.status}; {a.detail}" for a in self.audits if a.blocks]
+        controls = [
+            f"control:{c.name} misbehaves (not true that it {', that it '.join(c.misbehaved)}"
+            f"{''.join(f'; {fact}' for fact in c.facts)}), so the gates cannot be trusted on this data"
+            for c in self.conducts.values()
+            if c.misbehaved
+        ]
+        return audits + controls
+
+    def _pairs(self) -> Iterator[tuple[str, SplitName]]:
+        for name in dict.fromkeys([*self.settings.models, *(CONTROL + c for c in self.control_names)]):
+            for split in JUDGED:
+                yield name, split
+
+    def _card(self, model: str) -> Card:
+        if is_control(model):
+            return self._make(Identity(model), self.outside_reasons)
+        subject = self.loaded[model]
+        recorded = {split: self._recorded(subject, split) for split in JUDGED if subject.trained_on is not None}
+        seen = judge_training_data(subject.identity.provenance, subject.trained_on, recorded, self.inputs)
+        left_out = dict(self.left_out)
+        for split, leaked in {} if self.published else recorded.items():
+            left_out[split] = left_out[split] | leaked
+        inputs = self._skill_inputs if self._learnt_from_what_rivals_did(subject) else self._skill_inputs_of_strangers
+        return self._make(subject.identity, self.outside_reasons, inputs, left_out, seen, self.faults(model))
+
+    def _control_card(self, name: str) -> Card:
+        return self._make(Identity(CONTROL + name), [])
+
+    def _make(
+        self,
+        identity: Identity,
+        outside: list[str],
+        skill_inputs: dict[str, SkillInputs] | None = None,
+        left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
+        training_data: TrainingData | None = None,
+        faults: tuple[str, ...] = (),
+    ) -> Card:
+        return make_card(
+            identity,
+            self._both(identity.name),
+            self.settings.profile,
+            self.settings.rule,
+            skill_inputs=None if self.published else skill_inputs or self._skill_inputs,
+            task=self.settings.task,
+            outside=outside,
+            faults=faults,
+            left_out=self.left_out if left_out is None else left_out,
+            training_data=training_data,
+        )
+
+    def _both(self, name: str) -> dict[str, Observations]:
+        return {split: self.observations(name, split) for split in JUDGED}
+
+    def _learnt_from_what_rivals_did(self, subject: Subject) -> bool:
+        """Whether a model says that it was trained on a corpus which ridge and climatology are fitted on here."""
+        recorded = ((subject.identity.provenance or {}).get("corpus") or {}).get("fingerprint")
+        return recorded in {part.corpus.fingerprint for part in training_windows(self.inputs)}
+
+    @cached_property
+    def _skill_inputs(self) -> dict[str, SkillInputs]:
+        """Of controls, and of models that learnt from what the rivals did: no rival knows the judged domain's mean."""
+        return {split: inputs.without_domain() for split, inputs in self._skill_inputs_of_strangers.items()}
+
+    @cached_property
+    def _skill_inputs_of_strangers(self) -> dict[str, SkillInputs]:
+        """Of models that may have met the judged domain, for all that is known: the rivals have met it as well."""
+        return {
+            split: SkillInputs(
+                self._rivals(split),
+                self.observations(f"{CONTROL}linear", split),
+                self.near_duplicates_of(split),
+                self.left_out[split],
+                partial(self._rival_rollout, split),
+            )
+            for split in JUDGED
+        }
+
+    def _rivals(self, split: SplitName) -> RivalScores:
+        piece = self._scoring(split)
+        self._compute(piece, wait=True)
+        return RivalScores.load(piece.file)
+
+    def _scoring(self, split: SplitName) -> _Piece:
+        def make(file: Path) -> None:
+            evaluation, ingredients = self.inputs.evaluation[split], self._ingredients[split]
+            basis = self._basis(split)
+            fitted = cached_fitted_weights(
+                ingredients.training, ingredients.seed, ingredients.linear_fit.held_out, basis.climatology
+            )
+            score_all(evaluation, fitted, basis).save(file)
+
+        return _Piece(f"rivals on {split}", self.folder / f"rivals-{split}.npz", make)
+
+    def _basis(self, split: SplitName) -> Basis:
+        ingredients = self._ingredients[split]
+        return Basis(ingredients.climatology.vector, ingredients.linear)
+
+    def _rival_rollout(self, split: SplitName, name: str) -> Float[np.ndarray, "n horizon"]:
+        """The closed loop of one rival; only those that some model is compared with are ever rolled out."""
+        scores = self._skill_inputs_of_strangers[split].rivals
+        index = scores.names.index(name)
+        file = self.folder / f"rollout-{split}-{index}.npy"
+
+        def make(file: Path) -> None:
+            evaluation = self.inputs.evaluation[split]
+            subject = Subject(Identity(name), blend_of(name, scores, self._basis(split), evaluation))
+            cosines = observe_rollout(subject, evaluation, batch_size=self.settings.batch_size)
+            with atomic_write(file) as stream:
+                np.save(stream, cosines, allow_pickle=False)
+
+        self._compute(_Piece(f"rollout of {name} on {split}", file, make), wait=True)
+        return np.asarray(np.load(file, allow_pickle=False))
+
+    def near_duplicates_of(self, split: SplitName) -> Bool[np.ndarray, " n"]:
+        """Which windows of a split have a target that nearly equals a training chunk."""
+        file = self.folder / f"near-duplicates-{split}.npy"
+
+        def make(file: Path) -> None:
+            found = near_duplicates(self.inputs.evaluation[split].windows, training_windows(self.inputs))
+            with atomic_write(file) as stream:
+                np.save(stream, found, allow_pickle=False)
+
+        self._compute(_Piece(f"near duplicates on {split}", file, make), wait=True)
+        return np.asarray(np.load(file, allow_pickle=False))
+
+    def _recorded(self, subject: Subject, split: SplitName) -> Bool[np.ndarray, " n"]:
+        """Which windows of a split stand in what a model says it was trained on."""
+        piece = self._asking(subject, split)
+        self._compute(piece, wait=True)
+        return np.asarray(np.load(piece.file, allow_pickle=False))
+
+    def _asking(self, subject: Subject, split: SplitName) -> _Piece:
+        def make(file: Path) -> None:
+            found = recorded_leaks(subject.trained_on, self.inputs.evaluation[split])
+            with atomic_write(file) as stream:
+                np.save(stream, found, allow_pickle=False)
+
+        file = self.folder / f"{_digest(subject.name)}-{split}-recorded.npy"
+        return _Piece(f"{split} in the training data of {subject.name}", file, make)
+
+    def _subject(self, name: str, split: SplitName) -> Subject:
+        if not is_control(name):
+            return self.loaded[name]
+        return Subject(Identity(name), build_control(name.removeprefix(CONTROL), self._ingredients[split]))
+
+    @cached_property
+    def _ingredients(self) -> dict[SplitName, Ingredients]:
+        training, seed = self.inputs.training, self.settings.seed
+        if self.inputs.has_training_split:  # fitted once for both splits
+            return dict.fromkeys(JUDGED, Ingredients(self.inputs.corpus, training[JUDGED[0]], seed))
+        return {split: Ingredients(self.inputs.corpus, training[split], seed) for split in JUDGED}
+
+    def _observing(self, name: str, split: SplitName) -> _Piece:
+        file = self.folder / f"{_digest(name)}-{split}.npz"
+        return _Piece(f"{name} on {split}", file, partial(self._observe, name, split))
+
+    def _observe(self, name: str, split: SplitName, file: Path) -> None:
+        evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
+        # Only the ranks of models are judged, against ridge's.
+        judged = name in self.settings.models or name == CONTROL + "linear"
+        run = observe_published if self.published else partial(observe, rank_interval=judged)
+        try:
+            observed = run(subject, evaluation, batch_size=self.settings.batch_size)
+        except UserError as error:
+            if is_control(name):  # ours: nothing can be judged
+                raise
+            save_fault(file, str(error))
+        else:
+            observed.save(file)
+
+    def _auditing(self, name: str) -> _Piece:
+        file = self.folder / f"audit-{name.replace(' ', '-')}.npz"
+
+        def make(file: Path) -> None:
+            inputs = replace(self.inputs, known_leaks=self.leaks) if name in ASK_FOR_LEAKS else self.inputs
+            AUDITS[name](inputs).save(file)
+
+        return _Piece(f"audit {name}", file, make)
+
+    @cached_property
+    def _searching(self) -> _Piece:
+        training = sum(len(part.corpus.rows_of(np.unique(part.clusters))) for part in training_windows(self.inputs))
+        what = f"leaked windows among {training:,} training chunks"
+        return _Piece(what, self.folder / "leaks.npz", lambda file: self.inputs.leaks.save(file))
+
+    def _compute(self, piece: _Piece, *, wait: bool) -> bool:
+        """Make the file of one piece unless it is there. False: another process is at it and we do not wait."""
+        try:
+            with FileLock(f"{piece.file}.lock", timeout=-1 if wait else 0):
+                if not piece.file.is_file():
+                    piece.make(piece.file)
+        except Timeout:
+            return False
+        return True
+
+    def _observations(self, name: str, split: SplitName) -> Observations:
+        piece = self._observing(name, split)
+        self._compute(piece, wait=True)
+        if load_fault(piece.file) is not None:
+            return self.observations(CONTROL + "nan", split)
+        return Observations.load(piece.file)
+
+
+def _digest(name: str) -> str:
+    """A name as part of a file's: a path of any length, which need be no UTF-8."""
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def check_fits(subject: Subject, inputs: Inputs) -> None:
+    """Whether a model reads what the corpus holds.
+
+    Raises:
+        UserError: another dimension or context length.
+    """
+    corpus, context = inputs.corpus, inputs.evaluation["VAL"].windows.context
+    if subject.dim is not None and subject.dim != corpus.dim:
+        raise UserError(
+            f"{subject.name}: reads embeddings of {subject.dim} dimensions, but {corpus.path} has {corpus.dim}; gate "
+            "it on a corpus of the encoder it was trained on."
+        )
+    if subject.context is not None and subject.context != context:
+        raise UserError(
+            f"{subject.name}: was trained on {subject.context} context frames, the windows have {context}; use "
+            f"--context={subject.context}."
+        )

@@ -1,0 +1,188 @@
+"""One scorecard entry: everything said of one model or control. Figures stay `Estimate` until they are written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, independent_ratio
+from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
+from lvm_gates.harness.evaluation.observations import Observations
+from lvm_gates.harness.judging.judge import Check, judge_gate
+from lvm_gates.harness.judging.profile import Profile, load_profile
+from lvm_gates.harness.judging.release import Decision, blocking_reasons, decide
+from lvm_gates.harness.predictors.predictor import Identity
+from lvm_gates.harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
+from lvm_gates.harness.statistics.leak_effect import effect
+from lvm_gates.harness.statistics.skill import SkillInputs, skill
+
+GATES = "ABCDE"
+SPLITS = ("VAL", "OOD")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A judged model or control.
+
+    Attributes:
+        identity: who.
+        gates: gate -> statistics of gates A-E by split.
+        skill: statistics of profile `skill` by split, {} where not computed.
+        leaks: split -> leaked windows, and what they would change (`harness.statistics.leak_effect`).
+        training_data: whether it has seen what it is judged on, None of controls.
+        checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
+        decision: the verdict of the session's profile.
+        faults: how the model broke while it was asked; its figures are then those of missing predictions.
+    """
+
+    identity: Identity
+    gates: dict[str, dict[str, Any]]
+    skill: dict[str, Any]
+    leaks: dict[str, Any]
+    training_data: dict[str, Any] | None
+    checks: dict[str, list[Check]]
+    decision: Decision
+    faults: tuple[str, ...] = ()
+
+    def passed(self, gate: str) -> bool:
+        """Whether every check of a gate passed; a gate without checks has not."""
+        checks = self.checks.get(gate, [])
+        return bool(checks) and all(check.passed for check in checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The CARD of SPEC section 6."""
+        gates = {g: {"passed": self.passed(g), **self.gates[g], "checks": _checks(self.checks[g])} for g in GATES}
+        skill_gates = [g for g in self.checks if g not in GATES]
+        return {
+            "name": self.identity.name,
+            "sha256": self.identity.sha256,
+            "verdict": self.decision.verdict,
+            "blocked": self.decision.verdict == "blocked",
+            "reasons": list(self.decision.reasons),
+            "tolerated": list(self.decision.tolerated),
+            "faults": list(self.faults),
+            "provenance": _without_hashes(self.identity.provenance),
+            "leaks": self.leaks,
+            "training_data": self.training_data,
+            "gates": gates,
+            "skill": {
+                **self.skill,
+                "passed": all(self.passed(g) for g in skill_gates),
+                "gates": {g: {"passed": self.passed(g), "checks": _checks(self.checks[g])} for g in skill_gates},
+            }
+            if self.skill
+            else {},
+        }
+
+
+def _without_hashes(provenance: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Thousands of hashes belong into the checkpoint, not into a report."""
+    return None if provenance is None else {key: value for key, value in provenance.items() if key != RECORD}
+
+
+def _checks(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    return [{**asdict(check), "figure": check.figure} for check in checks]
+
+
+def gate_statistics(observed: Mapping[str, Observations]) -> dict[str, dict[str, Any]]:
+    """The statistics of gates A-E."""
+    by_split = {"A": offset_sweep, "B": retrieval, "C": ablation_effects, "D": rollout}
+    gates: dict[str, dict[str, Any]] = {
+        gate: {split: statistic(observed[split]) for split in SPLITS} for gate, statistic in by_split.items()
+    }
+    gates["E"] = generalisation(observed["VAL"], observed["OOD"])
+    return gates
+
+
+def skill_statistics(
+    observed: Mapping[str, Observations],
+    inputs: Mapping[str, SkillInputs],
+    task: str,
+    left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
+) -> dict[str, Any]:
+    """The statistics of profile `skill`, the task's own figure picked out."""
+    figures: dict[str, Any] = {"task": task}
+    for split in SPLITS:
+        given = inputs[split] if left_out is None else inputs[split].without(left_out[split])
+        values = skill(observed[split], given)
+        worst = [step["difference"] for step in values["rollout"]]
+        figures[split] = {
+            **values,
+            "n": len(given.kept),
+            "articles": len(np.unique(given.clusters)),
+            "task_figure": _task_figure(values, task),
+            "rollout_worst": min(worst, key=_lower_bound) if worst else UNDEFINED,
+        }
+    figures["retained"] = _retained(figures["VAL"], figures["OOD"], task)
+    return figures
+
+
+def _task_figure(values: Mapping[str, Any], task: str) -> Estimate:
+    if task != "frontier":
+        figure: Estimate = values.get(task, UNDEFINED)
+        return figure
+    # Past the largest cosine of any rival the frontier is flat, and a gain in cosine counts there by the same rule.
+    gains: list[Estimate] = [values["F"], values["excess_cosine"]]
+    return max((g for g in gains if g.low > 0), key=lambda g: g.value, default=gains[0])
+
+
+def _lower_bound(difference: Estimate) -> float:
+    # NaN sorts nowhere: a horizon at which the rollout broke down is worse than any number.
+    return difference.low if np.isfinite(difference.low) else float("-inf")
+
+
+def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> Estimate:
+    """Share of the VAL figure that is left on OOD: of one and the same figure, whichever the task judges by on VAL."""
+    kinds = ("F", "excess_cosine") if task == "frontier" else (task,)
+    kind = next((k for k in kinds if val.get(k) == val["task_figure"]), kinds[0])
+    before, after = val.get(kind, UNDEFINED), ood.get(kind, UNDEFINED)
+    found = independent_ratio(after, before)
+    return found if before.value > 0 else found._replace(value=float("nan"), low=float("nan"), high=float("nan"))
+
+
+def make_card(
+    identity: Identity,
+    observed: Mapping[str, Observations],
+    profile: Profile,
+    rule: str,
+    *,
+    skill_inputs: Mapping[str, SkillInputs] | None,
+    task: str,
+    outside: Sequence[str] = (),
+    faults: Sequence[str] = (),
+    left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
+    training_data: TrainingData | None = None,
+) -> Card:
+    """Compute, judge and decide.
+
+    Args:
+        identity: who.
+        observed: split -> observations.
+        profile: the session's profile; its gates decide.
+        rule: the release rule.
+        skill_inputs: split -> what to compare with, None to leave skill out.
+        task: "frontier", "retrieval" or "decoding".
+        outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
+        faults: how the model broke. They block, in place of all that its missing predictions would say of it.
+        left_out: split -> windows that are leaked, and so left out of every figure; by default none.
+        training_data: whether the model has seen what it is judged on, None of controls.
+    """
+    if left_out is None:
+        left_out = {split: np.zeros(len(values), dtype=bool) for split, values in observed.items()}
+    gates = gate_statistics({split: observed[split].take(np.flatnonzero(~left_out[split])) for split in SPLITS})
+    absolute = profile if set(profile.gates) == set(GATES) else load_profile("5cat")
+    checks = {gate: judge_gate(gate, gates[gate], absolute) for gate in GATES}
+    figures: dict[str, Any] = {}
+    if skill_inputs is not None:
+        figures = skill_statistics(observed, skill_inputs, task, left_out)
+        relative = load_profile("skill")
+        checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
+    passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
+    contaminated = () if training_data is None else training_data.reasons
+    own = () if faults else blocking_reasons(observed, gates, profile)
+    decision = decide(passed, gates, profile, rule, [*faults, *outside, *contaminated, *own])
+    leaks = effect(gates, gate_statistics(observed), observed, left_out)
+    seen = None if training_data is None else training_data.as_dict()
+    return Card(identity, gates, figures, leaks, seen, checks, decision, tuple(faults))

@@ -1,0 +1,1 @@
+"""What a predictor is, how one is asked, and how one is loaded."""

@@ -1,0 +1,63 @@
+"""A checkpoint as a predictor: embeddings in, embeddings out, in float32."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.models.base import NextEmbedding
+from lvm_gates.models.position import with_position
+
+
+@dataclass(frozen=True)
+class TorchPredictor:
+    """A network ready to be asked.
+
+    Attributes:
+        name: the checkpoint's path as given.
+        module: the network, in eval mode, on ``device``.
+        dim: D.
+        device: where it runs.
+        batch_size: contexts per forward pass.
+        position_scale: scale of the position channel, None for none.
+    """
+
+    name: str
+    module: NextEmbedding
+    dim: int
+    device: torch.device
+    batch_size: int
+    position_scale: float | None = None
+
+    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+        """Predict the next embedding of each context.
+
+        Args:
+            contexts: (B, C, D) unit vectors, oldest frame first.
+
+        Returns:
+            (B, D) float32, unit norm; NaN where the network yields NaN.
+
+        Raises:
+            UserError: contexts of another width, or longer than the network can read.
+        """
+        if contexts.ndim != 3 or contexts.shape[2] != self.dim:
+            raise UserError(
+                f"{self.name}: reads contexts of shape (B, C, {self.dim}) but got {contexts.shape}; give it "
+                f"embeddings {self.dim} wide."
+            )
+        predictions = np.empty((len(contexts), self.dim), dtype=np.float32)
+        # cuDNN would otherwise run recurrent layers in TF32, good to three digits only.
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            for begin in range(0, len(contexts), self.batch_size):
+                part = slice(begin, begin + self.batch_size)
+                # Copied, since contexts may be a read-only or reversed view.
+                batch = np.array(contexts[part], dtype=np.float32, order="C")
+                x = torch.from_numpy(batch).to(self.device)
+                try:
+                    predictions[part] = self.module(with_position(x, self.position_scale)).cpu().numpy()
+                except ValueError as error:
+                    raise UserError(f"{self.name}: {error}; use a shorter context.") from error
+        return predictions

@@ -1,0 +1,1 @@
+"""What a session found, as data: the scorecard, the samples, and how both are read again."""

@@ -1,0 +1,46 @@
+"""Gate C: does the prediction get worse when its context is spoiled?"""
+
+from typing import Any
+
+import numpy as np
+
+from lvm_gates.harness.base.estimate import UNDEFINED, cluster_mean
+from lvm_gates.harness.evaluation.observations import Observations
+from lvm_gates.harness.evaluation.perturbations import (
+    CROSS_ARTICLE,
+    REPEAT_LAST,
+    REVERSE,
+    SHUFFLE,
+    ablation_names,
+    leave_out_name,
+)
+
+
+def ablation_effects(observed: Observations) -> dict[str, Any]:
+    """Mean change of cos(prediction, target) under each ablation.
+
+    ``leave_one_out`` is the effect of the most harmful frame, ``leave_one_out_by_frame`` that of each, oldest first:
+    an optimal predictor of a Markov chain rightly ignores all but the last, so an average over frames would punish it
+    (seed facts 5.12).
+    """
+    names = ablation_names(observed.context)
+    effect = {
+        name: cluster_mean(values, observed.clusters) for name, values in zip(names, observed.ablation.T, strict=True)
+    }
+    crossed = observed.cross_exists
+    effect[CROSS_ARTICLE] = cluster_mean(
+        observed.ablation[crossed, names.index(CROSS_ARTICLE)], observed.clusters[crossed]
+    )
+    if observed.context < 2:  # one frame has no order, and no neighbour to take its place
+        effect |= dict.fromkeys([SHUFFLE, REVERSE, leave_out_name(0)], UNDEFINED)
+    by_frame = [effect[leave_out_name(frame)] for frame in range(observed.context)]
+    # NaN sorts nowhere: any undefined frame makes the whole figure undefined.
+    undefined = next((e for e in by_frame if np.isnan(e.value)), None)
+    return {
+        SHUFFLE: effect[SHUFFLE],
+        REVERSE: effect[REVERSE],
+        "leave_one_out": undefined or min(by_frame, key=lambda e: e.value),
+        "leave_one_out_by_frame": by_frame,
+        REPEAT_LAST: effect[REPEAT_LAST],
+        CROSS_ARTICLE: effect[CROSS_ARTICLE],
+    }

@@ -1,0 +1,63 @@
+"""Copies of a chunk are recognised up to float32 rounding, and nothing else is."""
+
+import numpy as np
+import pytest
+
+from lvm_gates.harness.corpus.corpus import write_corpus
+from lvm_gates.harness.corpus.equality import SAME, same_chunk_labels
+
+
+@pytest.fixture
+def labels_of(tmp_path):
+    def labels(vectors):
+        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        n = len(vectors)
+        corpus = write_corpus(tmp_path / "c", vectors, np.array([n]), splits=np.array(["VAL"]), meta={})
+        return same_chunk_labels(corpus, np.arange(n))
+
+    return labels
+
+
+def vectors(n=200, dim=32):
+    return np.random.default_rng(3).standard_normal((n, dim))
+
+
+def test_distinct_vectors_have_labels_of_their_own(labels_of):
+    assert len(set(labels_of(vectors()))) == 200
+
+
+@pytest.mark.parametrize("change", [0.0, 6e-8, 1e-7, 1e-6])
+def test_a_copy_up_to_rounding_shares_its_label(labels_of, change):
+    rows = vectors()
+    rows[150] = rows[20] * (1 + change * np.random.default_rng(0).choice([-1, 1], 32))
+    labels = labels_of(rows)
+    assert labels[150] == labels[20]
+    assert len(set(labels)) == 199
+
+
+def test_a_vector_just_further_away_is_another(labels_of):
+    rows = vectors() / np.linalg.norm(vectors(), axis=1, keepdims=True)
+    sideways = np.linalg.svd(rows[20:21])[2][1]
+    rows[150] = rows[20] + 1.5 * SAME * sideways
+    rows[160] = rows[20] + 0.5 * SAME * sideways
+    labels = labels_of(rows)
+    assert labels[150] != labels[20] or labels[160] == labels[150], "linked only through the one between"
+    rows[160] = vectors()[160]
+    labels = labels_of(rows)
+    assert labels[150] != labels[20]
+
+
+def test_brute_force(labels_of):
+    rng = np.random.default_rng(5)
+    rows = vectors(60, 8)
+    for copy in range(20):
+        rows[40 + copy] = rows[rng.integers(0, 40)] * (1 + rng.uniform(-2e-7, 2e-7, 8))
+    labels = labels_of(rows)
+    unit = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    near = np.linalg.norm(unit[:, None] - unit[None, :], axis=2) <= SAME
+    assert np.array_equal(labels[:, None] == labels[None, :], near)
+
+
+def test_a_thousand_equal_chunks(labels_of):
+    rows = np.vstack([np.tile(vectors(1), (1000, 1)), vectors(5)[1:]])
+    assert len(set(labels_of(rows))) == 5

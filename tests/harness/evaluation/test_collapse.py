@@ -1,0 +1,194 @@
+"""Collapse: what each measure sees, and what blocks."""
+
+import numpy as np
+import pytest
+
+from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.evaluation.collapse import (
+    RANK_GROUPS,
+    RANK_SAMPLE,
+    Spread,
+    rank_ratio,
+    rankme,
+    ranks_without,
+    spread,
+)
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.release import blocking_reasons, collapse
+
+DIM = 96
+
+
+@pytest.fixture(scope="module")
+def isotropic():
+    return unit(np.random.default_rng(0).standard_normal((600, DIM)))
+
+
+def by_definition(vectors):
+    """exp of the entropy of the normalised singular values, from a full SVD."""
+    singular = np.linalg.svd(vectors, compute_uv=False)
+    p = singular / singular.sum()
+    p = p[p > 0]
+    return float(np.exp(-(p * np.log(p)).sum()))
+
+
+@pytest.mark.parametrize("shape", [(400, 32), (32, 400), (64, 64), (2, 5)])
+def test_rankme_is_the_entropy_of_singular_values(shape):
+    vectors = unit(np.random.default_rng(1).standard_normal(shape))
+    # The paper's 1e-7 in each share moves the figure by 1e-5 of it.
+    assert rankme(vectors) == pytest.approx(by_definition(vectors), rel=1e-4)
+
+
+def test_rankme_counts_directions_of_equal_strength():
+    assert rankme(np.repeat(np.eye(8)[:3], 5, axis=0)) == pytest.approx(3, abs=1e-4)
+    assert rankme(np.ones((7, 4))) == pytest.approx(1, abs=1e-4)
+    assert rankme(np.zeros((5, 4))) == 1
+
+
+def test_spread_of_isotropic_vectors_is_nearly_the_dimension(isotropic):
+    found = spread(isotropic)
+    assert found.n == RANK_SAMPLE
+    assert found.rankme == pytest.approx(by_definition(isotropic[:RANK_SAMPLE]), rel=0.01)
+    assert 0.9 * DIM < found.rankme < DIM
+    assert found.variance == pytest.approx(1, abs=0.01)
+
+
+def test_variance_is_total_and_about_the_mean():
+    vectors = np.array([[1.0, 0], [0, 1.0], [1, 0], [0, 1]])
+    assert spread(vectors).variance == pytest.approx(0.5)
+
+
+def test_rows_without_direction_are_left_out_of_the_spread(isotropic):
+    spoiled = isotropic[:100].copy()
+    spoiled[::2] = np.nan
+    np.testing.assert_allclose(spread(spoiled), spread(isotropic[1:100:2]))
+    assert spread(spoiled).n == 50
+    assert spread(np.full((5, 4), np.nan)).n == 0
+    assert np.isnan(spread(isotropic[:1]).rankme)
+
+
+def test_the_sample_is_spread_over_the_whole_set():
+    vectors = np.zeros((3 * RANK_SAMPLE, 4))
+    vectors[: 2 * RANK_SAMPLE, 0] = 1
+    vectors[2 * RANK_SAMPLE :, 1] = 1
+    assert spread(vectors).variance == pytest.approx(2 / 3 * 1 / 3 * 2, abs=0.01)
+
+
+def outputs(kind, isotropic):
+    rng = np.random.default_rng(2)
+    direction = unit(rng.standard_normal(DIM))
+    n = len(isotropic)
+    if kind == "constant":
+        return np.tile(direction, (n, 1))
+    if kind == "constant plus noise":
+        return unit(direction + 1e-4 * rng.standard_normal((n, DIM)))
+    if kind == "plus or minus one vector":
+        return direction * rng.choice([-1, 1], size=(n, 1))
+    if kind == "one of two vectors":
+        return isotropic[rng.integers(0, 2, size=n)]
+    if kind == "nan":
+        return np.full((n, DIM), np.nan)
+    return unit(isotropic + direction * 0.5) if kind == "healthy" else isotropic
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("constant", "collapsed on VAL: predictions vary"),
+        ("constant plus noise", "collapsed on VAL: predictions vary"),
+        ("plus or minus one vector", "collapsed on VAL: effective rank 1.0 (centred 1.0)"),
+        ("one of two vectors", "collapsed on VAL: effective rank 2.0 (centred 1.0)"),
+        ("nan", "600 of 600 windows on VAL have a prediction that is not finite"),
+        ("healthy", None),
+    ],
+)
+def test_what_blocks(make_observations, isotropic, kind, reason):
+    made = outputs(kind, isotropic)
+    observed = make_observations(
+        600, finite=np.isfinite(made).all(axis=1), spread=spread(made), target_spread=spread(isotropic)
+    )
+    from lvm_gates.harness.judging.verdict import gate_statistics
+
+    gates = gate_statistics({"VAL": observed, "OOD": observed})
+    reasons = blocking_reasons({"VAL": observed}, gates, load_profile("5cat"))
+    if reason is None:
+        assert reasons == []
+    else:
+        assert len(reasons) == 1
+        assert reason in reasons[0]
+
+
+@pytest.mark.parametrize("dim", [8, 16, 32])
+def test_predictions_on_one_line_are_a_collapse_in_any_dimension(make_observations, dim):
+    """RankMe is at least 1, so a floor that is a share of a small target rank could never be missed."""
+    from lvm_gates.harness.judging.verdict import gate_statistics
+
+    rng = np.random.default_rng(0)
+    targets = unit(rng.standard_normal((600, dim)))
+    line = unit(rng.standard_normal(dim)) * rng.choice([-1, 1], size=(600, 1))
+    observed = make_observations(600, spread=spread(line), target_spread=spread(targets))
+    gates = gate_statistics({"VAL": observed, "OOD": observed})
+    assert any("collapsed" in r for r in blocking_reasons({"VAL": observed}, gates, load_profile("5cat")))
+
+
+def test_targets_without_variance_have_nothing_to_compare_a_collapse_with(make_observations):
+    line, targets = np.eye(8)[[0, 0, 1]].repeat(20, axis=0), np.eye(8)[[2] * 60]
+    assert spread(targets).variance == 0
+    assert collapse(make_observations(60, spread=spread(line), target_spread=spread(targets))) is None
+    assert collapse(make_observations(60, spread=spread(line))) is not None
+
+
+def test_constant_plus_noise_hides_from_the_centred_rank_alone(isotropic):
+    found = spread(outputs("constant plus noise", isotropic))
+    assert found.rankme_centred > 0.9 * spread(isotropic).rankme_centred
+    assert found.rankme < 2
+    assert isinstance(found, Spread)
+
+
+def narrow_and_wide(rng, articles, *, narrowness=0.5):
+    """Predictions of two predictors on the same windows; each article has directions of its own."""
+    clusters = np.repeat(np.arange(articles), 24)
+    scale = np.exp(-np.arange(32) / 6)
+    topic = rng.normal(size=(articles, 32)) * scale * rng.lognormal(sigma=0.3, size=(articles, 1))
+    wide = topic[clusters] + rng.normal(size=(len(clusters), 32)) * scale
+    return unit(wide * scale**narrowness), unit(wide), clusters
+
+
+def ratio_of(narrow, wide, clusters):
+    ranks = spread(narrow).rankme, spread(wide).rankme
+    without = ranks_without(narrow, clusters), ranks_without(wide, clusters)
+    return rank_ratio(ranks, without, 0, len(narrow), len(np.unique(clusters)))
+
+
+def test_a_rank_ratio_covers_what_it_is_over_many_draws_of_articles():
+    rng = np.random.default_rng(0)
+    found = [ratio_of(*narrow_and_wide(rng, 20)) for _ in range(150)]
+    middle = np.median([one.value for one in found])
+    covered = np.mean([one.low <= middle <= one.high for one in found])
+    assert 0.90 <= covered <= 0.99  # 150 draws have a standard error of .018
+    # An interval is four standard deviations of the draws wide where it is right.
+    assert np.median([one.high - one.low for one in found]) < 6 * np.std([one.value for one in found])
+    assert (found[0].n, found[0].articles) == (480, 20)
+
+
+def test_a_predictor_has_the_rank_of_itself_without_doubt():
+    narrow, _, clusters = narrow_and_wide(np.random.default_rng(1), 12)
+    assert ratio_of(narrow, narrow, clusters)[:3] == pytest.approx((1, 1, 1))
+
+
+def test_few_articles_have_a_rank_ratio_and_no_interval():
+    found = ratio_of(*narrow_and_wide(np.random.default_rng(2), 9))
+    assert 0 < found.value < 1
+    assert np.isnan([found.low, found.high]).all()
+    assert found.articles == 9
+    assert np.isnan(rank_ratio((np.nan, 3.0), (np.ones((RANK_GROUPS, 3)),) * 2, 0, 1, 12).value)
+
+
+def test_ranks_are_left_out_by_whole_articles():
+    _, wide, clusters = narrow_and_wide(np.random.default_rng(3), 25)
+    found = ranks_without(wide, clusters * 7 + 5)
+    kept = np.linspace(0, len(wide) - 1, RANK_SAMPLE).astype(int)
+    rest = wide[kept[clusters[kept] % RANK_GROUPS != 4]]
+    assert found[4, 0] == pytest.approx(rankme(rest))
+    assert found[4, 1] == pytest.approx(rankme(rest - rest.mean(axis=0)))
+    assert found[:, 2].sum() == RANK_SAMPLE

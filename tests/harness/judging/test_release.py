@@ -1,0 +1,237 @@
+"""Release rules on gates made by hand."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.release import RULES, blocking_reasons, check_rule, decide
+from lvm_gates.harness.judging.verdict import GATES, SPLITS, gate_statistics, make_card
+from lvm_gates.harness.predictors.predictor import Identity
+
+
+def figure(value):
+    return Estimate(value, value - 0.01, value + 0.01, 500, 30)
+
+
+def gates_of(margin=(0.2, 0.2), r5=0.97, rollout=0.6, cosine=0.7):
+    """Statistics of gates A, B, D; those a rule may ask for."""
+    return {
+        "A": {
+            s: {"c": {"1": figure(cosine)}, "margin": figure(m), "peak": 1 if m > 0 else 0}
+            for s, m in zip(SPLITS, margin, strict=True)
+        },
+        "B": {s: {"article": {"R@5": figure(r5)}} for s in SPLITS},
+        "D": {s: {"mean": figure(rollout)} for s in SPLITS},
+    }
+
+
+def verdict(failed="", rule="strict", profile="5cat", blocking=(), **figures):
+    profile = load_profile(profile)
+    passed = {g: g not in failed for g in profile.gates}
+    return decide(passed, gates_of(**figures), profile, rule, blocking)
+
+
+def test_five_of_five_release_under_every_rule():
+    for rule in RULES:
+        found = verdict(rule=rule)
+        assert (found.verdict, found.reasons, found.tolerated) == ("release", ("5 of 5 gates passed",), ())
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_strict_wants_every_gate(gate):
+    found = verdict(failed=gate)
+    assert found.verdict == "hold"
+    assert found.reasons[0] == f"4 of 5 gates passed; failed: {gate}"
+
+
+@pytest.mark.parametrize(
+    ("failed", "margin", "expected", "missing"),
+    [
+        ("D", (0.10, 0.10), "release", None),
+        ("A", (0.10, 0.10), "release", None),
+        ("E", (0.2, 0.2), "hold", "gate E"),
+        ("CD", (0.2, 0.2), "hold", "at least 4 of 5"),
+        ("D", (0.099, 0.2), "hold", "margin >= +0.10 on VAL"),
+        ("D", (0.2, 0.099), "hold", "margin >= +0.10 on OOD"),
+        ("", (0.2, np.nan), "hold", "margin >= +0.10 on OOD"),
+    ],
+)
+def test_production_tolerates_one_gate_but_not_e_and_not_a_small_margin(failed, margin, expected, missing):
+    found = verdict(failed=failed, rule="production", margin=margin)
+    assert found.verdict == expected
+    assert (found.tolerated == tuple(failed)) if expected == "release" else any(missing in r for r in found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("failed", "figures", "expected", "missing"),
+    [
+        ("AE", {}, "release", None),
+        ("AE", {"margin": (0.02, 0.02), "r5": 0.60, "rollout": 0.46, "cosine": 0.50}, "release", None),
+        ("ABE", {}, "hold", "at least 3 of 5"),
+        ("AE", {"margin": (0.019, 0.2)}, "hold", "margin >= +0.02 on VAL"),
+        ("AE", {"margin": (0.2, 0.019)}, "hold", "margin >= +0.02 on OOD"),
+        ("AE", {"r5": 0.599}, "hold", "R@5 >= .60"),
+        ("AE", {"rollout": 0.459}, "hold", "rollout >= .46"),
+        ("AE", {"cosine": 0.499}, "hold", "cosine >= .50"),
+        ("AE", {"rollout": np.nan}, "hold", "rollout >= .46"),
+    ],
+)
+def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected, missing):
+    found = verdict(failed=failed, rule="stage-a", **figures)
+    assert found.verdict == expected
+    if missing is None:
+        assert found.tolerated == tuple(failed)
+    else:
+        assert [r for r in found.reasons if missing in r]
+
+
+def test_stage_a_asks_its_figures_of_val_only():
+    gates = gates_of()
+    gates["B"]["OOD"]["article"]["R@5"] = figure(0.1)
+    gates["D"]["OOD"]["mean"] = figure(0.1)
+    gates["A"]["OOD"]["c"]["1"] = figure(0.1)
+    assert decide(dict.fromkeys(GATES, True), gates, load_profile("5cat"), "stage-a", ()).verdict == "release"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_reason_from_outside_blocks_a_perfect_model(rule):
+    found = verdict(rule=rule, blocking=["data audit disjoint articles: fail"])
+    assert found.verdict == "blocked"
+    assert found.reasons == ("data audit disjoint articles: fail", "5 of 5 gates passed")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_published_releases_nothing(rule):
+    found = verdict(profile="5cat-published", rule=rule)
+    assert found.verdict == "hold"
+    assert "releases nothing" in found.reasons[0]
+
+
+def test_rules_that_count_gates_do_not_fit_the_skill_profile():
+    assert check_rule("strict", load_profile("skill")) == "strict"
+    for rule in ("production", "stage-a"):
+        assert check_rule(rule, load_profile("5cat")) == rule
+        with pytest.raises(UserError, match="counts the gates A-E"):
+            check_rule(rule, load_profile("skill"))
+    with pytest.raises(UserError, match="did you mean 'production'"):
+        check_rule("prodution", load_profile("5cat"))
+
+
+def observed_with(make_observations, **given):
+    return dict.fromkeys(SPLITS, make_observations(**given))
+
+
+def reasons_of(observed, profile="5cat"):
+    return blocking_reasons(observed, gate_statistics(observed), load_profile(profile))
+
+
+def test_a_healthy_model_is_not_blocked(make_observations):
+    for profile in ("5cat", "skill", "5cat-published"):
+        assert reasons_of(observed_with(make_observations), profile) == []
+
+
+def test_a_negative_margin_blocks_under_5cat_and_not_under_skill(make_observations):
+    offset = np.tile([0.1, 0.2, 0.3, 0.9, 0.5, 0.4, 0.3], (60, 1))
+    observed = observed_with(make_observations, offset=offset)
+    found = reasons_of(observed)
+    assert len(found) == 2
+    assert found[0] == "negative margin on VAL: -0.400, the prediction is nearest to k=0"
+    assert reasons_of(observed, "skill") == []
+
+
+def test_a_margin_of_exactly_zero_is_not_negative(make_observations):
+    assert reasons_of(observed_with(make_observations, offset=np.full((60, 7), 0.5))) == []
+
+
+def test_one_undefined_prediction_of_many_blocks(make_observations):
+    finite = np.ones(60, dtype=bool)
+    finite[4] = False
+    found = reasons_of(observed_with(make_observations, finite=finite))
+    assert found[0].startswith("1 of 60 windows on VAL have a prediction that is not finite or has no direction")
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("where", ["ablation", "rollout"])
+def test_an_undefined_prediction_blocks_wherever_it_was_asked_for(make_observations, rule, where):
+    """The gate that it fails may be tolerated; the prediction is not."""
+    columns = {"ablation": np.tile([-0.5] * 7 + [0.0, 0.0], (60, 1)), "rollout": np.ones((60, 5))}
+    columns[where][3:5, -1] = np.nan
+    finite = np.isfinite(columns[where]).all(axis=1)
+    found = card(make_observations, rule=rule, finite=finite, **{where: columns[where]})
+    assert found.decision.verdict == "blocked"
+    said = "in the rollout" if where == "rollout" else "from a spoiled context"
+    assert found.decision.reasons[0] == (
+        f"2 of 60 windows on VAL have a prediction that is not finite or has no direction (2 {said})"
+    )
+
+
+def test_no_relation_to_the_target_blocks(make_observations):
+    offset = np.random.default_rng(0).normal(0, 0.1, (60, 7))
+    offset[:, 4] += 0.001 - offset[:, 4].mean()  # above zero, and not shown to be
+    found = reasons_of(observed_with(make_observations, offset=offset), "skill")
+    assert len(found) == 2
+    assert all("not shown to be above zero" in r for r in found)
+
+
+def test_each_split_blocks_by_itself(make_observations):
+    bad = make_observations(finite=np.zeros(60, dtype=bool))
+    for split in SPLITS:
+        observed = {s: bad if s == split else make_observations() for s in SPLITS}
+        (reason,) = reasons_of(observed)
+        assert f"on {split}" in reason
+
+
+def card(make_observations, profile="5cat", rule="strict", outside=(), **given):
+    return make_card(
+        Identity("model"),
+        observed_with(make_observations, **given),
+        load_profile(profile),
+        rule,
+        skill_inputs=None,
+        task="frontier",
+        outside=outside,
+    )
+
+
+def test_a_card_judges_decides_and_says_so(make_observations):
+    good = card(make_observations)
+    assert good.decision.verdict == "release"
+    assert all(good.passed(g) for g in GATES)
+    shown = good.as_dict()
+    assert shown["verdict"] == "release"
+    assert not shown["blocked"]
+    assert {g: shown["gates"][g]["passed"] for g in GATES} == dict.fromkeys(GATES, True)
+    assert not good.passed("Z")  # a gate without checks has not passed
+
+
+def test_a_card_of_a_failing_model_names_its_gates(make_observations):
+    weak = card(make_observations, rollout=np.full((60, 5), 0.41))
+    assert weak.decision.verdict == "hold"
+    assert not weak.passed("D")
+    assert [g for g in GATES if not weak.passed(g)] == ["D"]
+    tolerated = card(make_observations, rule="production", rollout=np.full((60, 5), 0.41))
+    assert (tolerated.decision.verdict, tolerated.decision.tolerated) == ("release", ("D",))
+
+
+def test_ood_alone_can_fail_a_gate(make_observations):
+    observed = {"VAL": make_observations(), "OOD": make_observations(rank=np.full((60, 3), 2.0))}
+    found = make_card(Identity("m"), observed, load_profile("5cat"), "strict", skill_inputs=None, task="frontier")
+    assert not found.passed("B")
+    assert all(c.passed for c in found.checks["B"] if c.split == "VAL")
+
+
+def test_outside_reasons_block_a_card(make_observations):
+    found = card(make_observations, outside=["control:oracle misbehaves"])
+    assert found.decision.verdict == "blocked"
+    assert found.as_dict()["reasons"][0] == "control:oracle misbehaves"
+
+
+def test_too_few_windows_fail_every_gate(make_observations):
+    found = card(make_observations, n=29)
+    assert not any(found.passed(g) for g in GATES)
+    assert all("inconclusive" in c.note for checks in found.checks.values() for c in checks)
+    assert copy.deepcopy(found.decision) == found.decision

@@ -1,0 +1,282 @@
+"""The HTML scorecard: one file that loads nothing, verdict first, every name escaped."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scorecard_sample import NAN, SPLITS, card, numbered, scorecard, without_skill
+
+from lvm_gates.harness.report import plots, words
+from lvm_gates.harness.report.html import render_html
+from lvm_gates.harness.report.tables import Table, figure_tables, skill_tables
+
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Checks nesting and keeps ids, references and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.loads: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href", "xlink:href", "srcset", "data", "action"):
+                self.loads.append(value or "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page in a hundredth of the time."""
+    monkeypatch.setattr(plots, "draw", lambda *args, **kwargs: "")
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    models = [
+        card("m.pt", 0.97, "release", ["5 of 5 gates passed"]),
+        card("<script>alert(1)</script>$x^2$", NAN, "blocked", ["2 predictions are not finite", "0 of 5 gates passed"]),
+    ]
+    whole = scorecard(models)
+    whole["controls"][0]["misbehaved"] = ["passes gate A"]
+    return render_html(whole)
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_is_well_formed_with_unique_ids(page: Page) -> None:
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_loads_nothing(html: str, page: Page) -> None:
+    assert all(reference.startswith("#") for reference in page.loads)
+    assert {reference[1:] for reference in page.loads} <= set(page.ids)
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", html))
+    assert not re.search(r"@import|<script|<link|<iframe", html)
+
+
+def test_verdicts_and_reasons_come_first(page: Page) -> None:
+    text = page.text
+    first_table = text.index("Gates of profile")
+    for piece in ("RELEASE", "BLOCKED", "5 of 5 gates passed", "2 predictions are not finite", "0 of 5 gates passed"):
+        assert text.index(piece) < first_table
+
+
+def test_names_are_escaped_in_text_and_plots(html: str, page: Page) -> None:
+    assert "<script>" not in html
+    assert page.text.count("<script>alert(1)</script>$x^2$") > 4  # heading, tables and the legends of the plots
+
+
+def test_figures_thresholds_and_their_sources_are_there(page: Page) -> None:
+    for piece in ("+0.370 [", ">= 0.12 / 0.10", "published 5CAT gate A", "peak k=+1, n = 400", "undefined", "no peak"):
+        assert piece in page.text
+
+
+def test_plots_of_every_gate_and_of_skill(html: str) -> None:
+    assert html.count("<svg") == 10
+    for title in ("offset sweep", "retrieval", "ablations", "rollout", "frontier of rivals"):
+        assert title in html
+
+
+def test_conduct_of_controls_is_shown(page: Page) -> None:
+    assert "MISBEHAVES" in page.text
+    assert "control:oracle misbehaves: not true that it passes gate A" in page.text
+    assert "gate C does not tell a network from control:persistence on this corpus" in page.text
+
+
+@pytest.mark.parametrize("profile", ["5cat", "skill"])
+def test_same_scorecard_same_bytes(profile: str) -> None:
+    whole = scorecard(profile=profile)
+    assert render_html(whole) == render_html(whole)
+
+
+def test_published_profile_without_skill_and_pools() -> None:
+    page = Page(render_html(without_skill(scorecard())))
+    assert "not computed under this profile" in page.text
+    assert "Skill against the controls" not in page.text
+
+
+def test_failed_audit_and_finding_stand_above_the_gates() -> None:
+    audits = [{"name": "contiguity", "status": "not checkable", "detail": "no chunk indices", "figures": {}}]
+    whole = scorecard(audits=audits)
+    whole["controls"].append(card("control:bayes", 0.55, "hold", []))
+    text = Page(render_html(whole)).text
+    assert text.index("NOT CHECKABLE") < text.index("Gates of profile")
+    assert text.index("the best possible predictor of world wiki fails gate A") < text.index("Gates of profile")
+
+
+@pytest.mark.parametrize(("said", "marked"), [({"blocks": True}, True), ({"blocks": False}, False), ({}, True)])
+def test_only_an_audit_that_blocks_is_marked_as_bad(said: dict[str, bool], marked: bool) -> None:
+    audits = [{"name": "arrow of time", "status": "not checkable", "detail": "one article", "figures": {}, **said}]
+    html = render_html(scorecard(audits=audits))
+    assert ('<strong class="bad">Data audit arrow of time' in html) == marked
+    assert ('<td class="mark fail">not checkable' in html) == marked
+
+
+def test_svg_names_what_it_shows(html: str) -> None:
+    assert html.count('<svg role="img" aria-label="Gate A: offset sweep, ') == 2
+
+
+@pytest.mark.usefixtures("no_plots")
+@pytest.mark.parametrize(
+    ("profile", "other", "title"), [("5cat", "skill", "spread: no collapse"), ("skill", "5cat", "E generalisation")]
+)
+def test_the_gates_that_do_not_decide_stand_further_down(profile: str, other: str, title: str) -> None:
+    text = Page(render_html(scorecard(profile=profile))).text
+    heading = f"Gates of profile {other}, which do not decide here"
+    assert text.count(title) == 1
+    assert text.index(heading) < text.index(title)
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_line_of_the_controls_table_shows_the_figures_of_its_split() -> None:
+    model = card("m.pt", 0.97, "release", [])
+    for tenth, split in enumerate(SPLITS, start=1):
+        gates, skill = model["gates"], model["skill"][split]
+        gates["A"][split]["peak"] = tenth
+        figures = [
+            gates["A"][split]["c"]["1"],
+            gates["B"][split]["article"]["R@1"],
+            gates["B"][split]["article"]["MRR"],
+            gates["B"][split]["novel"]["MRR"],
+            gates["D"][split]["mean"],
+            skill["cosine"],
+            skill["task_figure"],
+        ]
+        for i, figure in enumerate(figures):
+            figure["value"] = tenth / 10 + i / 100
+    text = Page(render_html(scorecard([model]))).text
+    assert "VAL model or control c(+1) peak R@1 MRR novel rollout cosine skill gates verdict conduct m.pt" in text
+    assert "m.pt 0.100 +1 0.110 0.120 0.130 0.140 0.150 0.160 ABCDE RELEASE model" in text
+    assert "m.pt 0.200 +2 0.210 0.220 0.230 0.240 0.250 0.260 ABCDE RELEASE model" in text
+    assert text.index("VAL model or control") < text.index("m.pt 0.100") < text.index("OOD model or control")
+
+
+def sources(table: Table, places: list[str]) -> dict[str, list[str]]:
+    """Label -> where the figure of each cell stands in the scorecard."""
+    return {row[0]: [places[int(float(cell.split()[0].strip("+,")))] for cell in row[1:]] for row in table.rows}
+
+
+def both(label_to_path: dict[str, str]) -> dict[str, list[str]]:
+    return {label: [path.format(split) for split in SPLITS] for label, path in label_to_path.items()}
+
+
+def test_every_row_of_the_gates_tables_holds_the_figures_that_its_label_names() -> None:
+    places: list[str] = []
+    gates = numbered(card("m.pt", 0.97, "release", [])["gates"], places)
+    offsets, retrieval, ablations, rollout, coherence = figure_tables({"gates": gates})
+    assert offsets.rows[-1] == ["peak", "k=+1", "k=+1"]
+    offsets.rows.pop()
+    margins = {"the best other k": "margin", "k=0": "margin_vs_last", "k=-1": "margin_vs_previous"}
+    assert sources(offsets, places) == both(
+        {f"k={k:+d}" if k else "k=0": f"A {{}} c {k}" for k in range(-3, 4)}
+        | {f"margin over {other}": f"A {{}} {key}" for other, key in margins.items()}
+    )
+    scores = ("R@1", "R@5", "MRR", "mean_rank", "size", "chance")
+    assert sources(retrieval, places) == {
+        f"{split}, {pool}": [f"B {split} {pool} {score}" for score in scores]
+        for split in SPLITS
+        for pool in ("article", "novel", "global")
+    }
+    assert sources(ablations, places) == both(
+        {
+            "shuffled": "C {} shuffle",
+            "reversed": "C {} reverse",
+            "leave-one-out, the most harmful frame": "C {} leave_one_out",
+            "last frame repeated": "C {} repeat_last",
+            "last frame from another article": "C {} cross_article",
+            **{f"frame {i + 1} left out": f"C {{}} leave_one_out_by_frame {i}" for i in range(3)},
+        }
+    )
+    assert sources(rollout, places) == both(
+        {f"h={i + 1}": f"D {{}} by_horizon {i}" for i in range(4)} | {"mean": "D {} mean"}
+    )
+    assert sources(coherence, places) == both({"[.45, .55]": "E {} normal", "below": "E {} low", "above": "E {} high"})
+
+
+def test_every_row_of_the_skill_table_holds_the_figures_that_its_label_names() -> None:
+    places: list[str] = []
+    skill = numbered(card("m.pt", 0.97, "release", [])["skill"], places)
+    table = skill_tables(skill)[0]
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows.pop("the rival of best MRR") == ["persistence", "persistence"]
+    assert rows.pop("the rival of best cosine") == ["linear", "linear"]
+    assert rows.pop("near-duplicate targets left out") == ["7", "7"]
+    assert rows.pop("rivals") == ["700", "700"]
+    assert rows.pop("share of the skill kept on OOD") == [words.figure_text(skill["retained"]), "(both splits)"]
+    table.rows[:] = [[label, *cells] for label, cells in rows.items()]
+    assert sources(table, places) == both(
+        {
+            "cosine": "{} cosine",
+            "MRR, pool novel": "{} MRR",
+            "F: MRR less the frontier's at that cosine": "{} F",
+            "cosine less every rival's best": "{} excess_cosine",
+            "MRR less the best rival's": "{} retrieval",
+            "cosine less the best rival's, paired": "{} decoding",
+            "PAR: nearness to the context over the target's": "{} par",
+            "PAR of the ridge control": "{} par_linear",
+            "distance to the context over ridge's": "{} echo",
+            "effective rank of predictions": "{} rankme model rankme",
+            "effective rank of ridge's predictions": "{} rankme linear rankme",
+            "effective rank of targets": "{} rankme target rankme",
+        }
+    )
+
+
+def drawn(ax: Axes, label: str) -> list[Any]:
+    """The segments of all lines of one label, in the order in which they were drawn."""
+    return [segment for lines in ax.collections if lines.get_label() == label for segment in lines.get_segments()]
+
+
+def test_a_plot_draws_the_limits_of_its_split() -> None:
+    model, limits = card("m.pt", 0.97, "release", []), {"VAL": 0.25, "OOD": 0.125}
+    sweep, bars = (list(Figure().subplots(1, 2)) for _ in range(2))
+    plots.offset_curves(sweep, model, {}, limits)
+    plots.ablation_bars(bars, model, {"shuffled": limits, "foreign last": {"VAL": 0.5, "OOD": 0.75}})
+    for ax, split in zip(sweep, SPLITS, strict=True):
+        assert [set(line[:, 1]) for line in drawn(ax, "c(+1) wanted")] == [{limits[split]}]
+    for ax, foreign, split in zip(bars, (0.5, 0.75), SPLITS, strict=True):
+        assert [set(line[:, 0]) for line in drawn(ax, "limit (pass: left of it)")] == [{limits[split]}, {foreign}]
+
+
+def test_a_plot_draws_the_chance_of_each_score_in_each_pool() -> None:
+    model = numbered(card("m.pt", 0.97, "release", []), [])
+    axes = list(Figure().subplots(1, 2))
+    plots.retrieval_bars(axes, model)
+    for ax, split in zip(axes, SPLITS, strict=True):
+        pools = model["gates"]["B"][split].values()
+        chance = [pool["chance_of"][score] for score in ("R@1", "R@5", "MRR") for pool in pools if "MRR" in pool]
+        assert [set(line[:, 1]) for line in drawn(ax, "chance")] == [{value} for value in chance]
