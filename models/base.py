@@ -1,5 +1,6 @@
 """What every architecture here has in common: a raw head output, and its direction as the prediction."""
 
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,8 +9,6 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
-
-from lvm_gates.harness.base.errors import brief
 
 State = Mapping[str, Tensor]
 Config = Mapping[str, Any]
@@ -101,7 +100,7 @@ def heads_of(config: Config) -> int:
     """
     heads = config.get("heads", config.get("nhead", PUBLISHED_HEADS))
     if not isinstance(heads, int) or isinstance(heads, bool):
-        raise ConfigError(f"model_config names {brief(repr(heads))} heads; save it with a whole number")
+        raise ConfigError(f"model_config names {reprlib.repr(heads)} heads; save it with a whole number")
     return heads
 
 
@@ -113,7 +112,7 @@ def flag_of(config: Config, name: str, default: bool) -> bool:
     """
     flag = config.get(name, default)
     if not isinstance(flag, bool):
-        raise ConfigError(f"model_config has {name} {brief(repr(flag))}; save it as true or false")
+        raise ConfigError(f"model_config has {name} {reprlib.repr(flag)}; save it as true or false")
     return flag
 
 

@@ -1,10 +1,8 @@
 """Architectures by the name that checkpoints record; torch is imported when a network is asked for."""
 
 import importlib
+import reprlib
 from typing import TYPE_CHECKING, Any
-
-from lvm_gates.harness.base.errors import UserError, brief
-from lvm_gates.harness.base.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from lvm_gates.models.base import NextEmbedding
@@ -22,15 +20,19 @@ ARCHITECTURES = {
 }
 
 
+class UnknownArchitecture(LookupError):  # noqa: N818 - it names what is not there
+    """A name that no architecture bears."""
+
+
 def architecture(model_type: str) -> "type[NextEmbedding]":
     """The class behind a name; case does not matter, as in the published loader.
 
     Raises:
-        UserError: an unknown name.
+        UnknownArchitecture: an unknown name.
     """
     target = ARCHITECTURES.get(model_type.lower())
     if target is None:
-        raise UserError(f"unknown model type {brief(repr(model_type))}; {did_you_mean(model_type, ARCHITECTURES)}.")
+        raise UnknownArchitecture(f"unknown model type {reprlib.repr(model_type)}")
     module, _, name = target.partition(":")
     found: type[NextEmbedding] = getattr(importlib.import_module(module), name)
     return found
@@ -44,10 +46,11 @@ def build(model_type: str, **config: Any) -> "NextEmbedding":
         config: constructor arguments of the architecture (``input_dim``, ``output_dim``, ``width``, ...).
 
     Raises:
-        UserError: an unknown name, or sizes that the architecture cannot have.
+        UnknownArchitecture: an unknown name.
+        ValueError: sizes that the architecture cannot have.
     """
     network = architecture(model_type)
     try:
         return network(**config)
     except (TypeError, ValueError) as error:
-        raise UserError(f"cannot build a {model_type}: {error}; choose other sizes.") from error
+        raise ValueError(f"cannot build a {model_type}: {error}") from error

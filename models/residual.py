@@ -5,15 +5,15 @@ code gave delta unit norm, so that only alpha could tell a small step from a lar
 output.
 """
 
+import reprlib
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.models.base import NO_CONFIG, Config, ConfigError, NextEmbedding, State, flag_of, prediction_dim
-from lvm_gates.models.registry import architecture, build
+from lvm_gates.models.registry import UnknownArchitecture, architecture, build
 
 RESIDUAL = "residual"
 DEFAULT_BASE = "transformer"
@@ -35,8 +35,8 @@ class Residual(NextEmbedding):
         sizes: of the base.
 
     Raises:
-        ValueError: an output wider than the input, or a residual of a residual.
-        UserError: the base is unknown, or cannot have these sizes.
+        ValueError: an output wider than the input, a residual of a residual, or a base that cannot have these sizes.
+        UnknownArchitecture: the base is unknown.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ def _base_class(base: object) -> type[NextEmbedding]:
     try:
         if isinstance(base, str) and base.lower() != RESIDUAL:
             return architecture(base)
-    except UserError:
+    except UnknownArchitecture:
         pass
     raise ConfigError(
-        f"model_config names the base {brief(repr(base))}, which a residual network cannot wrap; save its real one"
+        f"model_config names the base {reprlib.repr(base)}, which a residual network cannot wrap; save its real one"
     )

@@ -18,9 +18,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lvm_gates.harness.base.device import resolve_device
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.predictors.architectures import build
 from lvm_gates.harness.predictors.checkpoint import Checkpoint
 from lvm_gates.models.base import NextEmbedding
-from lvm_gates.models.registry import build
 from lvm_gates.trainers.batches import training_windows
 from lvm_gates.trainers.config import RunConfig
 from lvm_gates.trainers.epoch import Run, require_finite, steps, train_epoch

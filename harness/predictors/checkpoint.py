@@ -19,12 +19,13 @@ from lvm_gates.harness.base.device import resolve_device
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.leaks.record import TrainingRecord
 from lvm_gates.harness.leaks.record_file import FIELD, read_training_record
+from lvm_gates.harness.predictors.architectures import architecture
 from lvm_gates.harness.predictors.checkpoint_file import plain, read_record, save_checkpoint
 from lvm_gates.harness.predictors.checkpoint_metadata import check_metadata
 from lvm_gates.harness.predictors.checkpoint_network import network_of, position_scale, unwrapped
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
 from lvm_gates.models.base import NextEmbedding
-from lvm_gates.models.registry import ARCHITECTURES, architecture
+from lvm_gates.models.registry import ARCHITECTURES
 
 __all__ = ["Checkpoint", "TorchPredictor", "load_checkpoint", "save_checkpoint", "torch_predictor"]
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from lvm_gates.harness.base.errors import UserError, brief
+from lvm_gates.harness.predictors.architectures import architecture, build
 from lvm_gates.models.base import ConfigError, NextEmbedding, WeightsError
 from lvm_gates.models.position import DEFAULT_SCALE
-from lvm_gates.models.registry import architecture, build
 from lvm_gates.models.residual import ALPHA, BASE_PREFIX, RESIDUAL
 
 # The scale of the saved epoch in the `args` of our own files.

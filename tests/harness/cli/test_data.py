@@ -44,7 +44,7 @@ def two_files(tmp_path):
 
 def test_help_does_not_wait_for_numpy():
     code = "import sys, lvm_gates.harness.cli.data; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0
 
 
 # synth

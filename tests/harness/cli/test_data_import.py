@@ -15,7 +15,7 @@ from lvm_gates.harness.corpus.corpus import open_corpus
 from lvm_gates.harness.corpus.npz import read_articles
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 C = 3
 
 

@@ -18,7 +18,7 @@ from lvm_gates.harness.base.estimate import paired_difference
 from lvm_gates.harness.cli.report import main
 from lvm_gates.harness.report.terminal import render_terminal
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def lvm_report(*arguments):

@@ -253,7 +253,7 @@ def test_the_worker_needs_nothing_of_this_project(tmp_path):
     copy.write_text(Path(worker.__file__).read_text())
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import alone, json; "
-         "print(json.dumps([m for m in sys.modules if m.split('.')[0] in ('harness', 'numpy')]))"],
+         "print(json.dumps([m for m in sys.modules if m.split('.')[0] in ('lvm_gates', 'numpy')]))"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == "[]"
@@ -274,7 +274,7 @@ predictor.predict(np.zeros((2, 3, 4), np.float32))
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_it_ends_with_its_session_however_that_ends(tmp_path, how, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[3] / "src")]), prepend=os.pathsep)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     session = subprocess.Popen([sys.executable, "-c", SESSION, str(tmp_path)], stderr=subprocess.DEVNULL)
     try:
