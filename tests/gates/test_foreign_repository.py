@@ -5,78 +5,51 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from ci.hostile_repository import HOSTILE, files_in, make_repository
 from lvm_gates.gates.options import OPTIONS, SESSION_OPTIONS, as_arguments
 
 SMALL = ("--max-samples=120", "--horizon=3", "--corpus=worlds/arrow")
-PREDICTORS = Path(__file__).with_name("predictors.py")
-CONFTEST = """
-import pytest
-
-def pytest_addoption(parser):
-    parser.addoption("--device", default="theirs")
-    parser.addoption("--model", default="theirs")
-
-def pytest_collection_modifyitems(items):
-    items.clear()
-"""
 
 
 @pytest.fixture
 def repository(tmp_path, arrow):
     """Their repository, with a model of theirs that knows the small world by heart."""
     root = tmp_path / "theirs"
-    for package in ("models", "trainers", "harness", "gates"):
-        (root / package).mkdir(parents=True)
-        (root / package / "__init__.py").write_text("raise RuntimeError('theirs')\n" if package != "models" else "")
+    make_repository(root)
     shutil.copytree(arrow, root / "worlds" / "arrow")
-    (root / "models" / "mine.py").write_text(f"{PREDICTORS.read_text()}\n\nfactory = Knowing\n")
-    (root / "conftest.py").write_text(CONFTEST)
-    (root / "gates" / "conftest.py").write_text("raise RuntimeError('theirs')\n")
-    (root / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
-    (root / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '--no-such-option'\n")
-    (root / "theirs.py").write_text("raise RuntimeError('theirs')\n")
     return root
 
 
 def lvm_gate(repository, *arguments):
-    environment = os.environ | {
-        "PYTEST_ADDOPTS": "--no-such-option",
-        "PYTEST_PLUGINS": "theirs",
-        "KNOWN_CORPUS": "worlds/arrow",
-    }
+    environment = os.environ | HOSTILE
     command = [sys.executable, "-m", "lvm_gates.gates.command", *arguments]
     return subprocess.run(
         command, cwd=repository, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
 
 
-def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
 def test_a_model_of_theirs_is_gated_and_nothing_else_of_theirs_is_touched(repository):
-    before = files(repository)
+    before = files_in(repository)
     given = ["python:models.mine:factory", *SMALL, "--device=cpu", "--report=out", "-n", "2", "-q"]
     done = lvm_gate(repository, *given)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "RELEASE  python:models.mine:factory" in done.stdout
     report = {"out", "out/scorecard.json", "out/samples.npz", "out/scorecard.html"}
-    assert set(files(repository)) - set(before) == report
+    assert files_in(repository) - before == report
     card = json.loads((repository / "out" / "scorecard.json").read_text())
     assert card["arguments"]["given"] == given
     assert card["arguments"]["resolved"]["max_samples"] == 120
 
 
 def test_their_code_may_run_in_the_same_process(repository):
-    before = files(repository)
+    before = files_in(repository)
     done = lvm_gate(repository, "python:models.mine:LastFrame", *SMALL, "--in-process", "-q")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "BLOCKED" in done.stdout
-    assert files(repository) == before
+    assert files_in(repository) == before
 
 
 @pytest.mark.parametrize(
