@@ -1,4 +1,4 @@
-"""Command-line options of the gates (SPEC section 6)."""
+"""Command-line options of the gates (docs/specification.md, "Interface")."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ State = Mapping[str, Tensor]
 Config = Mapping[str, Any]
 NO_CONFIG: Config = MappingProxyType({})
 
-# Attention heads of every published network, which record them nowhere (seed facts 9).
+# Attention heads of every published network, which record them nowhere (docs/sources.md, "Checkpoint format").
 PUBLISHED_HEADS = 8
 # Published networks have 4 layers, the deepest language models 126. A file of a few megabytes can name thousands, each
 # of which takes milliseconds to build before the first shape is compared.
@@ -32,8 +32,8 @@ class ConfigError(ValueError):
 class NextEmbedding(nn.Module, ABC):
     """A network that reads C consecutive chunk embeddings and predicts the next one.
 
-    Training needs the raw head output, whose length carries confidence under MSE (its optimum is the
-    expected cosine, seed facts 1); everything else wants the direction only.
+    Training needs the raw head output, whose length carries confidence under MSE (its optimum is the expected cosine,
+    docs/sources.md, "Scale of the output"); everything else wants the direction only.
 
     Attributes:
         input_dim: width of one input frame; D, or D + 1 with a position channel.

@@ -1,4 +1,4 @@
-"""The published transformer with a handicap on its last slot: P5.1's attention bias, applied (seed facts 2).
+"""The published transformer with a handicap on its last slot: P5.1's attention bias, applied (docs/sources.md, "P5.1").
 
 The published code ramped the bias from 0 to .6 and never used it.
 """

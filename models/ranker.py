@@ -1,4 +1,4 @@
-"""P7: a query beside the context's mean, trained to rank (seed facts 2, P7).
+"""P7: a query beside the context's mean, trained to rank (docs/sources.md, "P7").
 
 p is the direction of lambda * q + (1 - lambda) * a, with q the network's unit answer and the anchor a the direction of
 the context's mean. 13,660,928 parameters at 768 in and out, width 512, 4 layers, without positions.

@@ -1,4 +1,4 @@
-"""P2: another network predicts only the step from the last frame to the next one (seed facts 2).
+"""P2: another network predicts only the step from the last frame to the next one (docs/sources.md, "P2").
 
 With u the last frame and delta the base network's answer, r = u + alpha * delta and p = r / ||r||. The published
 code gave delta unit norm, so that only alpha could tell a small step from a large one; its documents mean the raw

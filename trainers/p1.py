@@ -1,4 +1,4 @@
-"""P1, the baseline: the published transformer under mean squared error alone (seed facts 2)."""
+"""P1, the baseline: the published transformer under mean squared error alone (docs/sources.md, "P1")."""
 
 from lvm_gates.trainers.command import Options, recipe_command, sizes
 from lvm_gates.trainers.recipe import Recipe

@@ -1,4 +1,4 @@
-"""P2: the network predicts the change from the last frame; tiny guards from epoch 6 (seed facts 2)."""
+"""P2: the network predicts the change from the last frame; tiny guards from epoch 6 (docs/sources.md, "P2")."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""P4: rollouts that must move from epoch 4, adaptive guards from epoch 7 (seed facts 2)."""
+"""P4: rollouts that must move from epoch 4, adaptive guards from epoch 7 (docs/sources.md, "P4")."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ ROLLOUT = Schedule({1: 0.0, 4: 0.05, 7: 0.10})
 GUARD = Schedule({1: 0.0, 7: 0.002})
 FUTURE = Schedule({1: 0.0, 10: 0.002})
 DROP = Schedule({1: 0.0, 7: 0.05})
-# The code began with its guards an epoch before its documents (seed facts 6 #17).
+# The code began with its guards an epoch before its documents (docs/sources.md, "P4").
 PUBLISHED_GUARD = Schedule({1: 0.0, 6: 0.002})
 PUBLISHED_DROP = Schedule({1: 0.0, 6: 0.05})
 HORIZON = 3

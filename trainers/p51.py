@@ -1,4 +1,7 @@
-"""P5.1: P5 with position ramp, attention bias, corrupted last frame, micro-ranking, stage gate (seed facts 2)."""
+"""P5.1: P5 with position ramp, attention bias, corrupted last frame, micro-ranking, stage gate.
+
+Source: docs/sources.md, "P5.1".
+"""
 
 import json
 from pathlib import Path
@@ -22,7 +25,7 @@ RANKING = Schedule({1: (0.0, 0.001), 8: 0.001})
 BIAS = Schedule({1: (0.0, 0.6), 5: 0.6})
 CORRUPTED = 0.15
 STAGE_A_EPOCHS = 4
-# What a retry of stage A adds, and how many there are before P6 is tried instead (session summary of P5).
+# What a retry of stage A adds, and how many there are before P6 is tried instead (docs/sources.md, "P5.1").
 RETRIES = 2
 MORE_POSITION = 0.05
 MORE_BIAS = 0.2

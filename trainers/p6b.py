@@ -1,7 +1,8 @@
-"""P6b: P6 under a softplus margin whose weight follows the regression loss; five versions (seed facts 2).
+"""P6b: P6 under a softplus margin whose weight follows the regression loss; five versions (docs/sources.md, "P6b").
 
 The weight never lets go: share x MSE / term grows as the term shrinks, so the push stays at share x sharpness x MSE
-once the margin is met, and grows with the MSE it drives up (seed facts 7). That is the collapse of v1.
+once the margin is met, and grows with the MSE it drives up (docs/sources.md, "Why runs collapsed"). That is the
+collapse of v1.
 """
 
 from collections.abc import Callable
@@ -199,7 +200,8 @@ def objective(version: Version, *, published: bool) -> "Objective":
         if floor_weight:
             total = total + floor_weight * positive_floor(positive, floor)
         if version.norm:
-            # Documents and code alike take it of the prediction, which is of unit norm: it is nothing (seed facts 2).
+            # Documents and code alike take it of the prediction, which is of unit norm: it is nothing
+            # (docs/sources.md, "P6b").
             total = total + version.norm * unit_norm_penalty(step.prediction)
         if version.orthogonality:
             total = total + version.orthogonality * orthogonality(negative)

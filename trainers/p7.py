@@ -1,4 +1,4 @@
-"""P7: a ranker anchored to its context, trained by contrast (seed facts 2)."""
+"""P7: a ranker anchored to its context, trained by contrast (docs/sources.md, "P7")."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,7 @@
-"""V3: guards against the previous chunk and against copying, from epoch 4 (seed facts 2; known from documents only)."""
+"""V3: guards against the previous chunk and against copying, from epoch 4.
+
+Source: docs/sources.md, "V3" (known from documents only).
+"""
 
 from lvm_gates.trainers.command import Options, recipe_command, sizes
 from lvm_gates.trainers.options import as_published

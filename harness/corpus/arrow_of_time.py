@@ -6,7 +6,7 @@ cos(x_t, x_t+1) - cos(x_t, x_t-1), telescopes to zero on any chain, and no set o
 reversed and is zero on average on a reversible chain.
 
 The figure is a lower bound: a small network on the same corpora reached .63 and .68 where lag products had .58 and .59
-(SPEC section 5).
+(docs/specification.md, "Arrow of time").
 """
 
 from collections.abc import Iterable

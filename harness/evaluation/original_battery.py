@@ -1,10 +1,10 @@
 """The published battery's evaluation pass, faults included, for profile `5cat-published`.
 
-Kept so that old tables can be compared and so that a test can show what went wrong: a perfect oracle gets margin
-lag-1 cosine less 1, rollout = lag-1 cosine and 3 of 5 gates. The faults, by the numbers of seed_facts section 5:
-offsets and rollout counted from the target (head of section 5), rank over two float paths with optimistic ties and NaN
-first (2, 9), leave-one-out that restores the last frame and is averaged (12), a "cross-article" frame that comes from
-the same context, shuffles that may be the identity. Facts from the original script; none of its code.
+Kept so that old tables can be compared and so that a test can show what went wrong: a perfect oracle gets margin lag-1
+cosine less 1, rollout = lag-1 cosine and 3 of 5 gates. The faults (docs/sources.md, "Measurement faults"): offsets and
+rollout counted from the target, rank over two float paths with optimistic ties and NaN first, leave-one-out that
+restores the last frame and is averaged, a "cross-article" frame that comes from the same context, shuffles that may be
+the identity. Facts from the original script; none of its code.
 """
 
 import random

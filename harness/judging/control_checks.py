@@ -1,4 +1,4 @@
-"""What each control must do: the table of SPEC section 3, and what to make of a control that does otherwise.
+"""What each control must do (docs/specification.md, "Controls"), and what to make of a control that does otherwise.
 
 A *certain* expectation holds on any corpus, by construction; when it fails, the engine is broken or the corpus cannot
 be judged on, and no model gets a verdict. A *usual* one holds on real text but not everywhere (a linear map is nearly

@@ -141,7 +141,7 @@ def _unmet(rule: str, count: int, failed: Sequence[str], gates: Mapping[str, Any
     if rule == "production":
         wanted = [("at least 4 of 5 gates", count >= 4), ("gate E", "E" not in failed), *_margins(gates, 0.10)]
     else:
-        # Stage A of P5: the document's own figures for letting a curriculum go on (seed facts section 3).
+        # Stage A of P5: the document's own figures for letting a curriculum go on (docs/sources.md, "P5").
         val = {g: gates[g]["VAL"] for g in "ABD"}
         wanted = [
             ("at least 3 of 5 gates", count >= 3),

@@ -1,8 +1,8 @@
 """Checkpoints: a published ``best_model.pt``, P7's excepted, or our own, as a network ready to be asked.
 
-Architecture and sizes come from the weights (`harness.predictors.checkpoint_network`). What the shapes do not
-tell, such as heads, position scale and context, comes from ``model_config``, ``args`` and our own fields; seed facts 9
-describe the published form.
+Architecture and sizes come from the weights (`harness.predictors.checkpoint_network`). What the shapes do not tell,
+such as heads, position scale and context, comes from ``model_config``, ``args`` and our own fields;
+docs/sources.md, "Checkpoint format" describes the published form.
 """
 
 import copy

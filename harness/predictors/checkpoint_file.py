@@ -1,7 +1,7 @@
 """The checkpoint file: a dictionary of tensors and plain values, read without running anything in it.
 
-`harness.predictors.checkpoint` makes a network of it. The published fields (seed facts 9) come first; ours follow, and
-older readers ignore them.
+`harness.predictors.checkpoint` makes a network of it. The published fields (docs/sources.md, "Checkpoint format") come
+first; ours follow, and older readers ignore them.
 """
 
 import math

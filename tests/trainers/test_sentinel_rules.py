@@ -1,4 +1,4 @@
-"""Rules on readings made by hand, and on the published tables as data (seed facts 3)."""
+"""Rules on readings made by hand, and on the published tables as data (docs/sources.md, "Reported figures")."""
 
 import json
 import math

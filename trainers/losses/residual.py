@@ -1,11 +1,13 @@
-"""P2's penalty on the step away from the last frame (seed facts 2)."""
+"""P2's penalty on the step away from the last frame (docs/sources.md, "P2")."""
 
 from jaxtyping import Float
 from torch import Tensor
 
 
 def residual_regulariser(delta: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
-    """Mean of delta^2 over samples and coordinates; planned for P2 at weight 1e-4, absent from its code (seed facts 2).
+    """Mean of delta^2 over samples and coordinates; planned for P2 at weight 1e-4, absent from its code.
+
+    Source: docs/sources.md, "P2".
 
     On the published, normalised delta it is the constant 1 / D: it can only act on the raw one.
 

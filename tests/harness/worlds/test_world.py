@@ -20,7 +20,7 @@ from lvm_gates.harness.worlds.world import (
     synthesise,
 )
 
-# SPEC section 7, as published for 584,545 chunks.
+# Of 584,545 chunks (docs/sources.md, "Training data").
 WIKI_LAGS = [0.457, 0.387, 0.365, 0.352, 0.340]
 
 

@@ -132,7 +132,7 @@ def test_the_guard_is_half_way_at_the_published_centre():
 
 
 def test_the_published_guard_is_one_number_for_the_batch():
-    """Seed facts 2, P4: lambda times 1 + <sigmoid>, though described as a weight of each sample."""
+    """docs/sources.md, "P4": lambda times 1 + <sigmoid>, though described as a weight of each sample."""
     last, target = rows_at(0.60, 0.95, 0.10), axis(3)
     published = adaptive_guard_published(last, target)
     assert published.shape == ()

@@ -62,7 +62,7 @@ def test_the_published_penalty_moves_the_first_prediction_only():
 
 
 def test_the_published_weight_per_unit_cosine():
-    """Seed facts 2, P4: .167 at weight .05 above the ceiling, .33 at .10."""
+    """docs/sources.md, "P4": .167 at weight .05 above the ceiling, .33 at .10."""
     near, nearer = (rollout_smoothness_published(*turning(np.arccos(value), 2)).item() for value in (0.96, 0.98))
     slope = (nearer - near) / 0.02
     assert 0.05 * slope == pytest.approx(0.167, abs=5e-4)
