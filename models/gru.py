@@ -1,4 +1,4 @@
-"""The published GRU stack: residual, post-norm GRU blocks between two linear maps.
+"""The original GRU stack: residual, post-norm GRU blocks between two linear maps.
 
 Source: docs/sources.md, "Checkpoint format".
 

@@ -20,7 +20,7 @@ FUTURE_MARGIN = 0.008
 def p3(given: Options) -> Recipe:
     """MSE; from epoch 6 directional and future margins, the last frame dropped at random.
 
-    The future margin had no body in the published code.
+    The future margin had no body in the original code.
     """
     from lvm_gates.trainers.augment import drop_last
     from lvm_gates.trainers.objective import weighted

@@ -37,7 +37,7 @@ MARGIN = 0.01
 def p4(given: Options) -> Recipe:
     """MSE; from epoch 4 a penalty on rollouts that stand still, from epoch 7 adaptive guards.
 
-    The documents roll out three steps. In the published code the later ones carried no gradient, the third compared
+    The documents roll out three steps. In the original code the later ones carried no gradient, the third compared
     with a loss value, guards began in epoch 6, and the adaptive weight was one number for the whole batch.
     """
     from lvm_gates.trainers.augment import drop_last

@@ -1,6 +1,6 @@
 """What the sentinel saw after an epoch, and the rules that act on it: pure functions of plain figures.
 
-A figure that was not measured is None and never zero: the published trainer logged 0.0 for a margin it had not
+A figure that was not measured is None and never zero: the original trainer logged 0.0 for a margin it had not
 computed, and the zero was read as a neutral margin (docs/sources.md, "Unmeasured zeros").
 """
 
@@ -15,7 +15,7 @@ from lvm_gates.trainers.config import NEEDS_NO_SENTINEL, Select
 # The documents let a run settle before they look: "from epoch 3 on" (docs/sources.md, "V3").
 FIRST_EPOCH_TO_BACK_OFF = 3
 TARGET_OFFSET = 1
-# Below the best mean cosine so far. The published collapses fell by .186 (V3), .202 (P4), .525 (P6b v1) and .155 (P7)
+# Below the best mean cosine so far. The original collapses fell by .186 (V3), .202 (P4), .525 (P6b v1) and .155 (P7)
 # in one epoch; the largest fall of an ordinary epoch is .043, of P3 when its guards came on
 # (docs/sources.md, "Reported figures").
 COLLAPSING_FALL = 0.10
@@ -80,7 +80,7 @@ def aborts(reading: Reading, best: Reading | None) -> str | None:
 
     Three reasons: a prediction without a direction; collapse, by the rule that blocks a release
     (`harness.judging.release`), of a run that had not been collapsed before; a mean cosine more than `COLLAPSING_FALL`
-    below the best so far. None of the published runs that fell so far came back: V3 had .362 after 20 epochs, P4 .335,
+    below the best so far. None of the original runs that fell so far came back: V3 had .362 after 20 epochs, P4 .335,
     P7 .271 (docs/sources.md, "Reported figures").
 
     A run that is collapsed from the start may be ordinary: a network learns the mean of the corpus first, and after
@@ -125,7 +125,7 @@ class StageGate:
 
     Attributes:
         margin: of +1 over the best other offset.
-        recall: R@5 in pool `article`. The published .60 was among the five context frames and the target, where chance
+        recall: R@5 in pool `article`. The original .60 was among the five context frames and the target, where chance
             is .83 (docs/sources.md, "Chance among six"); in the whole article it asks for something.
         rollout: mean closed-loop cosine.
         cosine: mean cosine to the target.
@@ -154,8 +154,8 @@ class StageGate:
 def selection(criterion: Select, val_cosine: float, val_margin: float, reading: Reading | None) -> float:
     """The figure that the best checkpoint is chosen by; larger is better.
 
-    ``val_cos`` is the published choice of every recipe but P7, and ``last-margin``, the cosine to the target less that
-    to the last frame, P7's. ``margin`` is +1 less the best other offset; of the published runs the largest, -.007,
+    ``val_cos`` is the original choice of every recipe but P7, and ``last-margin``, the cosine to the target less that
+    to the last frame, P7's. ``margin`` is +1 less the best other offset; of the original runs the largest, -.007,
     belongs to V1 with a cosine of .158 (docs/sources.md, "V3"): a model that resembles nothing has none to lose.
     ``skill`` is F, the MRR in pool `novel` less what the trivial controls reach at the model's cosine: the point value
     of what profile `skill` releases by. Cosine alone would choose the epoch that is most like the context's mean and

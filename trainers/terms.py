@@ -15,7 +15,7 @@ from lvm_gates.trainers.schedule import Schedule
 def directional(weight: Schedule, margin: float, *, published: bool, adaptive: bool = False) -> Term:
     """Closer to the target than to the chunk before it, by ``margin``.
 
-    The published code took the second-to-last frame it had read for "the chunk before"
+    The original code took the second-to-last frame it had read for "the chunk before"
     (docs/sources.md, "Frames and indices"), and its adaptive weight was one number for the batch where the documents
     promise one a sample (docs/sources.md, "P4").
     """
@@ -31,7 +31,7 @@ def directional(weight: Schedule, margin: float, *, published: bool, adaptive: b
 
 
 def future(weight: Schedule, margin: float) -> Term:
-    """Closer to the target than to the two chunks after it; the published body was empty.
+    """Closer to the target than to the two chunks after it; the original body was empty.
 
     Source: docs/sources.md, "Loss terms".
     """

@@ -78,7 +78,7 @@ def windows_of(corpus: Corpus, articles: Int[np.ndarray, " m"], context: int) ->
 def sample_windows(windows: Windows, limit: int, seed: int) -> Windows:
     """At most ``limit`` windows drawn without replacement under ``seed``, in row order.
 
-    The published battery took the first windows of the file, which are the first few articles
+    The original battery took the first windows of the file, which are the first few articles
     (docs/sources.md, "Samples from the head of the file").
     """
     if len(windows) <= limit:

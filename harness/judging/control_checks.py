@@ -94,7 +94,7 @@ def _near_chance(card: Mapping[str, Any]) -> bool:
 
 
 def _never_first(card: Mapping[str, Any]) -> bool:
-    # Worst rank or expected rank: no better than chance, and never the 1.000 that the published battery gave NaN.
+    # Worst rank or expected rank: no better than chance, and never the 1.000 that the original battery gave NaN.
     return all(
         pool["R@1"].value <= pool["chance"] + _slack(pool["R@1"]) for split in SPLITS for pool in _pools(card, split)
     )
@@ -105,7 +105,7 @@ def _pools(card: Mapping[str, Any], split: str) -> list[Mapping[str, Any]]:
 
 
 def _reads_last_frame_only(card: Mapping[str, Any]) -> bool:
-    """Hiding any other frame changes nothing; hiding the last does (the published leave-one-out restored it)."""
+    """Hiding any other frame changes nothing; hiding the last does (the original leave-one-out restored it)."""
     effects = [card["gates"]["C"][split] for split in SPLITS]
     return all(
         abs(effect["repeat_last"].value) <= _EXACT

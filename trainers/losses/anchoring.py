@@ -56,7 +56,7 @@ def directional_gate(
 
     Source: docs/sources.md, "P7".
 
-    Meant to prefer windows that move forward, with the frame before the last as reference. In the published code the
+    Meant to prefer windows that move forward, with the frame before the last as reference. In the original code the
     reference IS the last frame, so every weight was ``low``.
 
     Args:

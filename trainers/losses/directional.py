@@ -72,7 +72,7 @@ def cap_share(weight: Scalar | float, term: Scalar, mse: Scalar, cap: float) -> 
     """The weight, reduced where weight * term / mse would be above ``cap`` (v2.1; docs/sources.md, "P6b").
 
     No version asks `lambda_eff` for a larger share than its cap, so only its lower clamp can make this act; in the
-    published runs it never did (docs/sources.md, "P6b").
+    original runs it never did (docs/sources.md, "P6b").
 
     Args:
         weight: of the term, not negative.
@@ -124,7 +124,8 @@ def positive_floor(positive: Float[Tensor, " batch"], floor: float) -> Scalar:
 def unit_norm_penalty(prediction: Float[Tensor, "batch dim"]) -> Scalar:
     """Mean of (||p|| - 1)^2 (v2.1; docs/sources.md, "P6b").
 
-    Published on the prediction, which is of unit norm already, so that it is 0 always; it acts on a raw output only.
+    The original code takes it of the prediction, which is of unit norm already, so that it is 0 always; it acts on a
+    raw output only.
 
     Args:
         prediction: (B, D).

@@ -76,7 +76,7 @@ def future_margin(
 ) -> Float[Tensor, ""]:
     """Sum over j of the mean of [m - cos(p, y) + cos(p, future_j)]+, in cosines (L_fut: docs/sources.md, "Loss terms").
 
-    Really computed: V3, P2, P3 and P4 name this term, but its published body is empty and the chunks after the target
+    Really computed: V3, P2, P3 and P4 name this term, but its original body is empty and the chunks after the target
     were never supplied (docs/sources.md, "Loss terms").
 
     Args:
@@ -113,7 +113,7 @@ def adaptive_guard(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batc
 
 
 def adaptive_guard_published(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
-    """Mean of `adaptive_guard` over the batch: the published code weighs all samples alike (docs/sources.md, "P4").
+    """Mean of `adaptive_guard` over the batch: the original code weighs all samples alike (docs/sources.md, "P4").
 
     Args:
         last: (B, D) last context frame.

@@ -9,7 +9,7 @@ def residual_regulariser(delta: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]
 
     Source: docs/sources.md, "P2".
 
-    On the published, normalised delta it is the constant 1 / D: it can only act on the raw one.
+    On the original code's normalised delta it is the constant 1 / D: it can only act on the raw one.
 
     Args:
         delta: (B, D) what the network adds to the last frame.

@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-# The published code averages its rollout over three steps, of which one had a gradient (docs/sources.md, "P4").
+# The original code averages its rollout over three steps, of which one had a gradient (docs/sources.md, "P4").
 PUBLISHED_STEPS = 3
 
 
@@ -14,7 +14,7 @@ def rollout_smoothness(
     """Mean over h = 2..H of scale [<cos(p_h-1, p_h)> - ceiling]+, in cosines, with gradient through every step.
 
     What P4's documents describe. They average over H, with the regression loss as step 1; here the H - 1 penalties have
-    a mean of their own, so that a weight means the same at any H. The published code computes something else,
+    a mean of their own, so that a weight means the same at any H. The original code computes something else,
     `rollout_smoothness_published` (docs/sources.md, "P4").
 
     Args:
