@@ -52,6 +52,9 @@ def add_options(parser: pytest.Parser, *, timeout_is_taken: bool = False) -> Non
     )
     option("--python", "interpreter for python: models, such as .venv/bin/python (default: this one)")
     option("--in-process", "run python: models in this process, to debug them", action="store_true", default=False)
+    option("--gate", "a gate from outside, python:package.module:name; may be repeated", action="append")
+    option("--control", "a control from outside, python:package.module:name; may be repeated", action="append")
+    option("--audit", "a data audit from outside, python:package.module:name; may be repeated", action="append")
     option("--report", "folder for scorecard.json, samples.npz and scorecard.html")
 
 
@@ -76,5 +79,8 @@ OPTION_NAMES = (
     "batch_timeout",
     "python",
     "in_process",
+    "gate",
+    "control",
+    "audit",
     "report",
 )

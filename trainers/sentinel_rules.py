@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lvm_gates.harness.judging.judge import show_offset
+from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.trainers.config import NEEDS_NO_SENTINEL, Select
 
 # The documents let a run settle before they look: "from epoch 3 on" (docs/sources.md, "V3").
@@ -19,6 +20,15 @@ TARGET_OFFSET = 1
 # in one epoch; the largest fall of an ordinary epoch is .043, of P3 when its guards came on
 # (docs/sources.md, "Reported figures").
 COLLAPSING_FALL = 0.10
+
+
+# Where a reading keeps what a profile calls by gate and statistic.
+_READING = {
+    ("A", "margin"): "margin",
+    ("A", "c.1"): "cosine",
+    ("B", "article.R@5"): "article.R@5",
+    ("D", "mean"): "rollout",
+}
 
 
 @dataclass(frozen=True)
@@ -117,36 +127,29 @@ def fell(reading: Reading, best: Reading) -> str | None:
 
 @dataclass(frozen=True)
 class StageGate:
-    """What a curriculum stage must reach before the next begins; the defaults are stage A of P5.
-
-    Source: docs/sources.md, "P5".
-
-    The document also asks for 3 of 5 gates, which only a gate session can tell: a reading has no ablations and no OOD.
+    """What a curriculum stage must reach before the next begins.
 
     Attributes:
-        margin: of +1 over the best other offset.
-        recall: R@5 in pool `article`. The original .60 was among the five context frames and the target, where chance
-            is .83 (docs/sources.md, "Chance among six"); in the whole article it asks for something.
-        rollout: mean closed-loop cosine.
-        cosine: mean cosine to the target.
+        limits: what people read, the name that a `Reading` has for it, and the least it may be.
     """
 
-    margin: float = 0.02
-    recall: float = 0.60
-    rollout: float = 0.46
-    cosine: float = 0.50
+    limits: tuple[tuple[str, str, float], ...]
+
+    @classmethod
+    def documented(cls) -> "StageGate":
+        """Stage A of P5: release rule `stage-a` of profile `5cat`, as far as a reading can tell.
+
+        The document also asks for 3 of 5 gates, which only a gate session can tell: a reading has no ablations and no
+        OOD.
+        """
+        checks = load_profile("5cat").rule("stage-a").checks
+        return cls(tuple((c.label, _READING[c.gate, c.statistic], c.limits["VAL"]) for c in checks))
 
     def misses(self, reading: Reading) -> list[str]:
         """A sentence for each threshold that is not met; a figure that could not be measured does not meet its own."""
-        wanted = (
-            ("margin", "margin", self.margin),
-            ("R@5 in pool article", "article.R@5", self.recall),
-            ("rollout", "rollout", self.rollout),
-            ("cosine", "cosine", self.cosine),
-        )
         return [
             f"{label} is {_show(value)}, wanted >= {limit:+.2f}"
-            for label, name, limit in wanted
+            for label, name, limit in self.limits
             if not (value := reading.value(name)) >= limit
         ]
 

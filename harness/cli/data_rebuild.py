@@ -27,8 +27,8 @@ def rebuild(
     from lvm_gates.harness.base.errors import UserError
     from lvm_gates.harness.base.suggest import did_you_mean
     from lvm_gates.harness.cli.outputs import require_free
-    from lvm_gates.harness.corpus.corpus import SPLITS
     from lvm_gates.harness.corpus.importing.rebuild import find_windows, write_articles, write_sequences
+    from lvm_gates.harness.corpus.splits import SPLITS
     from lvm_gates.harness.evaluation.session_data import open_any
 
     if split not in SPLITS:

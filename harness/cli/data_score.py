@@ -25,8 +25,9 @@ def score(corpus: Path, split: str | None, context: int, by: str | None, out: Pa
     from lvm_gates.harness.base.suggest import did_you_mean
     from lvm_gates.harness.cli.figures import with_interval
     from lvm_gates.harness.cli.outputs import require_free
-    from lvm_gates.harness.corpus.corpus import SPLITS, check_vectors
+    from lvm_gates.harness.corpus.corpus import check_vectors
     from lvm_gates.harness.corpus.curriculum import DEFINITIONS, STAGES, ranking, selected, similarities, stage
+    from lvm_gates.harness.corpus.splits import SPLITS
     from lvm_gates.harness.corpus.windows import windows_of
     from lvm_gates.harness.evaluation.session_data import open_any
 

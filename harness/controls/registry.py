@@ -69,6 +69,45 @@ class Ingredients:
         return Constant(unit(direction).astype(np.float32))
 
 
+@dataclass(frozen=True)
+class Control:
+    """A control from outside.
+
+    Attributes:
+        name: after ``control:``.
+        build: makes it, for one split.
+        passes: gates that it must pass on any corpus, or no model gets a verdict.
+        fails: gates that it must fail; the same.
+    """
+
+    name: str
+    build: Callable[[Ingredients], Predictor | Clairvoyant]
+    passes: tuple[str, ...] = ()
+    fails: tuple[str, ...] = ()
+
+
+def check_control(control: object, source: str) -> Control:
+    """A control from outside, if it says what it is for.
+
+    Args:
+        control: what was found.
+        source: where, for messages.
+
+    Raises:
+        UserError: no `Control`, one of a name that is taken, or one of which nothing is expected.
+    """
+    if not isinstance(control, Control):
+        raise UserError(f"{source}: is {type(control).__name__}, not a Control of lvm_gates.harness.controls.")
+    if control.name in (*CONTROL_NAMES, *_ALIASES) or _ANY_EWMA.fullmatch(control.name):
+        raise UserError(f"{source}: control:{control.name} is there already; give it another name.")
+    if not control.passes and not control.fails:
+        raise UserError(
+            f"{source}: control:{control.name} does not say which gates it must pass or fail; name at least one in "
+            "passes or fails, since a control of which nothing is expected proves nothing."
+        )
+    return control
+
+
 def _bayes(ingredients: Ingredients) -> Predictor:
     from lvm_gates.harness.worlds.optimum import bayes_predictor
 

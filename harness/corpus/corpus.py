@@ -23,9 +23,8 @@ from jaxtyping import Float, Int, Shaped
 from lvm_gates.harness.base.atomic import atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.corpus.corpus_files import FORMAT_VERSION, read_corpus_files
+from lvm_gates.harness.corpus.splits import SplitName
 
-SplitName = Literal["TRAIN", "VAL", "OOD"]
-SPLITS: tuple[SplitName, ...] = ("TRAIN", "VAL", "OOD")
 UNASSIGNED = ""
 
 # Rows read at a time by every scan of a whole corpus: 16,384 x 768 float32 is 48 MiB.

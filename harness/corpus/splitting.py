@@ -15,8 +15,9 @@ from lvm_gates.harness.base.atomic import atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate, cluster_mean, cluster_share
 from lvm_gates.harness.base.vectors import slices
-from lvm_gates.harness.corpus.corpus import SCAN_ROWS, SPLITS, Corpus, SplitName, open_corpus
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus, open_corpus
 from lvm_gates.harness.corpus.near_duplicates import NEAR, nearest
+from lvm_gates.harness.corpus.splits import SPLITS, SplitName
 
 # Each later split against those before it: what VAL and OOD have seen in TRAIN, and OOD in VAL.
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("VAL", "TRAIN"), ("OOD", "TRAIN"), ("OOD", "VAL"))

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Int
 
-from lvm_gates.harness.corpus.corpus import Corpus, SplitName
+from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.evaluation.session_data import Inputs
 from lvm_gates.harness.leaks.record import TrainingRecord
 

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from lvm_gates.harness.base.vectors import unit
-from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus, SplitName
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
 from lvm_gates.harness.corpus.equality import same_chunk_labels
+from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.collapse import Spread, spread
 from lvm_gates.harness.evaluation.perturbations import has_donor

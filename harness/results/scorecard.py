@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.evaluation.session_data import JUDGED, describe
+from lvm_gates.harness.corpus.splits import JUDGED
+from lvm_gates.harness.evaluation.session_data import describe
 from lvm_gates.harness.judging.session import GateRun
 
 SCHEMA_VERSION = 1

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-from lvm_gates.harness.corpus.corpus import SPLITS
+from lvm_gates.harness.corpus.splits import SPLITS
 from lvm_gates.harness.worlds.switching import Switch
 
 Transform = Literal["none", "reverse", "shuffle", "leak"]

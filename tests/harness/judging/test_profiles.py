@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from lvm_gates.harness.base.clusters import MINIMUM_ARTICLES
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.judging.gates import GATES
 from lvm_gates.harness.judging.judge import judge_gate
 from lvm_gates.harness.judging.profile import BOTH, COMPARISONS, load_profile, profile_names
-from lvm_gates.harness.judging.verdict import GATES
 
 CASES = [
     pytest.param(profile, threshold, split, id=f"{name}-{threshold.label}-{split}")

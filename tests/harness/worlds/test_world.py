@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.corpus.corpus import SPLITS, open_corpus
+from lvm_gates.harness.corpus.corpus import open_corpus
+from lvm_gates.harness.corpus.splits import SPLITS
 from lvm_gates.harness.worlds.world import (
     GENERATOR_VERSION,
     WORLDS,
