@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.controls.degenerate import NoisyConstant, NotANumber, RandomUnit
@@ -65,7 +66,7 @@ class Ingredients:
 
     @cached_property
     def constant(self) -> Constant:
-        direction = np.random.default_rng([self.seed, 5]).standard_normal(self.corpus.dim)
+        direction = rng_of(self.seed, Stream.CONSTANT).standard_normal(self.corpus.dim)
         return Constant(unit(direction).astype(np.float32))
 
 

@@ -19,6 +19,7 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, cluster_mean
+from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
 from lvm_gates.harness.corpus.windows import sample_windows, windows_of
@@ -62,7 +63,7 @@ def arrow_of_time(corpus: Corpus, articles: Int[np.ndarray, " m"], context: int,
     windows = sample_windows(windows_of(corpus, articles, context), MAX_WINDOWS, seed)
     frames = windows.targets[:, None] + np.arange(-context, 1)
     components = min(COMPONENTS, corpus.dim)
-    rng = np.random.default_rng([seed, 7])
+    rng = rng_of(seed, Stream.ARROW_OF_TIME)
     # Sorting by article, then at random, is a shuffle inside articles: row r now holds the chunk of row mixed[r].
     mixed = np.lexsort((rng.random(corpus.size), corpus.article_of))
     used = np.unique(windows.clusters)

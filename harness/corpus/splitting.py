@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, Shaped
 from lvm_gates.harness.base.atomic import atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate, cluster_mean, cluster_share
+from lvm_gates.harness.base.seeding import sampling_rng
 from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus, open_corpus
 from lvm_gates.harness.corpus.near_duplicates import NEAR, nearest
@@ -74,7 +75,7 @@ def stratified_splits(
         raise UserError(
             f"--val {val} and --ood {ood} leave TRAIN empty ({articles} articles); let them add to less than 1."
         )
-    rng = np.random.default_rng(seed)
+    rng = sampling_rng(seed)
     shuffled = rng.permutation(articles)
     line = shuffled[np.argsort(coherence[shuffled], kind="stable")]
     line = np.concatenate([rng.permutation(stratum) for stratum in np.array_split(line, strata)])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lvm_gates.harness.base.seeding import sampling_rng
 from lvm_gates.harness.corpus.corpus import Corpus
 
 
@@ -83,5 +84,5 @@ def sample_windows(windows: Windows, limit: int, seed: int) -> Windows:
     """
     if len(windows) <= limit:
         return windows
-    chosen = np.random.default_rng(seed).choice(len(windows), size=limit, replace=False)
+    chosen = sampling_rng(seed).choice(len(windows), size=limit, replace=False)
     return windows.take(np.sort(chosen))

@@ -9,6 +9,7 @@ from jaxtyping import Int, Shaped
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.scratch import scratch_array
+from lvm_gates.harness.base.seeding import sampling_rng
 from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS, UNASSIGNED, Corpus, check_vectors, write_corpus
 from lvm_gates.harness.corpus.importing.sequence_articles import recover_articles
@@ -103,7 +104,7 @@ def _article_ids(corpora: Sequence[Corpus]) -> Int[np.ndarray, " a"] | None:
 
 
 def _split(articles: int, val: float, ood: float, seed: int) -> Shaped[np.ndarray, " a"]:
-    shuffled = np.random.default_rng(seed).permutation(articles)
+    shuffled = sampling_rng(seed).permutation(articles)
     splits = np.full(articles, UNASSIGNED, dtype="<U5")
     ends = np.round(np.cumsum([val, ood]) * articles).astype(int)
     splits[shuffled[: ends[0]]] = "VAL"
