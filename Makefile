@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/demo
-# The published network is 512 wide and takes minutes an epoch on a CPU; this one learns world `switch` in about two.
+# The original network is 512 wide and takes minutes an epoch on a CPU; this one learns world `switch` in about two.
 DEMO_SIZE := --width 128 --layers 2 --heads 4 --lr 1e-3 --epochs 12
 
 .PHONY: help demo test lint types benchmark clean

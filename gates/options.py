@@ -1,4 +1,4 @@
-"""Command-line options of the gates (SPEC section 6)."""
+"""Command-line options of the gates (docs/specification.md, "Interface")."""
 
 from typing import Any
 
@@ -28,11 +28,11 @@ def add_options(parser: pytest.Parser, *, timeout_is_taken: bool = False) -> Non
 
     option("--model", "checkpoint, control:NAME or python:package.module:factory; may be repeated", action="append")
     option("--corpus", "corpus folder (made by lvm-data) or article NPZ with splits")
-    option("--articles-npz", "published article NPZ")
+    option("--articles-npz", "article NPZ in the original format")
     option("--val-articles", "article ids of VAL, such as 0-29")
     option("--ood-articles", "article ids of OOD, such as 30-59")
-    option("--val-npz", "published sequence NPZ with the VAL windows")
-    option("--ood-npz", "published sequence NPZ with the OOD windows")
+    option("--val-npz", "sequence NPZ in the original format with the VAL windows")
+    option("--ood-npz", "sequence NPZ in the original format with the OOD windows")
     option("--train-corpus", "what fitted controls learn from: folder or article NPZ; may be repeated", action="append")
     option("--profile", "5cat (default), 5cat-published or skill", default="5cat")
     option("--task", "of profile skill: frontier (default), retrieval or decoding", default="frontier")

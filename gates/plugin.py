@@ -127,9 +127,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "split" in names:
         metafunc.parametrize("split", JUDGED, scope="session")
     if "control" in names:
-        # The published battery refuses a perfect oracle: there is no conduct its controls could be held to.
+        # The original battery refuses a perfect oracle: there is no conduct its controls could be held to.
         controls = [] if run.published else list(run.control_names)
-        metafunc.parametrize("control", controls or [pytest.param("", marks=pytest.mark.skip(reason="published"))])
+        metafunc.parametrize("control", controls or [pytest.param("", marks=pytest.mark.skip(reason="original"))])
     if "audit_name" in names:
         metafunc.parametrize("audit_name", list(run.auditors))
     if "added_gate" in names:

@@ -27,7 +27,8 @@ _CLIMATOLOGY_SAMPLE = 20_000
 EWMA_PREFIX = "ewma-"
 # Decays that are listed by name, though any in [0, 1] will do; the ends are persistence and context-mean.
 EWMA_GRID: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-# `control:ewma` without a decay: the one of best cosine on Wikipedia sentence embeddings (SPEC section 4).
+# `control:ewma` without a decay: the one of best cosine on Wikipedia sentence embeddings
+# (docs/specification.md, "Cosine against rank").
 EWMA_DEFAULT = 0.8
 
 

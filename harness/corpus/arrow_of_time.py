@@ -1,12 +1,12 @@
 """Which way does time run? A small classifier tells windows from the same windows read backwards.
 
-Temporal signal says how fast similarity decays, which is the same in both directions. The published "delta",
+Temporal signal says how fast similarity decays, which is the same in both directions. The original "delta",
 cos(x_t, x_t+1) - cos(x_t, x_t-1), telescopes to zero on any chain, and no set of pairwise cosines sees direction
 (AUC .501). Antisymmetric lag products do: A = sum_t x_t x_t+1' - x_t+1 x_t', which changes sign when the window is
 reversed and is zero on average on a reversible chain.
 
 The figure is a lower bound: a small network on the same corpora reached .63 and .68 where lag products had .58 and .59
-(SPEC section 5).
+(docs/specification.md, "Arrow of time").
 """
 
 from collections.abc import Iterable

@@ -6,7 +6,7 @@ numbers (`harness.corpus.windows`); nothing here ever holds more vectors than th
 
 On disk a corpus is a folder of ``vectors.npy`` (float16 or float32, memory-mapped), ``articles.npz`` (article
 ids, starts, lengths, splits, chunk indices) and ``corpus.json`` (dimension, counts, fingerprint, provenance).
-The published NPZ files are read as they are by `harness.corpus.npz`.
+The original NPZ files are read as they are by `harness.corpus.npz`.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
-"""Which articles are TRAIN, VAL and OOD: drawn alike in coherence, or by the id ranges that were published.
+"""Which articles are TRAIN, VAL and OOD: drawn alike in coherence, or by the original id ranges.
 
 Splits are by article only. Windows overlap, so a random split of windows puts four fifths of each validation window
-into training; the published trainers did that wherever a file carried no article ids.
+into training; the original trainers did that wherever a file carried no article ids.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What each control must do: the table of SPEC section 3, and what to make of a control that does otherwise.
+"""What each control must do (docs/specification.md, "Controls"), and what to make of a control that does otherwise.
 
 A *certain* expectation holds on any corpus, by construction; when it fails, the engine is broken or the corpus cannot
 be judged on, and no model gets a verdict. A *usual* one holds on real text but not everywhere (a linear map is nearly
@@ -96,7 +96,7 @@ def _near_chance(card: Mapping[str, Any]) -> bool:
 
 
 def _never_first(card: Mapping[str, Any]) -> bool:
-    # Worst rank or expected rank: no better than chance, and never the 1.000 that the published battery gave NaN.
+    # Worst rank or expected rank: no better than chance, and never the 1.000 that the original battery gave NaN.
     return all(
         pool["R@1"].value <= pool["chance"] + _slack(pool["R@1"]) for split in JUDGED for pool in _pools(card, split)
     )
@@ -107,7 +107,7 @@ def _pools(card: Mapping[str, Any], split: str) -> list[Mapping[str, Any]]:
 
 
 def _reads_last_frame_only(card: Mapping[str, Any]) -> bool:
-    """Hiding any other frame changes nothing; hiding the last does (the published leave-one-out restored it)."""
+    """Hiding any other frame changes nothing; hiding the last does (the original leave-one-out restored it)."""
     effects = [card["gates"]["C"][split] for split in JUDGED]
     return all(
         abs(effect["repeat_last"].value) <= _EXACT

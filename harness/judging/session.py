@@ -105,7 +105,7 @@ class GateRun:
 
     @property
     def published(self) -> bool:
-        """Whether the published protocol is being reproduced."""
+        """Whether the original protocol is being reproduced."""
         return self.settings.profile.protocol == "published"
 
     @cached_property
@@ -169,7 +169,7 @@ class GateRun:
     def left_out(self) -> dict[str, Bool[np.ndarray, " n"]]:
         """Which windows of each split no model or control is judged on, because they are leaked.
 
-        None under the published protocol, which reproduces old tables and releases nothing.
+        None under the original protocol, which reproduces old tables and releases nothing.
         """
         if self.published:
             return {split: np.zeros(len(e.windows), dtype=bool) for split, e in self.inputs.evaluation.items()}
@@ -185,9 +185,9 @@ class GateRun:
 
     @cached_property
     def conducts(self) -> dict[str, Conduct]:
-        """How each control behaved, judged by profile `5cat` and by the session's; none under the published protocol.
+        """How each control behaved, judged by profile `5cat` and by the session's; none under the original protocol.
 
-        The published battery refuses a perfect oracle, so there is no conduct to hold its controls to.
+        The original battery refuses a perfect oracle, so there is no conduct to hold its controls to.
         """
         if self.published:
             return {}

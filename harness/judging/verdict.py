@@ -50,7 +50,7 @@ class Card:
         return bool(checks) and all(check.passed for check in checks)
 
     def as_dict(self) -> dict[str, Any]:
-        """The CARD of SPEC section 6."""
+        """The CARD of docs/scorecard.md."""
         gates = {g: {"passed": self.passed(g), **self.gates[g], "checks": _checks(self.checks[g])} for g in self.gates}
         skill_gates = [g for g in self.checks if g not in self.gates]
         return {

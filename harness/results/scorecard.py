@@ -22,7 +22,7 @@ _PACKAGES = ("lvm-gates", "torch", "numpy", "scipy", "faiss-cpu", "pytest", "pyt
 
 
 def build_scorecard(run: GateRun, arguments: Mapping[str, Any], incomplete: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Everything of one run, ready for JSON (SPEC section 6; fields are added freely, none renamed).
+    """Everything of one run, ready for JSON (docs/specification.md, "Reports": fields are added freely, none renamed).
 
     Args:
         run: with all observations made.

@@ -13,7 +13,8 @@ from lvm_gates.trainers.cli import main
 from lvm_gates.trainers.schedule import constant
 
 RECIPES = ("v3", "p1", "p2", "p3", "p4", "p5", "p51", "p6", "p6b", "p7")
-# epochs, batch size, weight decay, best checkpoint by, offset of the target, architecture (seed facts 1 and 2).
+# epochs, batch size, weight decay, best checkpoint by, offset of the target, architecture
+# (docs/sources.md, "Training" and "Recipes").
 DOCUMENTED = {
     "v3": (20, 64, 0.01, "val_cos", 1, "transformer"),
     "p1": (5, 64, 0.01, "val_cos", 1, "transformer"),

@@ -1,4 +1,4 @@
-"""Rules on readings made by hand, and on the published tables as data (seed facts 3)."""
+"""Rules on readings made by hand, and on the reported tables as data (docs/sources.md, "Reported figures")."""
 
 import json
 import math
@@ -35,7 +35,7 @@ def reading(epoch=5, *, peak=1, finite=1.0, collapsed=False, findings=(), recall
     return Reading(epoch, json.loads(json.dumps(figures)), tuple(findings))
 
 
-# VAL offset sweeps as published, by offset from the last context frame: one less than the printed k on standard data.
+# VAL offset sweeps as reported, by offset from the last context frame: one less than the printed k on standard data.
 PUBLISHED_SWEEPS = {
     "V3": {-2: 0.590, -1: 0.611, 0: 0.655, 1: 0.549, 2: 0.523, 3: 0.514},
     "P4": {-2: 0.578, -1: 0.608, 0: 0.670, 1: 0.548, 2: 0.521, 3: 0.511},
@@ -69,13 +69,13 @@ def aborted_epochs(cosines):
 
 
 @pytest.mark.parametrize("recipe", COLLAPSES)
-def test_every_published_collapse_is_caught_in_its_epoch(recipe):
+def test_every_original_collapse_is_caught_in_its_epoch(recipe):
     cosines, epoch = COLLAPSES[recipe]
     assert aborted_epochs(cosines) == [epoch]
 
 
 @pytest.mark.parametrize("recipe", ORDINARY)
-def test_no_ordinary_published_epoch_is_aborted(recipe):
+def test_no_ordinary_original_epoch_is_aborted(recipe):
     assert aborted_epochs(ORDINARY[recipe]) == []
 
 
@@ -111,7 +111,7 @@ def test_the_first_epoch_of_a_healthy_run_goes_on():
 
 
 @pytest.mark.parametrize("recipe", PUBLISHED_SWEEPS)
-def test_the_published_runs_all_meet_the_rule_for_backing_off(recipe):
+def test_the_original_runs_all_meet_the_rule_for_backing_off(recipe):
     sweep = PUBLISHED_SWEEPS[recipe]
     seen = reading(3, peak=max(sweep, key=sweep.__getitem__), margin_vs_previous=sweep[1] - sweep[-1])
     assert "guards are dropped to zero" in backs_off(seen)
@@ -158,7 +158,7 @@ def test_each_threshold_of_a_stage_is_asked_for_by_itself(given, sentence):
     assert StageGate.documented().misses(reading(**given)) == [sentence]
 
 
-def test_the_published_p5_missed_its_own_stage():
+def test_the_original_p5_missed_its_own_stage():
     assert len(StageGate.documented().misses(reading(margin=-0.041, recall=0.175, rollout=0.448, cosine=0.477))) == 4
 
 

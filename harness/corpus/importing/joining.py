@@ -1,4 +1,4 @@
-"""Several published files as one corpus folder, split by article."""
+"""Several NPZ files as one corpus folder, split by article."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,11 +26,11 @@ def join_articles(
 ) -> Corpus:
     """Read article and sequence NPZ files and split their articles at random.
 
-    Articles keep their ids where no two files share one, so that published id ranges go on naming them; else they are
+    Articles keep their ids where no two files share one, so that original id ranges go on naming them; else they are
     numbered 0, 1, 2 … in order. Chunks pass through in blocks; the vectors are never in memory as a whole.
 
     Args:
-        files: published NPZ files of one encoder.
+        files: original NPZ files of one encoder.
         out: the corpus folder to write.
         val: share of articles for VAL.
         ood: share of articles for OOD; the rest is TRAIN.

@@ -110,7 +110,7 @@ def test_a_reason_from_outside_blocks_a_perfect_model(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_published_releases_nothing(rule):
+def test_the_original_battery_releases_nothing(rule):
     found = verdict(profile="5cat-published", rule=rule)
     assert found.verdict == "hold"
     assert "releases nothing" in found.reasons[0]
