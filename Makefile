@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/demo
-# The published network is 512 wide and takes minutes an epoch on a CPU; this one learns world `switch` in about two.
+# The original network is 512 wide and takes minutes an epoch on a CPU; this one learns world `switch` in about two.
 DEMO_SIZE := --width 128 --layers 2 --heads 4 --lr 1e-3 --epochs 12
 
 .PHONY: help demo test lint types benchmark clean
@@ -12,7 +12,7 @@ DEMO_SIZE := --width 128 --layers 2 --heads 4 --lr 1e-3 --epochs 12
 help:
 	@echo "make demo       set up, train recipe P1 on the embedded world, gate it twice"
 	@echo "make test       set up and run the test suite"
-	@echo "make lint       ruff"
+	@echo "make lint       ruff, and the contracts of who imports whom"
 	@echo "make types      mypy, strict on harness/, models/ and trainers/"
 	@echo "make benchmark  latency as ratios within one run, compared with ci/benchmarks/"
 	@echo "make clean      remove the environment and what the demo made"
@@ -36,6 +36,7 @@ test: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: $(STAMP)
 	$(BIN)/mypy

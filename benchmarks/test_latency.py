@@ -32,7 +32,7 @@ def network(dim, **sizes):
 
 @pytest.mark.parametrize("batch", [1, 64], ids=["B=1", "B=64"])
 def test_predict(batch, time_ratio):
-    """The published transformer against one product of equal FLOPs, as many rows, and as many weights to read."""
+    """The original transformer against one product of equal FLOPs, as many rows, and as many weights to read."""
     predictor = network(768)
     contexts = random_units(batch * CONTEXT, 768).reshape(batch, CONTEXT, 768)
     with FlopCounterMode(display=False) as counter:

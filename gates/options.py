@@ -46,11 +46,11 @@ class Option:
 OPTIONS = (
     Option(("--model",), "checkpoint, control:NAME or python:package.module:factory; may be repeated", kind="values"),
     Option(("--corpus",), "corpus folder (made by lvm-data) or article NPZ with splits"),
-    Option(("--articles-npz",), "published article NPZ"),
+    Option(("--articles-npz",), "article NPZ in the original format"),
     Option(("--val-articles",), "article ids of VAL, such as 0-29"),
     Option(("--ood-articles",), "article ids of OOD, such as 30-59"),
-    Option(("--val-npz",), "published sequence NPZ with the VAL windows"),
-    Option(("--ood-npz",), "published sequence NPZ with the OOD windows"),
+    Option(("--val-npz",), "sequence NPZ in the original format with the VAL windows"),
+    Option(("--ood-npz",), "sequence NPZ in the original format with the OOD windows"),
     Option(
         ("--train-corpus",), "what fitted controls learn from: folder or article NPZ; may be repeated", kind="values"
     ),
@@ -72,6 +72,9 @@ OPTIONS = (
     ),
     Option(("--python",), "interpreter for python: models, such as .venv/bin/python (default: this one)"),
     Option(("--in-process",), "run python: models in this process, to debug them", default=False, kind="switch"),
+    Option(("--gate",), "a gate from outside, python:package.module:name; may be repeated", kind="values"),
+    Option(("--control",), "a control from outside, python:package.module:name; may be repeated", kind="values"),
+    Option(("--audit",), "a data audit from outside, python:package.module:name; may be repeated", kind="values"),
     Option(("--report",), "folder for scorecard.json, samples.npz and scorecard.html"),
 )
 OPTION_NAMES = tuple(option.dest for option in OPTIONS)

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from lvm_gates.harness.corpus.splits import JUDGED
+
 
 class Outcomes:
     """Gathers the outcome of every gate test, in the process that reports (workers send theirs)."""
@@ -35,7 +37,7 @@ class Outcomes:
                 ran.setdefault((model, gate), set()).add(split)
         found = {}
         for model in models:
-            absent = [g for g in gates if ran.get((model, g)) not in ({"VAL", "OOD"}, {""})]
+            absent = [g for g in gates if ran.get((model, g)) not in (set(JUDGED), {""})]
             if absent:
                 found[model] = absent
         return found

@@ -14,13 +14,14 @@ import pytest
 from lvm_gates.gates.given import GIVEN
 from lvm_gates.gates.options import NO_MODEL, NOT_GATED, OPTION_NAMES, add_options
 from lvm_gates.gates.outcomes import Outcomes
+from lvm_gates.harness.corpus.splits import JUDGED
 
 if TYPE_CHECKING:
     from lvm_gates.gates.folder import SessionFolder
     from lvm_gates.harness.judging.session import GateRun
     from lvm_gates.harness.judging.verdict import Card
 
-SPLITS = ("VAL", "OOD")
+ADDED_GATES = "test_added_gates.py"
 RUN = pytest.StashKey["GateRun"]()
 FOLDER: pytest.StashKey["SessionFolder"] = pytest.StashKey()
 OUTCOMES = pytest.StashKey[Outcomes]()
@@ -125,15 +126,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "model" in names:
         metafunc.parametrize("model", list(run.settings.models), scope="session")
     if "split" in names:
-        metafunc.parametrize("split", SPLITS, scope="session")
+        metafunc.parametrize("split", JUDGED, scope="session")
     if "control" in names:
-        # The published battery refuses a perfect oracle: there is no conduct its controls could be held to.
+        # The original battery refuses a perfect oracle: there is no conduct its controls could be held to.
         controls = [] if run.published else list(run.control_names)
-        metafunc.parametrize("control", controls or [pytest.param("", marks=pytest.mark.skip(reason="published"))])
+        metafunc.parametrize("control", controls or [pytest.param("", marks=pytest.mark.skip(reason="original"))])
     if "audit_name" in names:
-        from lvm_gates.harness.audits import AUDITS
+        metafunc.parametrize("audit_name", list(run.auditors))
+    if "added_gate" in names:
+        gates = run.settings.additions.gates
+        metafunc.parametrize("added_gate", [pytest.param(g, id=g.name, marks=pytest.mark.gate(g.name)) for g in gates])
 
-        metafunc.parametrize("audit_name", list(AUDITS))
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Most sessions add no gate; a test over none of them is not collected rather than skipped."""
+    if collection_path.name != ADDED_GATES or RUN not in config.stash:
+        return None
+    return None if config.stash[RUN].settings.additions.gates else True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -11,7 +11,8 @@ from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.evaluation.resolve_model import check_spec, is_control, is_python, load_subject
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, open_any, resolve
-from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.additions import Additions, load_additions
+from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import check_rule
 from lvm_gates.harness.judging.session import GateRun, Settings
 from lvm_gates.harness.predictors.isolation.predictor import START_SECONDS, IsolatedPredictor, Isolation, close_isolated
@@ -49,11 +50,12 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         raise UserError(f"--task={options['task']}: no such task; {did_you_mean(options['task'], TASKS)}.")
     if options["seed"] < 0:
         raise UserError(f"--seed={options['seed']}: give a seed of at least 0.")
-    models = [check_spec(spec) for spec in options["model"]]
+    additions = load_additions(options["gate"] or (), options["control"] or (), options["audit"] or (), root)
+    models = [check_spec(spec, additions.controls) for spec in options["model"]]
     repeated = {m for m in models if models.count(m) > 1}
     if repeated:
         raise UserError(f"--model={min(repeated)} is given twice; name each model once.")
-    profile = load_profile(options["profile"])
+    profile = _profile(options["profile"], additions)
     settings = Settings(
         models=tuple(models),
         profile=profile,
@@ -61,6 +63,7 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         rule=check_rule(options["require"], profile),
         seed=options["seed"],
         batch_size=options["batch_size"],
+        additions=additions,
     )
     isolation = _isolation(options, models)
     subjects = [
@@ -77,6 +80,14 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         close_isolated(subject.predictor for subject in subjects)
         raise
     return run
+
+
+def _profile(name: str, additions: Additions) -> Profile:
+    """The session's profile, with the gates that were added."""
+    profile = load_profile(name)
+    if additions.gates and profile.protocol == "published":
+        raise UserError(f"--profile={name}: reproduces old tables and takes no other gates; leave out --gate.")
+    return profile.with_thresholds(row for gate in additions.gates for row in gate.thresholds)
 
 
 def _isolation(options: Mapping[str, Any], models: Sequence[str]) -> Isolation | None:

@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.corpus.corpus import Corpus, SplitName, check_vectors
+from lvm_gates.harness.corpus.corpus import Corpus, check_vectors
 from lvm_gates.harness.corpus.corpus_advice import how_to_split
+from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
 from lvm_gates.trainers.recipe import Needs
 

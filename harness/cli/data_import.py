@@ -22,7 +22,7 @@ import click
 def import_(
     files: tuple[Path, ...], out: Path, val: float, ood: float, seed: int, trust_pickle: bool, overwrite: bool
 ) -> None:
-    """Join published article or sequence NPZ files into one corpus, split at random by article.
+    """Join article or sequence NPZ files in the original format into one corpus, split at random by article.
 
     The windows of a sequence file are put back into articles by its index fields.
     """

@@ -1,4 +1,7 @@
-"""Rank of the target in the three pools of SPEC section 1: `article`, `novel` and `global`."""
+"""Rank of the target in the three pools `article`, `novel` and `global`.
+
+Source: docs/specification.md, "Candidate sets and ranks".
+"""
 
 from typing import NamedTuple
 

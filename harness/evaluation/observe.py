@@ -1,6 +1,6 @@
 """The one evaluation pass of a predictor over a split: base, ablated and rolled-out predictions, shared by all gates.
 
-The published battery predicted every window anew for each of its five tests, one window at a time.
+The original battery predicted every window anew for each of its five tests, one window at a time.
 """
 
 from collections.abc import Callable

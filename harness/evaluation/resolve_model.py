@@ -1,6 +1,7 @@
 """``--model`` to a predictor: a checkpoint file, ``control:NAME`` or ``python:package.module:factory``."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from lvm_gates.harness.base.errors import UserError
@@ -18,15 +19,19 @@ def is_control(spec: str) -> bool:
     return spec.startswith(CONTROL)
 
 
-def check_spec(spec: str) -> str:
+def check_spec(spec: str, added: Collection[str] = ()) -> str:
     """The spec in its one spelling.
+
+    Args:
+        spec: as given to ``--model``.
+        added: names of controls from outside.
 
     Raises:
         UserError: empty, or an unknown control.
     """
     if not spec.strip():
         raise UserError("--model is empty; give a checkpoint file, control:NAME or python:package.module:factory.")
-    if is_control(spec):
+    if is_control(spec) and spec.removeprefix(CONTROL) not in added:
         return CONTROL + control_name(spec.removeprefix(CONTROL))
     return spec
 

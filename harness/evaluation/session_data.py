@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.corpus.corpus import Corpus, SplitName, check_vectors, open_corpus
+from lvm_gates.harness.corpus.corpus import Corpus, check_vectors, open_corpus
 from lvm_gates.harness.corpus.corpus_advice import how_to_split
 from lvm_gates.harness.corpus.npz import read_articles, read_sequences
+from lvm_gates.harness.corpus.splits import JUDGED, SplitName
 from lvm_gates.harness.corpus.splitting import check_split_record
 from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.split_leaks import Leaks, split_leaks
-
-JUDGED: tuple[SplitName, SplitName] = ("VAL", "OOD")
 
 
 @dataclass(frozen=True)

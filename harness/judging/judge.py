@@ -12,7 +12,7 @@ from lvm_gates.harness.judging.profile import BOTH, Comparison, Profile, Thresho
 # How the note of a check begins that has too few windows or articles to be judged.
 INCONCLUSIVE = "inconclusive"
 
-_RELATION: dict[Comparison, str] = {
+RELATION: dict[Comparison, str] = {
     "at_least": ">=",
     "at_most": "<=",
     "low_above": "lower bound >",
@@ -75,13 +75,20 @@ def judge_gate(gate: str, statistics: Mapping[str, Any], profile: Profile) -> li
         profile: the thresholds.
     """
     return [
-        _check(threshold, split, limit, _lookup(statistics, threshold, split), profile)
+        _check(threshold, split, limit, lookup(statistics, threshold, split), profile)
         for threshold in profile.of_gate(gate)
         for split, limit in threshold.limits.items()
     ]
 
 
-def _lookup(statistics: Mapping[str, Any], threshold: Threshold, split: str) -> Estimate:
+def lookup(statistics: Mapping[str, Any], threshold: Threshold, split: str) -> Estimate:
+    """The metric that a threshold speaks of.
+
+    Args:
+        statistics: of the threshold's gate.
+        threshold: the row.
+        split: "VAL", "OOD" or "BOTH".
+    """
     node: Any = statistics if split == BOTH else statistics[split]
     for key in threshold.statistic.split("."):
         node = node[key]
@@ -116,15 +123,16 @@ def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, pro
         split,
         threshold.label,
         figure,
-        _RELATION[threshold.comparison],
+        RELATION[threshold.comparison],
         limit,
-        not note and _meets(threshold.comparison, figure, limit),
+        not note and meets(threshold.comparison, figure, limit),
         note,
         threshold.source,
     )
 
 
-def _meets(comparison: Comparison, figure: Estimate, limit: float) -> bool:
+def meets(comparison: Comparison, figure: Estimate, limit: float) -> bool:
+    """Whether a metric, or an end of its interval, meets a limit; what is undefined never does."""
     value, low, high = (float(figure.value), float(figure.low), float(figure.high))
     # NaN compares false, so an interval that does not exist never meets a limit on its end.
     if comparison == "at_least":

@@ -17,7 +17,7 @@ from lvm_gates.harness.leaks.record import TrainingRecord
 from lvm_gates.harness.predictors.isolation.worker import told
 
 # Largest distance between two answers to one context, as unit vectors. Float32 moves them by up to 8.5e-7: measured on
-# the four published architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
+# the four original architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
 # (transformer 6.4e-7, LSTM 1.9e-7, GRU 4.9e-7, AMN 8.5e-7). BFloat16 moves them by up to 8e-3, an active dropout by
 # 5e-3 and more in one coordinate alone. No cosine changes by more than this, a hundredth of the finest limit.
 BATCH_TOLERANCE = 1e-4

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.evaluation.session_data import JUDGED, describe
+from lvm_gates.harness.corpus.splits import JUDGED
+from lvm_gates.harness.evaluation.session_data import describe
 from lvm_gates.harness.judging.session import GateRun
 
 SCHEMA_VERSION = 1
@@ -21,7 +22,7 @@ _PACKAGES = ("lvm-gates", "torch", "numpy", "scipy", "faiss-cpu", "pytest", "pyt
 
 
 def build_scorecard(run: GateRun, arguments: Mapping[str, Any], incomplete: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Everything of one run, ready for JSON (SPEC section 6; fields are added freely, none renamed).
+    """Everything of one run, ready for JSON (docs/specification.md, "Reports": fields are added freely, none renamed).
 
     Args:
         run: with all observations made.

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 from scipy.signal import lfilter
 
-from lvm_gates.harness.corpus.corpus import SPLITS, SplitName
+from lvm_gates.harness.corpus.splits import SPLITS, SplitName
 from lvm_gates.harness.worlds.parameters import WorldLaw
 from lvm_gates.harness.worlds.switching import Switch
 

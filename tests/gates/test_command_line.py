@@ -152,11 +152,11 @@ def test_a_failed_gate_is_tolerated_by_the_rule_that_allows_it_and_never_passed(
     assert ("gate C: python:predictors:OrderFree" in done.stdout) == (rule == "strict")
 
 
-def test_the_published_battery_fails_a_perfect_oracle(run_gates, arrow):
+def test_the_original_battery_fails_a_perfect_oracle(run_gates, arrow):
     done = run_gates("--model=control:oracle", f"--corpus={arrow}", *SMALL, "--profile=5cat-published")
     assert done.returncode == 1, done.stdout
     assert "gate A: control:oracle" in done.stdout
-    assert "margin on VAL = -0.5" in done.stdout, "lag-1 cosine less 1: the target is one before the published k=+1"
+    assert "margin on VAL = -0.5" in done.stdout, "lag-1 cosine less 1: the target is one before the original k=+1"
     assert "gate B: control:oracle" not in done.stdout
 
 

@@ -198,7 +198,10 @@ def test_a_prediction_that_points_away_from_the_target_is_found(arrow, watch):
 
 
 def test_the_optimum_of_reversible_text_meets_the_rule_for_backing_off(wiki, arrow, watch):
-    """What the documents took for backward drift is what the best possible predictor shows (SPEC section 4)."""
+    """What the documents took for backward drift is what the best possible predictor shows.
+
+    Source: docs/specification.md, "Why the five gates are not enough on text".
+    """
     best = Sentinel(wiki, CONTEXT, windows=120, horizon=2).look(control(wiki, "bayes"), 3)
     assert best.figures["margin_vs_last"]["high"] < 0
     assert backs_off(best) is not None

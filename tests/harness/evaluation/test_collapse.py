@@ -13,6 +13,7 @@ from lvm_gates.harness.evaluation.collapse import (
     ranks_without,
     spread,
 )
+from lvm_gates.harness.judging.gates import statistics_of
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.release import blocking_reasons, collapse
 
@@ -107,9 +108,8 @@ def test_what_blocks(make_observations, isotropic, kind, reason):
     observed = make_observations(
         600, finite=np.isfinite(made).all(axis=1), spread=spread(made), target_spread=spread(isotropic)
     )
-    from lvm_gates.harness.judging.verdict import gate_statistics
 
-    gates = gate_statistics({"VAL": observed, "OOD": observed})
+    gates = statistics_of({"VAL": observed, "OOD": observed})
     reasons = blocking_reasons({"VAL": observed}, gates, load_profile("5cat"))
     if reason is None:
         assert reasons == []
@@ -121,13 +121,12 @@ def test_what_blocks(make_observations, isotropic, kind, reason):
 @pytest.mark.parametrize("dim", [8, 16, 32])
 def test_predictions_on_one_line_are_a_collapse_in_any_dimension(make_observations, dim):
     """RankMe is at least 1, so a floor that is a share of a small target rank could never be missed."""
-    from lvm_gates.harness.judging.verdict import gate_statistics
 
     rng = np.random.default_rng(0)
     targets = unit(rng.standard_normal((600, dim)))
     line = unit(rng.standard_normal(dim)) * rng.choice([-1, 1], size=(600, 1))
     observed = make_observations(600, spread=spread(line), target_spread=spread(targets))
-    gates = gate_statistics({"VAL": observed, "OOD": observed})
+    gates = statistics_of({"VAL": observed, "OOD": observed})
     assert any("collapsed" in r for r in blocking_reasons({"VAL": observed}, gates, load_profile("5cat")))
 
 

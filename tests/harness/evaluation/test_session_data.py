@@ -30,7 +30,7 @@ def vectors(n, seed=0):
 
 @pytest.fixture
 def articles_npz(tmp_path):
-    """articles_npz(lengths, name=..., fault=None, row=0): a published file whose article ids are 10, 11, 12 …"""
+    """articles_npz(lengths, name=..., fault=None, row=0): an original file whose article ids are 10, 11, 12 …"""
 
     def make(lengths, name="articles.npz", fault=None, row=0, seed=0):
         data = vectors(sum(lengths), seed)

@@ -7,14 +7,19 @@ import pytest
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.corpus.splits import JUDGED as SPLITS
+from lvm_gates.harness.judging.gates import GATES, statistics_of
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.release import RULES, blocking_reasons, check_rule, decide
-from lvm_gates.harness.judging.verdict import GATES, SPLITS, gate_statistics, make_card
+from lvm_gates.harness.judging.release import blocking_reasons, check_rule, decide
+from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.predictors.predictor import Identity
 
 
 def figure(value):
     return Estimate(value, value - 0.01, value + 0.01, 500, 30)
+
+
+RULES = [rule.name for rule in load_profile("5cat").rules]
 
 
 def gates_of(margin=(0.2, 0.2), r5=0.97, rollout=0.6, cosine=0.7):
@@ -74,10 +79,10 @@ def test_production_tolerates_one_gate_but_not_e_and_not_a_small_margin(failed, 
         ("ABE", {}, "hold", "at least 3 of 5"),
         ("AE", {"margin": (0.019, 0.2)}, "hold", "margin >= +0.02 on VAL"),
         ("AE", {"margin": (0.2, 0.019)}, "hold", "margin >= +0.02 on OOD"),
-        ("AE", {"r5": 0.599}, "hold", "R@5 >= .60"),
-        ("AE", {"rollout": 0.459}, "hold", "rollout >= .46"),
-        ("AE", {"cosine": 0.499}, "hold", "cosine >= .50"),
-        ("AE", {"rollout": np.nan}, "hold", "rollout >= .46"),
+        ("AE", {"r5": 0.599}, "hold", "R@5 >= +0.60"),
+        ("AE", {"rollout": 0.459}, "hold", "rollout >= +0.46"),
+        ("AE", {"cosine": 0.499}, "hold", "cosine >= +0.50"),
+        ("AE", {"rollout": np.nan}, "hold", "rollout >= +0.46"),
     ],
 )
 def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected, missing):
@@ -105,7 +110,7 @@ def test_a_reason_from_outside_blocks_a_perfect_model(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_published_releases_nothing(rule):
+def test_the_original_battery_releases_nothing(rule):
     found = verdict(profile="5cat-published", rule=rule)
     assert found.verdict == "hold"
     assert "releases nothing" in found.reasons[0]
@@ -115,7 +120,7 @@ def test_rules_that_count_gates_do_not_fit_the_skill_profile():
     assert check_rule("strict", load_profile("skill")) == "strict"
     for rule in ("production", "stage-a"):
         assert check_rule(rule, load_profile("5cat")) == rule
-        with pytest.raises(UserError, match="counts the gates A-E"):
+        with pytest.raises(UserError, match="counts gates which profile skill does not judge"):
             check_rule(rule, load_profile("skill"))
     with pytest.raises(UserError, match="did you mean 'production'"):
         check_rule("prodution", load_profile("5cat"))
@@ -126,7 +131,7 @@ def observed_with(make_observations, **given):
 
 
 def reasons_of(observed, profile="5cat"):
-    return blocking_reasons(observed, gate_statistics(observed), load_profile(profile))
+    return blocking_reasons(observed, statistics_of(observed), load_profile(profile))
 
 
 def test_a_healthy_model_is_not_blocked(make_observations):

@@ -1,4 +1,4 @@
-"""Checkpoints: published files load and predict as documented; damaged and hostile ones are refused."""
+"""Checkpoints: original files load and predict as documented; damaged and hostile ones are refused."""
 
 import io
 import os
@@ -18,11 +18,11 @@ TYPES = ["transformer", "lstm", "gru", "amn"]
 HEADS = 8
 
 
-# --- published files, made without the code under test ---
+# --- original files, made without the code under test ---
 
 
 def published_state(model_type, dim, width, input_dim=None, seed=0):
-    """Random weights under the published keys; depths as published."""
+    """Random weights under the original keys; depths as in the original."""
     rng = np.random.default_rng(seed)
     input_dim = input_dim or dim
     state = {}
@@ -85,7 +85,7 @@ def published_state(model_type, dim, width, input_dim=None, seed=0):
 
 
 def published_record(model_type, state, **changes):
-    """The dictionary the published trainer saved, NumPy scalars and optimiser state included."""
+    """The dictionary the original trainer saved, NumPy scalars and optimiser state included."""
     tensors = {key: torch.from_numpy(value) for key, value in state.items()}
     parameters = [torch.nn.Parameter(value.clone()) for value in list(tensors.values())[:2]]
     optimizer = torch.optim.AdamW(parameters, lr=5e-4)
@@ -216,7 +216,7 @@ def contexts_of(dim, n=7, context=5, seed=1):
 
 @pytest.mark.parametrize(("dim", "width"), [(24, 32), (768, 512)])
 @pytest.mark.parametrize("model_type", TYPES)
-def test_published_file_predicts_as_described(tmp_path, model_type, dim, width):
+def test_original_file_predicts_as_described(tmp_path, model_type, dim, width):
     state = published_state(model_type, dim, width)
     checkpoint = load_checkpoint(write(tmp_path / "best_model.pt", published_record(model_type, state)))
     x = contexts_of(dim)
@@ -547,7 +547,7 @@ TRANSFORMER = {k: torch.from_numpy(v) for k, v in published_state("transformer",
         ),
         (
             {"epoch": 1, "model_state_dict": AMN, "config": {}, "val_metrics": {"margin": 0.1}},
-            "is a published P7 checkpoint, which cannot be rebuilt",
+            "is an original P7 checkpoint, which cannot be rebuilt",
         ),
         ({"format_version": 2, "model_state_dict": AMN, "model_type": "amn"}, "checkpoint format 2 is not 1"),
     ],
