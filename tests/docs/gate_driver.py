@@ -1,6 +1,7 @@
 """Runs `pytest` command lines from standard input (JSON: {name: arguments}) one after another, each in a fork.
 
-torch is imported once and not once a command, which would be most of their time. Output goes to NAME.txt in the folder
+What is large is imported once and not once a command, which would be half of their time. Output goes to NAME.txt in the
+folder
 named on the command line; exit statuses to standard output.
 """
 
@@ -11,7 +12,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-import torch  # noqa: F401 - for the forks; what has a pytest plugin must be imported by pytest
+import torch  # noqa: F401 - like the two above for the forks; what has a pytest plugin must be imported by pytest
 
 
 def run(arguments: list[str], output: Path) -> int:

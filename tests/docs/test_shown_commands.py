@@ -17,9 +17,12 @@ from click.testing import CliRunner
 from shown import ROOT, shown_commands
 from small_world import make_files, make_world
 
+from lvm_gates.gates.options import OPTION_NAMES
+from lvm_gates.gates.session import open_run
 from lvm_gates.harness.cli.data import main as lvm_data
 from lvm_gates.harness.cli.report import main as lvm_report
 from lvm_gates.harness.corpus.corpus import open_corpus
+from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.text import embedding
 from lvm_gates.trainers.cli import main as lvm_train
 
@@ -72,6 +75,9 @@ DEMO = [re.sub(r"^\S*/bin/", "", line) for line in subprocess.run(
 ELSEWHERE = [c for c in COMMANDS if c in BY_CI or c in DEMO or c == ACTIVATION or by_test(c) or is_name(c)]
 HERE = [c for c in COMMANDS if c not in ELSEWHERE]
 GATED = [c for c in HERE if c.startswith("pytest gates/ ")]
+# Whole sessions where a command is of another kind than the others; the rest begins with another model or another
+# option, and is run until the model has answered: from there on it would be the same session again, for seconds.
+SESSIONS = [c for c in GATED if re.search(r" -n 2| --report=out/|=control:oracle", c)]
 OURS = [c for c in HERE if c.split()[0] in PROGRAMS]
 
 
@@ -142,7 +148,7 @@ def world(tmp_path_factory):
 def gated(world):
     """command -> (exit status, output) of every `pytest gates/` command."""
     lines = {}
-    for i, command in enumerate(GATED):
+    for i, command in enumerate(SESSIONS):
         _, _, *words = shlex.split(command)
         corpus = [] if re.search("--corpus|--articles-npz", command) else ["--corpus=my_corpus/"]
         lines[str(i)] = [str(ROOT / "gates"), *words, *corpus, *GATES_QUICK, *REPORTS.get(command, [])]
@@ -153,16 +159,33 @@ def gated(world):
         driver, input=json.dumps(lines), cwd=world, env=os.environ, capture_output=True, text=True, check=True
     )
     statuses = json.loads(done.stdout)
-    return {c: (statuses[str(i)], (output / f"{i}.txt").read_text()) for i, c in enumerate(GATED)}
+    return {c: (statuses[str(i)], (output / f"{i}.txt").read_text()) for i, c in enumerate(SESSIONS)}
 
 
-@pytest.mark.parametrize("command", GATED)
+@pytest.mark.parametrize("command", SESSIONS)
 def test_a_shown_gating_command_gives_a_verdict(gated, command):
     status, said = gated[command]
     assert status in (0, 1), said
     model = re.search(r"--model=(\S+)", command)[1]
     assert re.search(rf"^(RELEASE|HOLD|BLOCKED) +{re.escape(model)}$", said, flags=re.MULTILINE), said
     assert "the model broke" not in said
+
+
+@pytest.mark.parametrize("command", [c for c in GATED if c not in SESSIONS])
+def test_a_shown_gating_command_is_answered_by_its_model(world, tmp_path, request, command):
+    given, unknown = request.config._parser.parse_known_and_unknown_args(shlex.split(command)[2:])
+    assert not unknown
+    options = {name: getattr(given, name) for name in OPTION_NAMES} | {"max_samples": 60, "horizon": 2}
+    if "python:" in command:  # a checkpoint records what it was trained on
+        options["corpus"] = "my_corpus"
+    run = open_run(options, tmp_path, world)
+    try:
+        assert run.inputs.corpus.path == world / "my_corpus"
+        (model,) = run.settings.models
+        observed = observe(run.loaded[model], run.inputs.evaluation["VAL"], batch_size=run.settings.batch_size)
+        assert observed.finite.all()
+    finally:
+        run.close()
 
 
 @pytest.mark.parametrize("command", [c for c in OURS if c.startswith("lvm-train")])
