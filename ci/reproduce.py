@@ -150,7 +150,7 @@ def run(command: Sequence[str], *, log: Any, allowed: Sequence[int] = (0,)) -> N
         ClickException: it failed.
     """
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, env=environment).returncode  # noqa: S603
+    code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, env=environment).returncode
     if code not in allowed:
         raise click.ClickException(f"{' '.join(command)}: exit code {code}; see {log.name}.")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lvm_gates.gates.given import GIVEN
 from lvm_gates.gates.options import NO_MODEL, NOT_GATED, OPTION_NAMES, add_options
 from lvm_gates.gates.outcomes import Outcomes
 from lvm_gates.harness.corpus.splits import JUDGED
@@ -239,7 +240,7 @@ def _report(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if outcomes.broken:
         return
-    given = {"given": [str(a) for a in config.invocation_params.args]}
+    given = {"given": config.stash.get(GIVEN, [str(a) for a in config.invocation_params.args])}
     resolved = {"resolved": {name: config.getoption(name) for name in OPTION_NAMES}}
     config.stash[SCORECARD] = card = build_scorecard(run, given | resolved, incomplete)
     # What withholds a release may have been deselected; the scorecard knows all the same.

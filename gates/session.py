@@ -67,9 +67,7 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
     )
     isolation = _isolation(options, models)
     subjects = [
-        load_subject(m, device=options["device"], batch_size=settings.batch_size, root=root, isolation=isolation)
-        for m in models
-        if not is_control(m)
+        load_subject(m, device=options["device"], root=root, isolation=isolation) for m in models if not is_control(m)
     ]
     try:
         for subject in subjects if probe else []:

@@ -64,3 +64,6 @@ def main() -> None:
 for recipe in (v3, p1, p2, p3, p4, p5, p51, p6, p6b, p7):
     main.add_command(recipe)
 main.add_command(grid)
+
+if __name__ == "__main__":
+    main(prog_name="lvm-train")

@@ -88,3 +88,6 @@ main.add_command(rebuild)
 main.add_command(import_)
 main.add_command(score)
 main.add_command(compare)
+
+if __name__ == "__main__":
+    main(prog_name="lvm-data")

@@ -10,7 +10,7 @@ import click
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the corpus.")
 @click.option("--val", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of articles for VAL.")
-@click.option("--ood", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of articles for OOD.")
+@click.option("--ood", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of articles for OOD.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the split.")
 @click.option(
     "--trust-pickle",

@@ -102,22 +102,19 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     )
 
 
-def torch_predictor(checkpoint: Checkpoint, device: str = "cpu", batch_size: int = 1024) -> TorchPredictor:
+def torch_predictor(checkpoint: Checkpoint, device: str = "cpu") -> TorchPredictor:
     """A predictor running a checkpoint on one device.
 
     Args:
         checkpoint: left as it is.
         device: cpu, cuda, cuda:N or mps.
-        batch_size: contexts per forward pass; predictions do not depend on it beyond rounding.
 
     Raises:
-        UserError: an unknown or unavailable device, or a batch size below 1.
+        UserError: an unknown or unavailable device.
     """
-    if batch_size < 1:
-        raise UserError(f"a batch size of {batch_size} is too small; use 1 or more.")
     where = resolve_device(device)
     module = checkpoint.module if where.type == "cpu" else copy.deepcopy(checkpoint.module).to(where)
-    return TorchPredictor(str(checkpoint.path), module, checkpoint.dim, where, batch_size, checkpoint.position_scale)
+    return TorchPredictor(str(checkpoint.path), module, checkpoint.dim, where, checkpoint.position_scale)
 
 
 def _section(metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -106,7 +106,10 @@ def _article_ids(corpora: Sequence[Corpus]) -> Int[np.ndarray, " a"] | None:
 def _split(articles: int, val: float, ood: float, seed: int) -> Shaped[np.ndarray, " a"]:
     shuffled = sampling_rng(seed).permutation(articles)
     splits = np.full(articles, UNASSIGNED, dtype="<U5")
-    ends = np.round(np.cumsum([val, ood]) * articles).astype(int)
+    counts = np.diff(np.round(np.cumsum([0, val, ood]) * articles).astype(int))
+    # What is asked for is an article at least, if that leaves one to train on: no session judges without VAL and OOD.
+    some = np.maximum(counts, [val > 0, ood > 0])
+    ends = np.cumsum(some if some.sum() < articles else counts)
     splits[shuffled[: ends[0]]] = "VAL"
     splits[shuffled[ends[0] : ends[1]]] = "OOD"
     splits[shuffled[ends[1] :]] = "TRAIN"

@@ -153,7 +153,7 @@ def test_import_splits_by_article_and_by_seed(two_files, tmp_path):
 
 
 def test_import_without_ood(two_files, tmp_path):
-    lvm_data("import", *two_files, "--out", tmp_path / "out")
+    lvm_data("import", *two_files, "--out", tmp_path / "out", "--ood", "0")
     assert set(open_corpus(tmp_path / "out").splits) == {"TRAIN", "VAL"}
 
 

@@ -11,6 +11,7 @@ import torch
 from scipy.special import erf
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.evaluation.resolve_model import load_predictor
 from lvm_gates.harness.predictors.checkpoint import load_checkpoint, save_checkpoint, torch_predictor
 
 TYPES = ["transformer", "lstm", "gru", "amn"]
@@ -219,7 +220,7 @@ def test_original_file_predicts_as_described(tmp_path, model_type, dim, width):
     state = published_state(model_type, dim, width)
     checkpoint = load_checkpoint(write(tmp_path / "best_model.pt", published_record(model_type, state)))
     x = contexts_of(dim)
-    predictor = torch_predictor(checkpoint, "cpu", batch_size=3)
+    predictor = torch_predictor(checkpoint, "cpu")
     y = predictor.predict(x)
     assert (y.dtype, y.shape, predictor.dim) == (np.float32, (7, dim), dim)
     np.testing.assert_allclose(y, reference(model_type, state, x), atol=1e-5)
@@ -336,9 +337,14 @@ def checkpoint(tmp_path):
 
 def test_predictions_do_not_depend_on_batch_size(checkpoint):
     x = contexts_of(24, n=20)
-    whole = torch_predictor(checkpoint, batch_size=1000).predict(x)
-    for size in (1, 7, 20):
-        np.testing.assert_allclose(torch_predictor(checkpoint, batch_size=size).predict(x), whole, atol=1e-6)
+    whole = torch_predictor(checkpoint).predict(x)
+    for size in (1, 7, 20, 1000):
+        read = []
+        predictor = load_predictor(str(checkpoint.path), batch_size=size)
+        predictor.predictor.module.register_forward_pre_hook(lambda _, given, read=read: read.append(len(given[0])))
+        np.testing.assert_allclose(predictor.predict(x), whole, atol=1e-6)
+        assert (max(read), sum(read)) == (min(size, 20), 20)
+        assert predictor.predict(x[:0]).shape == (0, 24)
 
 
 def test_any_array_will_do(checkpoint):
@@ -377,7 +383,7 @@ def test_unavailable_device(checkpoint, device, monkeypatch):
 
 def test_batch_size_must_be_positive(checkpoint):
     with pytest.raises(UserError, match="batch size of 0"):
-        torch_predictor(checkpoint, batch_size=0)
+        load_predictor(str(checkpoint.path), batch_size=0)
 
 
 # --- bad input ---

@@ -55,7 +55,7 @@ def test_a_sound_network_passes_the_probe_at_every_size(make_corpus, as_subject)
     for kind in ("transformer", "lstm", "gru", "amn"):
         torch.manual_seed(0)
         network = build(kind, input_dim=32, output_dim=32, width=16).eval()
-        subject = as_subject(TorchPredictor(kind, network, 32, torch.device("cpu"), 1000))
+        subject = as_subject(TorchPredictor(kind, network, 32, torch.device("cpu")))
         for batch_size in (1, 16, 1000):
             check_batch_invariance(subject, windows.contexts(), windows.targets, batch_size)
 
