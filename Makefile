@@ -30,8 +30,9 @@ demo: $(STAMP)
 	@echo "Two verdicts: the five gates, and skill beyond everything that needs no network."
 	@echo "Row linear of either table is a ridge regression on the same context: refused."
 
+# The slow tests lie together (tests/gates): dealt out in long runs, they would all go to one worker.
 test: $(STAMP)
-	$(BIN)/pytest tests -q -n 2 --jaxtyping-packages=lvm_gates.harness,lvm_gates.models,lvm_gates.trainers,beartype.beartype
+	$(BIN)/pytest tests -q -n 2 --dist worksteal --jaxtyping-packages=lvm_gates.harness,lvm_gates.models,lvm_gates.trainers,beartype.beartype
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
