@@ -174,6 +174,31 @@ def test_an_undefined_prediction_blocks_wherever_it_was_asked_for(make_observati
     )
 
 
+def test_windows_are_told_by_where_their_first_undefined_prediction_is(make_observations):
+    """Each window once: what has no direction on the context itself has none anywhere else."""
+    cosine, rollout = np.ones(60), np.ones((60, 5))
+    cosine[:3] = np.nan
+    rollout[2:7, 1:] = np.nan  # one of the three above, four of their own
+    exists = np.ones(60, dtype=bool)
+    exists[6:8] = False  # the rollout of one of the four was not asked for
+    finite = np.arange(60) >= 9
+    found = card(make_observations, cosine=cosine, rollout=rollout, rollout_exists=exists, finite=finite)
+    assert found.decision.reasons[0] == (
+        "9 of 60 windows on VAL have a prediction that is not finite or has no direction "
+        "(3 of the context itself, 3 in the rollout, 3 from a spoiled context)"
+    )
+
+
+@pytest.mark.parametrize(("low", "blocked"), [(0.0, True), (-1e-9, True), (1e-9, False)])
+def test_a_cosine_whose_interval_reaches_zero_blocks(make_observations, low, blocked):
+    observed = observed_with(make_observations)
+    gates = statistics_of(observed)
+    gates["A"]["VAL"]["c"]["1"] = Estimate(0.1, low, 0.2, 60, 12)
+    found = blocking_reasons(observed, gates, load_profile("5cat"))
+    assert found == (["cosine to the target on VAL is +0.100, not shown to be above zero"] if blocked else [])
+    assert blocking_reasons(observed, gates, load_profile("5cat-published")) == []
+
+
 def test_no_relation_to_the_target_blocks(make_observations):
     offset = np.random.default_rng(0).normal(0, 0.1, (60, 7))
     offset[:, 4] += 0.001 - offset[:, 4].mean()  # above zero, and not shown to be
