@@ -94,6 +94,17 @@ def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected
         assert [r for r in found.reasons if missing in r]
 
 
+def test_a_rule_is_not_met_by_a_handful_of_windows_or_articles():
+    """Gate A may then be inconclusive, and `production` would waive it on a margin that nobody could judge."""
+    for few in (figure(0.2)._replace(n=29), figure(0.2)._replace(articles=9)):
+        gates = gates_of()
+        gates["A"]["VAL"]["margin"] = few
+        passed = dict.fromkeys(GATES, True) | {"A": False}
+        found = decide(passed, gates, load_profile("5cat"), "production", ())
+        assert found.verdict == "hold"
+        assert any("margin >= +0.10 on VAL" in reason for reason in found.reasons)
+
+
 def test_stage_a_asks_its_figures_of_val_only():
     gates = gates_of()
     gates["B"]["OOD"]["article"]["R@5"] = figure(0.1)
