@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from lvm_gates.gates.wire import read_gate_property
 from lvm_gates.harness.corpus.splits import JUDGED
 
 
@@ -19,8 +20,7 @@ class Outcomes:
         for name, value in report.user_properties:
             if name != "lvm_gate":
                 continue
-            model, gate, split = value
-            key = (str(model), str(gate), str(split))
+            key = read_gate_property(value)
             if report.when == "call":
                 # A tolerated gate is an expected failure: it ran, it failed, and the release rule allows it.
                 tolerated = report.skipped and hasattr(report, "wasxfail")

@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from lvm_gates.gates.folder import SessionFolder
     from lvm_gates.gates.report_folder import clear_report_folder
     from lvm_gates.gates.session import open_run
+    from lvm_gates.gates.wire import tell_workers, told
     from lvm_gates.harness.base.errors import UserError
 
     shared = getattr(config, "workerinput", {}).get("lvm_folder")
@@ -52,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = own.path if own else Path(shared)
         if shared:
             _share_cores(config)
-        options = {name: config.getoption(name) for name in OPTION_NAMES}
+        options = told(folder) if shared else {name: config.getoption(name) for name in OPTION_NAMES}
         if options["report"] and not shared:
             clear_report_folder(config.invocation_params.dir / options["report"])
         config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
@@ -62,7 +63,10 @@ def pytest_configure(config: pytest.Config) -> None:
         if isinstance(error, UserError):
             raise pytest.UsageError(str(error)) from error
         raise
+    if GIVEN not in config.stash:
+        config.stash[GIVEN] = [str(argument) for argument in config.invocation_params.args]
     if getattr(config.option, "dist", "no") != "no":
+        tell_workers(config, folder, options)
         config.stash[RUN].close()  # the workers evaluate, each with processes of its own
     if own:
         config.stash[FOLDER] = own
@@ -98,7 +102,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker where the session keeps its observations."""
     if FOLDER in node.config.stash:
+        from lvm_gates.harness.base.visible import visible
+
         node.workerinput["lvm_folder"] = str(node.config.stash[FOLDER].path)
+        node.workerinput["mainargv"] = [visible(argument) for argument in node.workerinput["mainargv"]]
 
 
 def _share_cores(config: pytest.Config) -> None:
@@ -149,6 +156,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out gates of other profiles; label the rest, so that the controller can count what ran."""
     if RUN not in config.stash:
         return
+    from lvm_gates.gates.wire import gate_property
+
     required = config.stash[RUN].settings.profile.gates
     kept, left_out = [], []
     for item in items:
@@ -158,9 +167,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         if marker and isinstance(item, pytest.Function):
             parameters = item.callspec.params
-            item.user_properties.append(
-                ("lvm_gate", [parameters["model"], marker.args[0], parameters.get("split", "")])
-            )
+            value = gate_property(parameters["model"], marker.args[0], parameters.get("split", ""))
+            item.user_properties.append(("lvm_gate", value))
         kept.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -240,7 +248,7 @@ def _report(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if outcomes.broken:
         return
-    given = {"given": config.stash.get(GIVEN, [str(a) for a in config.invocation_params.args])}
+    given = {"given": config.stash[GIVEN]}
     resolved = {"resolved": {name: config.getoption(name) for name in OPTION_NAMES}}
     config.stash[SCORECARD] = card = build_scorecard(run, given | resolved, incomplete)
     # What withholds a release may have been deselected; the scorecard knows all the same.

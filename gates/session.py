@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.paths import is_file
@@ -16,7 +18,7 @@ from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import check_rule
 from lvm_gates.harness.judging.session import GateRun, Settings
 from lvm_gates.harness.predictors.isolation.predictor import START_SECONDS, IsolatedPredictor, Isolation, close_isolated
-from lvm_gates.harness.predictors.predictor import BATCH_PROBE, Subject, check_batch_invariance
+from lvm_gates.harness.predictors.predictor import BATCH_PROBE, Identity, Subject, check_batch_invariance
 from lvm_gates.harness.worlds.world import default_corpus
 
 TASKS = ("frontier", "retrieval", "decoding")
@@ -66,9 +68,7 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         additions=additions,
     )
     isolation = _isolation(options, models)
-    subjects = [
-        load_subject(m, device=options["device"], root=root, isolation=isolation) for m in models if not is_control(m)
-    ]
+    subjects = [_load(m, options["device"], root, isolation) for m in models if not is_control(m)]
     try:
         for subject in subjects if probe else []:
             if isinstance(subject.predictor, IsolatedPredictor):
@@ -102,6 +102,25 @@ def _isolation(options: Mapping[str, Any], models: Sequence[str]) -> Isolation |
     if options["python"] is not None:
         raise UserError("--python and --in-process contradict each other; give one of them.")
     return None
+
+
+class _Refusing(NamedTuple):
+    """In place of a predictor that could not be made: says why to whoever asks, as one of another process does."""
+
+    sentence: str
+
+    def predict(self, contexts: np.ndarray) -> np.ndarray:
+        raise UserError(self.sentence)
+
+
+def _load(model: str, device: str, root: Path, isolation: Isolation | None) -> Subject:
+    """A model; where code of a user's runs in this process and fails, that costs the model and not the session."""
+    try:
+        return load_subject(model, device=device, root=root, isolation=isolation)
+    except UserError as error:
+        if not is_python(model):
+            raise
+        return Subject(Identity(model), _Refusing(str(error)))
 
 
 def _probe(run: GateRun, subjects: Sequence[Subject]) -> None:

@@ -63,7 +63,7 @@ class EvaluationSet:
         """Sorted positions in `rows` of the candidates of pool `global`; a window's target always joins them."""
         if len(self.rows) <= BANK_SIZE:
             return np.arange(len(self.rows))
-        rng = rng_of(self.seed, Stream.FOREIGN_FRAMES)
+        rng = rng_of(self.seed, Stream.GLOBAL_CANDIDATES)
         return np.sort(rng.choice(len(self.rows), size=BANK_SIZE, replace=False))
 
     @cached_property

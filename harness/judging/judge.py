@@ -12,7 +12,7 @@ from lvm_gates.harness.judging.profile import BOTH, Comparison, Profile, Thresho
 # How the note of a check begins that has too few windows or articles to be judged.
 INCONCLUSIVE = "inconclusive"
 
-RELATION: dict[Comparison, str] = {
+_RELATION: dict[Comparison, str] = {
     "at_least": ">=",
     "at_most": "<=",
     "low_above": "lower bound >",
@@ -74,21 +74,24 @@ def judge_gate(gate: str, statistics: Mapping[str, Any], profile: Profile) -> li
         statistics: split -> figures, and figures of both splits at the top level.
         profile: the thresholds.
     """
+    return [check for threshold in profile.of_gate(gate) for check in judge_row(threshold, statistics, profile)]
+
+
+def judge_row(threshold: Threshold, statistics: Mapping[str, Any], profile: Profile) -> list[Check]:
+    """The checks of one threshold, one for each of its splits.
+
+    Args:
+        threshold: of a gate, or of a release rule.
+        statistics: of the gate that it names, as for `judge_gate`.
+        profile: how many windows and articles are enough.
+    """
     return [
-        _check(threshold, split, limit, lookup(statistics, threshold, split), profile)
-        for threshold in profile.of_gate(gate)
+        _check(threshold, split, limit, _lookup(statistics, threshold, split), profile)
         for split, limit in threshold.limits.items()
     ]
 
 
-def lookup(statistics: Mapping[str, Any], threshold: Threshold, split: str) -> Estimate:
-    """The metric that a threshold speaks of.
-
-    Args:
-        statistics: of the threshold's gate.
-        threshold: the row.
-        split: "VAL", "OOD" or "BOTH".
-    """
+def _lookup(statistics: Mapping[str, Any], threshold: Threshold, split: str) -> Estimate:
     node: Any = statistics if split == BOTH else statistics[split]
     for key in threshold.statistic.split("."):
         node = node[key]
@@ -123,16 +126,15 @@ def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, pro
         split,
         threshold.label,
         figure,
-        RELATION[threshold.comparison],
+        _RELATION[threshold.comparison],
         limit,
-        not note and meets(threshold.comparison, figure, limit),
+        not note and _meets(threshold.comparison, figure, limit),
         note,
         threshold.source,
     )
 
 
-def meets(comparison: Comparison, figure: Estimate, limit: float) -> bool:
-    """Whether a metric, or an end of its interval, meets a limit; what is undefined never does."""
+def _meets(comparison: Comparison, figure: Estimate, limit: float) -> bool:
     value, low, high = (float(figure.value), float(figure.low), float(figure.high))
     # NaN compares false, so an interval that does not exist never meets a limit on its end.
     if comparison == "at_least":

@@ -83,7 +83,7 @@ class Profile:
     minimum_windows: int
     minimum_articles: int
     thresholds: tuple[Threshold, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...] = ()
     added: tuple[str, ...] = ()
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.evaluation.observations import Observations
-from lvm_gates.harness.judging.judge import RELATION, lookup, meets, show_offset
+from lvm_gates.harness.judging.judge import judge_row, show_offset
 from lvm_gates.harness.judging.profile import Profile, Rule, load_profile, profile_names
 
 Verdict = Literal["release", "hold", "blocked"]
@@ -144,12 +144,7 @@ def _unmet(rule: Rule, failed: Sequence[str], gates: Mapping[str, Any], profile:
     wanted = [(f"at least {rule.gates} of {len(own)} gates", passed >= rule.gates)]
     # A gate that somebody added is asked for by whoever added it: no rule of ours may waive it.
     wanted += [(f"gate {gate}", gate not in failed) for gate in (*rule.required, *profile.added)]
-    wanted += [
-        (
-            f"{row.label} {RELATION[row.comparison]} {limit:+.2f} on {split}",
-            meets(row.comparison, lookup(gates[row.gate], row, split), limit),
-        )
-        for row in rule.checks
-        for split, limit in row.limits.items()
-    ]
+    for row in rule.checks:
+        for check in judge_row(row, gates[row.gate], profile):
+            wanted.append((f"{check.label} {check.relation} {check.limit:+.2f} on {check.split}", check.passed))
     return [f"{rule.name} wants {text}" for text, met in wanted if not met]

@@ -94,7 +94,7 @@ def test_the_leaky_world_fails_and_blocks_every_model(tmp_path, make_run):
     assert any("data audit disjoint articles: fail; 2 of VAL also in TRAIN" in r for r in run.outside_reasons)
     assert isinstance(run, GateRun)
     assert isinstance(run.settings, Settings)
-    assert run.settings.profile is load_profile("5cat")
+    assert run.settings.profile == load_profile("5cat")
 
 
 def articles_file(path, with_index=True, lengths=(12, 12, 12), scale=1.0, drop=()):

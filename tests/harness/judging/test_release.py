@@ -94,6 +94,17 @@ def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected
         assert [r for r in found.reasons if missing in r]
 
 
+def test_a_rule_is_not_met_by_a_handful_of_windows_or_articles():
+    """Gate A may then be inconclusive, and `production` would waive it on a margin that nobody could judge."""
+    for few in (figure(0.2)._replace(n=29), figure(0.2)._replace(articles=9)):
+        gates = gates_of()
+        gates["A"]["VAL"]["margin"] = few
+        passed = dict.fromkeys(GATES, True) | {"A": False}
+        found = decide(passed, gates, load_profile("5cat"), "production", ())
+        assert found.verdict == "hold"
+        assert any("margin >= +0.10 on VAL" in reason for reason in found.reasons)
+
+
 def test_stage_a_asks_its_figures_of_val_only():
     gates = gates_of()
     gates["B"]["OOD"]["article"]["R@5"] = figure(0.1)
@@ -172,6 +183,31 @@ def test_an_undefined_prediction_blocks_wherever_it_was_asked_for(make_observati
     assert found.decision.reasons[0] == (
         f"2 of 60 windows on VAL have a prediction that is not finite or has no direction (2 {said})"
     )
+
+
+def test_windows_are_told_by_where_their_first_undefined_prediction_is(make_observations):
+    """Each window once: what has no direction on the context itself has none anywhere else."""
+    cosine, rollout = np.ones(60), np.ones((60, 5))
+    cosine[:3] = np.nan
+    rollout[2:7, 1:] = np.nan  # one of the three above, four of their own
+    exists = np.ones(60, dtype=bool)
+    exists[6:8] = False  # the rollout of one of the four was not asked for
+    finite = np.arange(60) >= 9
+    found = card(make_observations, cosine=cosine, rollout=rollout, rollout_exists=exists, finite=finite)
+    assert found.decision.reasons[0] == (
+        "9 of 60 windows on VAL have a prediction that is not finite or has no direction "
+        "(3 of the context itself, 3 in the rollout, 3 from a spoiled context)"
+    )
+
+
+@pytest.mark.parametrize(("low", "blocked"), [(0.0, True), (-1e-9, True), (1e-9, False)])
+def test_a_cosine_whose_interval_reaches_zero_blocks(make_observations, low, blocked):
+    observed = observed_with(make_observations)
+    gates = statistics_of(observed)
+    gates["A"]["VAL"]["c"]["1"] = Estimate(0.1, low, 0.2, 60, 12)
+    found = blocking_reasons(observed, gates, load_profile("5cat"))
+    assert found == (["cosine to the target on VAL is +0.100, not shown to be above zero"] if blocked else [])
+    assert blocking_reasons(observed, gates, load_profile("5cat-published")) == []
 
 
 def test_no_relation_to_the_target_blocks(make_observations):
