@@ -1,8 +1,7 @@
 """Runs `pytest` command lines from standard input (JSON: {name: arguments}) one after another, each in a fork.
 
-What is large is imported once and not once a command, which would be half of their time. Output goes to NAME.txt in the
-folder
-named on the command line; exit statuses to standard output.
+What is large is imported once and not once a command, which would be half of their time. Output goes to NAME.txt in a
+folder, named on the command line; exit statuses to standard output.
 """
 
 import json
@@ -11,8 +10,11 @@ import sys
 import traceback
 from pathlib import Path
 
+# Nothing that has a plugin of pytest's: pytest must be the first to import that.
+import matplotlib.pyplot  # noqa: F401
 import pytest
-import torch  # noqa: F401 - like the two above for the forks; what has a pytest plugin must be imported by pytest
+import scipy.stats  # noqa: F401
+import torch  # noqa: F401
 
 
 def run(arguments: list[str], output: Path) -> int:

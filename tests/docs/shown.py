@@ -46,6 +46,9 @@ def _commands(text: str) -> Iterator[str]:
             for line in block.replace("\\\n", " ").splitlines():
                 if match := _COMMAND.match(line):
                     yield " ".join(match[1].split())
+    for line in re.findall(r"^ {4}(\S.*)$", _FENCE.sub("", text), flags=re.MULTILINE):
+        if match := _COMMAND.match(line):
+            yield " ".join(match[1].split())
     for code in _INLINE.findall(_FENCE.sub("", text)):
         if (match := _COMMAND.match(" ".join(code.split()))) and " " in match[1]:
             yield match[1]

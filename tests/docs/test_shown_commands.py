@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from shown import ROOT, shown_commands
 from small_world import make_files, make_world
 
-from lvm_gates.gates.options import OPTION_NAMES
+from lvm_gates.gates.command import main as lvm_gate
+from lvm_gates.gates.options import OPTION_NAMES, OPTIONS, SESSION_OPTIONS, as_arguments
 from lvm_gates.gates.session import open_run
 from lvm_gates.harness.cli.data import main as lvm_data
 from lvm_gates.harness.cli.report import main as lvm_report
@@ -42,6 +43,9 @@ BY_TEST = {
     "python -m ci.power": "tests/ci/test_power.py",
     "python -m ci.reproduce": "tests/ci/test_reproduce.py",
     "python -m ci.fuzz": "tests/ci/test_fuzz.py",
+    "python -m ci.chaos": "tests/ci/test_chaos.py",
+    "python -m ci.mutate": "tests/ci/test_mutation.py",
+    "make mutation": "tests/ci/test_mutation.py",
     "lvm-data embed python-docs": "tests/harness/text/test_sources.py",
     "lvm-train python:examples.custom_recipe:p8": "tests/trainers/test_recipe_from_outside.py",
 }
@@ -74,10 +78,11 @@ DEMO = [re.sub(r"^\S*/bin/", "", line) for line in subprocess.run(
 ).stdout.splitlines()]  # fmt: skip
 ELSEWHERE = [c for c in COMMANDS if c in BY_CI or c in DEMO or c == ACTIVATION or by_test(c) or is_name(c)]
 HERE = [c for c in COMMANDS if c not in ELSEWHERE]
-GATED = [c for c in HERE if c.startswith("pytest gates/ ")]
+GATED = [c for c in HERE if c.startswith(("pytest gates/ ", "lvm-gate "))]
 # Whole sessions where a command is of another kind than the others; the rest begins with another model or another
 # option, and is run until the model has answered: from there on it would be the same session again, for seconds.
-SESSIONS = [c for c in GATED if re.search(r" -n 2| --report=out/|=control:oracle", c)]
+# All of `lvm-gate` as a program is run by tests/gates/test_foreign_repository.py.
+SESSIONS = [c for c in GATED if c.startswith("pytest") and re.search(r" -n 2| --report=out/|=control:oracle", c)]
 OURS = [c for c in HERE if c.split()[0] in PROGRAMS]
 
 
@@ -173,7 +178,11 @@ def test_a_shown_gating_command_gives_a_verdict(gated, command):
 
 @pytest.mark.parametrize("command", [c for c in GATED if c not in SESSIONS])
 def test_a_shown_gating_command_is_answered_by_its_model(world, tmp_path, request, command):
-    given, unknown = request.config._parser.parse_known_and_unknown_args(shlex.split(command)[2:])
+    program, *words = shlex.split(command)
+    if program == "lvm-gate":
+        typed_in = lvm_gate.make_context(program, words).params
+        words = [w for one in (*OPTIONS, *SESSION_OPTIONS) for w in as_arguments(one, typed_in[one.dest])]
+    given, unknown = request.config._parser.parse_known_and_unknown_args(words[program == "pytest" :])
     assert not unknown
     options = {name: getattr(given, name) for name in OPTION_NAMES} | {"max_samples": 60, "horizon": 2}
     if "python:" in command:  # a checkpoint records what it was trained on

@@ -80,15 +80,3 @@ def test_every_option_of_the_table_is_one_of_pytest(request):
         if option in OPTIONS:
             expected = option.type(one) if option.kind == "value" else value
             assert getattr(parsed, option.dest) == expected, option
-
-
-def test_help_imports_nothing_heavy():
-    code = """
-import sys
-from lvm_gates.gates.command import main
-main(["--help"], standalone_mode=False)
-print(*{"pytest", "numpy", "torch", "scipy", "rich"} & set(sys.modules), file=sys.stderr)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "MODEL..." in done.stdout
-    assert not done.stderr.strip()
