@@ -251,11 +251,9 @@ def table(lines, heading):
     return lines[begin].split(), rows
 
 
-@pytest.mark.parametrize("heading", ["gate / figure", "gate / metric", "on VAL"])
+@pytest.mark.parametrize("heading", [re.search(r"^gate / \w+", README, flags=re.MULTILINE)[0], "on VAL"])
 def test_gating_prints_the_tables_that_the_readme_shows(gated, heading):
     shown = README[README.index("RELEASE  runs/demo/best_model.pt") :].splitlines()
-    if not any(line.startswith(heading) for line in shown):
-        pytest.skip("another version of the heading")
     said = next(s for c, (_, s) in gated.items() if "--model=best_model.pt --corpus=my_corpus/" in c).splitlines()
     ours, theirs = table(said, heading), table(shown, heading)
     assert ours[0] == theirs[0], "columns"
