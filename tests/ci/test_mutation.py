@@ -17,22 +17,22 @@ def above(values: list[int]) -> bool:
     return all(v > LIMIT for v in values)
 """
 TEST = """\
-from tiny import above
+from little_module import above
 
 
 def test_above():
     assert above([4, 9])
     assert not above([2, 9])
 """
-TARGET = Target(("tiny.py",), ("test_tiny.py",))
+TARGET = Target(("little_module.py",), ("test_little_module.py",))
 
 
 @pytest.fixture
 def project(tmp_path):
     root = tmp_path / "project"
     root.mkdir()
-    (root / "tiny.py").write_text(MODULE)
-    (root / "test_tiny.py").write_text(TEST)
+    (root / "little_module.py").write_text(MODULE)
+    (root / "test_little_module.py").write_text(TEST)
     (root / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     return root
 
@@ -43,15 +43,15 @@ def contents(folder):
 
 def test_a_mutant_is_killed_a_survivor_is_told_and_nothing_is_written_to_the_project(project, tmp_path, monkeypatch):
     before = contents(project)
-    # Shapes are checked by a plugin that the tiny project has no packages for.
+    # Shapes are checked by a plugin that the little_module project has no packages for.
     monkeypatch.setattr("ci.mutation.trial.SHAPES", "-q")
     ledger = Ledger(project, tmp_path / "results.json")
     with copied(project) as copy:
         runner = mutate.Runner(copy, ledger)
-        mutants = mutants_of("tiny.py", MODULE)
+        mutants = mutants_of("little_module.py", MODULE)
         fates = {m.mutation: runner.fate(m, TARGET) for m in mutants}
         folder = copy.root
-        assert (folder / "tiny.py").read_text() == MODULE
+        assert (folder / "little_module.py").read_text() == MODULE
     assert {name: trial.fate for name, trial in fates.items()} == {
         "3 -> 6": "killed",
         "3 -> 1": "killed",
@@ -61,30 +61,30 @@ def test_a_mutant_is_killed_a_survivor_is_told_and_nothing_is_written_to_the_pro
         "v > LIMIT -> (v >= LIMIT)": "survived",
         "v > LIMIT -> (v <= LIMIT)": "killed",
     }
-    assert fates["all -> any"].killer == "test_tiny.py::test_above"
+    assert fates["all -> any"].killer == "test_little_module.py::test_above"
     assert contents(project) == before
     assert not folder.exists()
 
     # What is known is found again, until the module or what the result rests on changes.
     again = Ledger(project, tmp_path / "results.json")
     assert all(again.find(m, TARGET).fate == fates[m.mutation].fate for m in mutants)
-    assert again.find(mutants_of("tiny.py", MODULE.replace("LIMIT = 3", "LIMIT = 4"))[0], TARGET) is None
+    assert again.find(mutants_of("little_module.py", MODULE.replace("LIMIT = 3", "LIMIT = 4"))[0], TARGET) is None
 
 
 def test_tests_that_say_nothing_are_refused(project, tmp_path, monkeypatch):
-    ledger, (mutant, *_) = Ledger(project, tmp_path / "results.json"), mutants_of("tiny.py", MODULE)
+    ledger, (mutant, *_) = Ledger(project, tmp_path / "results.json"), mutants_of("little_module.py", MODULE)
     for source, said in (
         (TEST.replace("not above", "above"), "fail without any mutation"),
         ("def test_nothing():\n    pass\n", "pass without it"),
     ):
-        (project / "test_tiny.py").write_text(source)
+        (project / "test_little_module.py").write_text(source)
         with copied(project) as copy, pytest.raises(mutate.UnsoundError, match=said):
             mutate.Runner(copy, ledger).fate(mutant, TARGET)
 
 
 def test_an_endless_mutant_is_stopped(project):
     with copied(project) as copy:
-        tried = copy.trial("tiny.py", "while True:\n    pass\n", ["test_tiny.py"], 1.0)
+        tried = copy.trial("little_module.py", "while True:\n    pass\n", ["test_little_module.py"], 1.0)
     assert tried.fate == "timed out"
 
 

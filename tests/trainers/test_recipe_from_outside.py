@@ -1,13 +1,13 @@
 """A recipe from outside is a subcommand like any other."""
 
 import math
+from importlib.metadata import EntryPoint
 
 import pytest
 import torch
 from tiny import SMALL, lvm_train, trained, weights
 
 from examples.custom_recipe import in_article_contrast
-from lvm_gates.harness.base.imported import offered
 from lvm_gates.trainers import cli
 
 NAME = "python:examples.custom_recipe:p8"
@@ -33,15 +33,8 @@ def test_a_chunk_of_the_context_is_no_negative():
 
 
 def test_one_that_an_installed_package_offers_goes_by_its_name(monkeypatch):
-    class Point:
-        name, group, value, dist = "p8", cli.RECIPES, "mine:p8", None
-
-        def load(self):
-            from examples.custom_recipe import p8
-
-            return p8
-
-    monkeypatch.setattr(cli, "offered", lambda group: [Point()] if group == cli.RECIPES else offered(group))
+    point = EntryPoint("p8", "examples.custom_recipe:p8", cli.RECIPES)
+    monkeypatch.setattr(cli, "offered", lambda group: [point] if group == cli.RECIPES else [])
     assert "\n  p8 " in lvm_train("--help").output
     assert "--contrast" in lvm_train("p8", "--help").output
 

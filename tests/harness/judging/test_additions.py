@@ -1,6 +1,7 @@
 """What comes from outside is refused unless it says by which behaviour it can be recognised."""
 
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 
 import pytest
 
@@ -10,7 +11,7 @@ from examples.custom_gate import TAIL
 from lvm_gates.harness.audits import AUDITS, Audit
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.judging import additions
-from lvm_gates.harness.judging.additions import Additions, load_additions
+from lvm_gates.harness.judging.additions import GROUPS, Additions, load_additions
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, conduct
 from lvm_gates.harness.judging.gates import TITLES
 
@@ -76,16 +77,14 @@ def test_what_is_refused(named, kind, names, said):
 
 
 def test_an_installed_package_offers_by_entry_point(monkeypatch, tmp_path):
-    class Point:
-        name, group, value, dist = "tail", "lvm_gates.gates", "mine:TAIL", None
+    def installed(value):
+        point = EntryPoint("tail", value, GROUPS["gate"])
+        monkeypatch.setattr(additions, "offered", lambda group: [point] if group == GROUPS["gate"] else [])
 
-        def load(self):
-            return TAIL
-
-    monkeypatch.setattr(additions, "offered", lambda group: [Point()] if group == "lvm_gates.gates" else [])
+    installed("examples.custom_gate:TAIL")
     assert load_additions((), (), (), tmp_path).gates == (TAIL,)
-    monkeypatch.setattr(Point, "load", lambda self: 1 / 0)
-    with pytest.raises(UserError, match="entry point tail of mine:TAIL: raised ZeroDivisionError"):
+    installed("examples.nowhere:TAIL")
+    with pytest.raises(UserError, match=r"entry point tail of examples\.nowhere:TAIL: raised ModuleNotFoundError"):
         load_additions((), (), (), tmp_path)
 
 
