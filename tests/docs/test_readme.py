@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
+from lvm_gates.gates.command import main as lvm_gate
 from lvm_gates.gates.options import add_options
 from lvm_gates.harness.cli.data import main as lvm_data
 from lvm_gates.harness.cli.report import main as lvm_report
@@ -13,7 +14,7 @@ from lvm_gates.trainers.cli import main as lvm_train
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS = {"lvm-train": lvm_train, "lvm-data": lvm_data, "lvm-report": lvm_report}
+COMMANDS = {"lvm-gate": lvm_gate, "lvm-train": lvm_train, "lvm-data": lvm_data, "lvm-report": lvm_report}
 
 
 def test_options_exist():
@@ -35,11 +36,13 @@ def test_options_exist():
 
 @pytest.mark.parametrize("line", re.findall(r"^(lvm-\w+ .*?)(?:\s+#.*)?$", README, flags=re.MULTILINE))
 def test_commands_and_their_options_exist(line):
-    program, name, *rest = line.split()
-    command = COMMANDS[program].get_command(click.Context(COMMANDS[program]), name)
-    assert command is not None, line
+    program, *rest = line.split()
+    command = COMMANDS[program]
+    if isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), rest.pop(0))
+        assert command is not None, line
     known = {option for parameter in command.params for option in parameter.opts}
-    assert {word for word in rest if word.startswith("--")} <= known, line
+    assert {word.partition("=")[0] for word in rest if word.startswith("--")} <= known, line
 
 
 def test_make_targets_exist():

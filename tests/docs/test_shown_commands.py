@@ -47,6 +47,7 @@ BY_TEST = {
     "python -m ci.mutate": "tests/ci/test_mutation.py",
     "make mutation": "tests/ci/test_mutation.py",
     "lvm-data embed python-docs": "tests/harness/text/test_sources.py",
+    "lvm-gate": "tests/gates/test_foreign_repository.py",
     "lvm-train python:examples.custom_recipe:p8": "tests/trainers/test_recipe_from_outside.py",
 }
 # A name of a command in a sentence, with words in place of what is to be given; it must exist.

@@ -11,7 +11,7 @@ COUNTS = {"n": 100, "articles": 20}
 
 
 def checks_of(figure, comparison="at_least", limit=0.5, *, split="VAL", interval=True, counts=COUNTS, other=COUNTS):
-    threshold = Threshold("G", "a.b", "figure", comparison, {split: limit}, "SPEC 1", interval=interval)
+    threshold = Threshold("G", "a.b", "figure", comparison, {split: limit}, "a source", interval=interval)
     profile = Profile("p", "5cat", True, True, 30, 10, (threshold,))
     nested = {"a": {"b": figure}}
     both = {"VAL": dict(counts), "OOD": dict(other)}
@@ -96,7 +96,7 @@ def test_a_number_of_both_splits_has_the_counts_of_the_smaller(val, ood):
 
 def test_a_check_says_figure_interval_n_and_limit():
     check = judged(figure(0.5124, 0.4981, 0.5262, 3185))
-    assert (check.gate, check.split, check.label, check.limit, check.source) == ("G", "VAL", "figure", 0.5, "SPEC 1")
+    assert (check.gate, check.split, check.label, check.limit, check.source) == ("G", "VAL", "figure", 0.5, "a source")
     assert check.sentence() == "figure on VAL = +0.512 [+0.498, +0.526], n = 3,185, wanted >= +0.5"
     assert [judged(figure(), c).relation for c in ("at_least", "at_most", "low_above", "high_below")] == [
         ">=",
