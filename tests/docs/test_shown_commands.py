@@ -97,7 +97,8 @@ def test_ci_runs_what_is_left_to_it():
     targets = {target for command in {*COMMANDS} & BY_CI for target in command.split()[1:]}
     assert {"demo", "test"} <= targets
     ran = {word for line in re.findall(r"^make (.*)$", ci, flags=re.MULTILINE) for word in line.split()}
-    assert targets <= ran
+    assert targets - {"benchmark"} <= ran
+    assert "benchmark-run" in ran, "what `make benchmark` measures; its alarm is for an idle machine"
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if by_test(c)])
