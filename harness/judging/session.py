@@ -195,7 +195,7 @@ class GateRun:
             )
             for name in self.control_names
         }
-        return {name: conduct(name, card.as_dict(), session) for name, card in cards.items()}
+        return {name: conduct(name, card.record(), session) for name, card in cards.items()}
 
     @cached_property
     def outside_reasons(self) -> list[str]:

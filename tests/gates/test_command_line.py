@@ -73,7 +73,7 @@ def test_parallel_and_serial_agree(reports):
     serial, parallel = (without_run_details(scorecard(reports[name][1])) for name in ("serial", "parallel"))
     assert reports["parallel"][0].returncode == 1
     assert serial == parallel
-    ids = {read_report(folder).scorecard["report_id"] for _, folder in reports.values()}
+    ids = {read_report(folder).scorecard.report_id for _, folder in reports.values()}
     assert len(ids) == 2, "each of the two is one report, and no other"
 
 
@@ -228,5 +228,5 @@ def test_a_predictor_that_works_in_place_is_judged_like_another(make_run, monkey
     monkeypatch.syspath_prepend(Path(__file__).parent)
     run = make_run("python:predictors:InPlace", "control:persistence")
     run.prepare()
-    spoiling, persistence = (run.card(model).as_dict() for model in run.settings.models)
+    spoiling, persistence = (run.card(model).record() for model in run.settings.models)
     assert spoiling["gates"] == persistence["gates"]

@@ -18,7 +18,7 @@ def judged(make_run: MakeRun, arrow: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
     def judge(name: str, **options: object) -> dict:
         run = make_run(f"python:predictors:{name}", **options)
-        return run.card(run.settings.models[0]).as_dict()
+        return run.card(run.settings.models[0]).record()
 
     return judge
 

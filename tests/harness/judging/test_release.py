@@ -201,7 +201,7 @@ def test_a_card_judges_decides_and_says_so(make_observations):
     good = card(make_observations)
     assert good.decision.verdict == "release"
     assert all(good.passed(g) for g in GATES)
-    shown = good.as_dict()
+    shown = good.record()
     assert shown["verdict"] == "release"
     assert not shown["blocked"]
     assert {g: shown["gates"][g]["passed"] for g in GATES} == dict.fromkeys(GATES, True)
@@ -227,7 +227,7 @@ def test_ood_alone_can_fail_a_gate(make_observations):
 def test_outside_reasons_block_a_card(make_observations):
     found = card(make_observations, outside=["control:oracle misbehaves"])
     assert found.decision.verdict == "blocked"
-    assert found.as_dict()["reasons"][0] == "control:oracle misbehaves"
+    assert found.record()["reasons"][0] == "control:oracle misbehaves"
 
 
 def test_too_few_windows_fail_every_gate(make_observations):

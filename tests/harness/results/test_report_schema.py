@@ -6,17 +6,17 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from lvm_gates.harness.files.json_shape import ShapeError
+from lvm_gates.harness.results.schema import check_scorecard
 from scorecard_sample import card, scorecard, without_skill
 
 from ci.fuzzing.cases import flipped, with_field, zip_of
 from ci.fuzzing.npz_files import npy
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.files.json_shape import ShapeError
 from lvm_gates.harness.report.terminal import render_terminal
 from lvm_gates.harness.results.paired import Sampled
 from lvm_gates.harness.results.reading import read_report
 from lvm_gates.harness.results.samples import read_columns
-from lvm_gates.harness.results.schema import check_scorecard
 
 
 def refusal(action, path):
