@@ -5,6 +5,8 @@ import math
 from lvm_gates.harness.base.estimate import Estimate
 
 UNDEFINED = "undefined"
+# What ought to be zero is off by 1e-15 at most (measured), and has no sign.
+_ROUNDING = 1e-9
 
 
 def number(value: float | None, *, digits: int = 3, signed: bool = False, bare: bool = False) -> str:
@@ -18,9 +20,10 @@ def number(value: float | None, *, digits: int = 3, signed: bool = False, bare: 
     """
     if value is None or not math.isfinite(value):
         return UNDEFINED
-    rounded = round(float(value), digits) + 0.0  # adding zero turns -0.0 into 0.0
-    text = f"{rounded:+.{digits}f}" if signed and rounded else f"{rounded:.{digits}f}"
-    return text.replace("0.", ".", 1) if bare and abs(rounded) < 1 else text
+    exact = 0.0 if abs(value) < _ROUNDING else float(value)
+    # An end of an interval that rounds to zero keeps its sign, which says whether zero is inside.
+    text = f"{exact:+.{digits}f}" if signed and exact else f"{exact:.{digits}f}"
+    return text.replace("0.", ".", 1) if bare and abs(round(exact, digits)) < 1 else text
 
 
 def figure_text(

@@ -102,6 +102,14 @@ def leaderboard(reports: tuple[Path, ...], markdown: bool) -> None:
     click.echo(spelled(text, sys.stdout.encoding), nl=False)
 
 
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of scorecard.json."""
+    from lvm_gates.harness.results.schema import schema_text
+
+    click.echo(schema_text(), nl=False)
+
+
 def _write_html(scorecard: "Scorecard", file: Path) -> None:
     from lvm_gates.harness.base.atomic import atomic_write
     from lvm_gates.harness.base.errors import UserError

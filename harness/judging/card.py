@@ -31,6 +31,10 @@ class JudgedGate(BySplit[S], Generic[S], frozen=True, kw_only=True):
     checks: list[Check] = msgspec.field(default_factory=list)
 
 
+class AddedGate(JudgedGate[dict[str, Estimate]], frozen=True, kw_only=True):
+    """A gate from outside: on each split its metrics, by name."""
+
+
 class JudgedGeneralisation(Generalisation, frozen=True, kw_only=True):
     """Gate E.
 
@@ -131,7 +135,7 @@ class CardRecord(Record, frozen=True, kw_only=True):
     training_data: TrainingVerdict | None = None
     gates: Gates
     skill: Skill = Skill()
-    added_gates: dict[str, JudgedGate[dict[str, Estimate]]] = msgspec.field(default_factory=dict)
+    added_gates: dict[str, AddedGate] = msgspec.field(default_factory=dict)
 
     def gate(self, name: str) -> AnyGate:
         """A gate by its name.

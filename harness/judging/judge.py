@@ -90,12 +90,12 @@ def _lookup(statistics: BySplit[Any], threshold: Threshold, split: str) -> Estim
 def _of(statistics: BySplit[Any], split: str, count: str) -> int:
     """Windows ("n") or "articles" of a split, of the smaller one where the figure is of both."""
     splits = ("VAL", "OOD") if split == BOTH else (split,)
-    return min(_count(statistics[s], count) for s in splits)
+    return min(_count(statistics, s, count) for s in splits)
 
 
-def _count(metrics: Any, name: str) -> int:
+def _count(statistics: BySplit[Any], split: str, name: str) -> int:
     try:
-        return int(metrics[name])
+        return int(statistics[split][name])
     except KeyError:  # not every gate counts its windows by itself
         return 0
 

@@ -12,6 +12,7 @@ from lvm_gates.harness.base.record import Record
 from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
 from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.judging.card import (
+    AddedGate,
     CardRecord,
     Gates,
     JudgedGate,
@@ -81,7 +82,7 @@ class Card:
             training_data=self.training_data,
             gates=Gates(**gates, e=self._judged("E", JudgedGeneralisation)),
             skill=Skill() if self.skill is None else self._judged_skill(self.skill),
-            added_gates={gate: self._judged(gate, JudgedGate) for gate in self.gates if gate not in own},
+            added_gates={gate: self._judged(gate, AddedGate) for gate in self.gates if gate not in own},
         )
 
     def _judged(self, gate: str, kind: type[J]) -> J:

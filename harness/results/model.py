@@ -7,6 +7,7 @@ import msgspec
 from lvm_gates.harness.audits import Audit
 from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.base.record import Count, Finite, Record
+from lvm_gates.harness.evaluation.session_data import Inputs
 from lvm_gates.harness.judging.card import CardRecord, ControlRecord
 
 SCHEMA_VERSION: Final = 1
@@ -61,6 +62,29 @@ class CorpusRecord(Record, frozen=True, kw_only=True):
     licence: Any = None
     controls_fitted_on: str | None = None
     splits: dict[str, SplitSize] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> "CorpusRecord":
+        """What a session judges on."""
+        corpus, meta = inputs.corpus, inputs.corpus.meta
+        return cls(
+            path=corpus.path.name,
+            fingerprint=corpus.fingerprint,
+            dim=corpus.dim,
+            chunks=corpus.size,
+            articles=len(corpus.starts),
+            kind=meta.get("kind", "folder"),
+            world=meta.get("world"),
+            encoder=meta.get("encoder"),
+            licence=meta.get("licence"),
+            controls_fitted_on=inputs.training_note,
+            splits={
+                split: SplitSize(
+                    articles=len(evaluation.articles), chunks=len(evaluation.rows), windows=len(evaluation.windows)
+                )
+                for split, evaluation in inputs.evaluation.items()
+            },
+        )
 
 
 class Revision(Record, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lvm_gates.harness.evaluation.session_data import JUDGED, Inputs
+from lvm_gates.harness.evaluation.session_data import JUDGED
 from lvm_gates.harness.judging.card import CardRecord, ControlRecord
 from lvm_gates.harness.judging.control_checks import Conduct
 from lvm_gates.harness.judging.session import GateRun
@@ -22,7 +22,6 @@ from lvm_gates.harness.results.model import (
     CorpusRecord,
     Revision,
     Scorecard,
-    SplitSize,
     ThresholdRecord,
 )
 
@@ -47,7 +46,7 @@ def build_scorecard(run: GateRun, arguments: Arguments, incomplete: Mapping[str,
         task=run.settings.task,
         require=run.settings.rule,
         arguments=arguments,
-        corpus=_corpus(run.inputs),
+        corpus=CorpusRecord.of(run.inputs),
         revision=_revision(),
         packages=_versions(),
         thresholds=[
@@ -57,29 +56,6 @@ def build_scorecard(run: GateRun, arguments: Arguments, incomplete: Mapping[str,
         audits=[AuditRecord.of(audit) for audit in run.audits],
         models=[_withhold(run.card(name).record(), incomplete.get(name, [])) for name in run.settings.models],
         controls=[_control(run, name) for name in run.control_names],
-    )
-
-
-def _corpus(inputs: Inputs) -> CorpusRecord:
-    """What was judged on."""
-    corpus, meta = inputs.corpus, inputs.corpus.meta
-    return CorpusRecord(
-        path=corpus.path.name,
-        fingerprint=corpus.fingerprint,
-        dim=corpus.dim,
-        chunks=corpus.size,
-        articles=len(corpus.starts),
-        kind=meta.get("kind", "folder"),
-        world=meta.get("world"),
-        encoder=meta.get("encoder"),
-        licence=meta.get("licence"),
-        controls_fitted_on=inputs.training_note,
-        splits={
-            split: SplitSize(
-                articles=len(evaluation.articles), chunks=len(evaluation.rows), windows=len(evaluation.windows)
-            )
-            for split, evaluation in inputs.evaluation.items()
-        },
     )
 
 

@@ -108,7 +108,9 @@ def card(name: str, level: float, verdict: str, reasons: list[str], *, n: int = 
     judged = {gate: _judged(gate, figures, "skill") for gate in load_profile("skill").gates}
     skill = {**plain(figures), "gates": judged, "passed": all(gate["passed"] for gate in judged.values())}
     made = {"name": name, "sha256": None, "verdict": verdict, "reasons": reasons, "tolerated": [], "provenance": None}
-    made |= {"blocked": verdict == "blocked", "gates": gates, "skill": skill, "misbehaved": [], "unusual": []}
+    made |= {"blocked": verdict == "blocked", "gates": gates, "skill": skill}
+    if name.startswith("control:"):
+        made |= {"misbehaved": [], "unusual": [], "open_gates": []}
     return plain({**made, **more})
 
 
