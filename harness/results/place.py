@@ -21,11 +21,10 @@ def first_fault(value: Any, kind: type[Any], error: msgspec.ValidationError) -> 
         error: why not.
     """
     found = _REASON.match(str(error))
-    if found is None:
-        return brief(error)
-    steps = _steps(found["outer"] or found["place"])
-    place = "/".join(str(step) for step in _keys(value, kind, steps, str(error)))
-    what = "a key is not as it must be" if found["outer"] else found["what"]
+    what, inner, outer = (str(error), "", None) if found is None else found.groups()
+    place = "/".join(str(step) for step in _keys(value, kind, _steps(outer or inner), str(error)))
+    if outer is not None:
+        what = "a key is not as it must be"
     if missing := _MISSING.fullmatch(what):
         return brief(f"{place or 'it'} has no {missing[1]!r}")
     return brief(f"{place or 'it'}: {what[:1].lower()}{what[1:]}".replace("`", ""))

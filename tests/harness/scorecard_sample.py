@@ -159,7 +159,7 @@ def without_skill(whole: dict[str, Any]) -> dict[str, Any]:
                     **empty,
                     "size": None,
                     "chance": None,
-                    "chance_of": dict.fromkeys(empty),
+                    "chance_of": dict.fromkeys(("R@1", "R@5", "MRR")),
                 }
     return {**whole, "profile": "5cat-published"}
 

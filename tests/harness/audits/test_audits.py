@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from msgspec.structs import astuple
 
 from lvm_gates.harness.audits import (
     AUDITS,
@@ -362,7 +363,7 @@ def test_an_outcome_is_read_back_bit_for_bit(tmp_path, required):
         given.save(tmp_path / "audit.npz")
         found = Audit.load(tmp_path / "audit.npz")
         assert repr(found) == repr(given)  # NaN equals NaN there, and -0.0 is no 0.0
-        assert {type(part) for figure in found.figures.values() for part in figure} <= {float, int}
+        assert {type(part) for figure in found.figures.values() for part in astuple(figure)} <= {float, int}
 
 
 # similarity
