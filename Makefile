@@ -4,17 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/demo
-# The published network is 512 wide and takes minutes an epoch on a CPU; this one learns world `switch` in about two.
+# The original network is 512 wide and takes minutes an epoch on a CPU; this one learns world `switch` in about two.
 DEMO_SIZE := --width 128 --layers 2 --heads 4 --lr 1e-3 --epochs 12
 
-.PHONY: help demo test lint types benchmark clean
+.PHONY: help demo test lint types benchmark mutation clean
 
 help:
 	@echo "make demo       set up, train recipe P1 on the embedded world, gate it twice"
 	@echo "make test       set up and run the test suite"
-	@echo "make lint       ruff"
+	@echo "make lint       ruff, and the contracts of who imports whom"
 	@echo "make types      mypy, strict on harness/, models/ and trainers/"
 	@echo "make benchmark  latency as ratios within one run, compared with ci/benchmarks/"
+	@echo "make mutation   40 mutants of the engine, each of which the tests must notice (docs/mutation.md)"
 	@echo "make clean      remove the environment and what the demo made"
 
 $(STAMP): pyproject.toml ci/constraints.txt
@@ -30,12 +31,14 @@ demo: $(STAMP)
 	@echo "Two verdicts: the five gates, and skill beyond everything that needs no network."
 	@echo "Row linear of either table is a ridge regression on the same context: refused."
 
+# The slow tests lie together (tests/gates): dealt out in long runs, they would all go to one worker.
 test: $(STAMP)
-	$(BIN)/pytest tests -q -n 2 --jaxtyping-packages=lvm_gates.harness,lvm_gates.models,lvm_gates.trainers,beartype.beartype
+	$(BIN)/pytest tests -q -n 2 --dist worksteal --jaxtyping-packages=lvm_gates.harness,lvm_gates.models,lvm_gates.trainers,beartype.beartype
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: $(STAMP)
 	$(BIN)/mypy
@@ -44,6 +47,9 @@ benchmark: $(STAMP)
 	@mkdir -p runs
 	$(BIN)/pytest benchmarks -q -p no:xdist --benchmark-quiet --benchmark-json=runs/benchmark.json
 	$(BIN)/python ci/compare_benchmarks.py runs/benchmark.json
+
+mutation: $(STAMP)
+	$(BIN)/python -m ci.mutate --count 40 --seed 0
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -24,16 +24,16 @@ from lvm_gates.models.registry import build
 FORWARD_PASSES = 1 + 2 + CONTEXT + 2 + HORIZON - 1
 
 
-def network(dim, batch_size, **sizes):
+def network(dim, **sizes):
     torch.manual_seed(0)
     module = build("transformer", input_dim=dim, output_dim=dim, **sizes).eval()
-    return TorchPredictor("benchmark", module, dim, torch.device("cpu"), batch_size)
+    return TorchPredictor("benchmark", module, dim, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("batch", [1, 64], ids=["B=1", "B=64"])
 def test_predict(batch, time_ratio):
-    """The published transformer against one product of equal FLOPs, as many rows, and as many weights to read."""
-    predictor = network(768, batch)
+    """The original transformer against one product of equal FLOPs, as many rows, and as many weights to read."""
+    predictor = network(768)
     contexts = random_units(batch * CONTEXT, 768).reshape(batch, CONTEXT, 768)
     with FlopCounterMode(display=False) as counter:
         predictor.predict(contexts)
@@ -46,7 +46,7 @@ def test_predict(batch, time_ratio):
 def test_observe(kind, evaluation, time_ratio):
     """An evaluation pass against the bare forward passes in it: offsets, ablations, ranks and checks are the rest."""
     dim = 384
-    predictor = Ewma(0.8) if kind == "control" else network(dim, 256, width=128, depth=2, heads=4)
+    predictor = Ewma(0.8) if kind == "control" else network(dim, width=128, depth=2, heads=4)
     judged_on = evaluation(50, 40, dim, 256)
     contexts = judged_on.windows.contexts()
     subject = Subject(Identity("benchmark"), predictor)

@@ -56,7 +56,7 @@ def test_sentinel(training, time_ratio):
 
     def look():
         training.model.eval()
-        watch.look(TorchPredictor("benchmark", training.model, 384, training.device, 256), 1)
+        watch.look(TorchPredictor("benchmark", training.model, 384, training.device), 1)
 
     def epoch():
         train_epoch(training, 1, training.windows, lambda *_: None, guards=True)

@@ -1,6 +1,6 @@
 """Train every documented recipe on one corpus, gate them all, and set what was reported beside what came out.
 
-The published network takes minutes an epoch on a CPU; --width makes every row smaller alike, and the table says so.
+The original network takes minutes an epoch on a CPU; --width makes every row smaller alike, and the table says so.
 Interrupted anywhere, the same command goes on: finished runs and gate sessions are not repeated.
 """
 
@@ -91,7 +91,7 @@ def main(
 
 
 def describe(sizes: Sequence[str], max_epochs: int | None) -> str:
-    """In what our runs differ from the published ones, in words."""
+    """In what our runs differ from the original ones, in words."""
     words = [size.removeprefix("--").replace("-", " ").replace("=", " ") for size in sizes]
     return ", ".join([*words, *([f"at most {max_epochs} epochs"] if max_epochs else [])])
 
@@ -150,7 +150,7 @@ def run(command: Sequence[str], *, log: Any, allowed: Sequence[int] = (0,)) -> N
         ClickException: it failed.
     """
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, env=environment).returncode  # noqa: S603
+    code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, env=environment).returncode
     if code not in allowed:
         raise click.ClickException(f"{' '.join(command)}: exit code {code}; see {log.name}.")
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from lvm_gates.gates.wire import read_gate_property
+from lvm_gates.harness.corpus.splits import JUDGED
+
 
 class Outcomes:
     """Gathers the outcome of every gate test, in the process that reports (workers send theirs)."""
@@ -17,8 +20,7 @@ class Outcomes:
         for name, value in report.user_properties:
             if name != "lvm_gate":
                 continue
-            model, gate, split = value
-            key = (str(model), str(gate), str(split))
+            key = read_gate_property(value)
             if report.when == "call":
                 # A tolerated gate is an expected failure: it ran, it failed, and the release rule allows it.
                 tolerated = report.skipped and hasattr(report, "wasxfail")
@@ -35,7 +37,7 @@ class Outcomes:
                 ran.setdefault((model, gate), set()).add(split)
         found = {}
         for model in models:
-            absent = [g for g in gates if ran.get((model, g)) not in ({"VAL", "OOD"}, {""})]
+            absent = [g for g in gates if ran.get((model, g)) not in (set(JUDGED), {""})]
             if absent:
                 found[model] = absent
         return found

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lvm_gates.gates.given import GIVEN
 from lvm_gates.gates.options import NO_MODEL, NOT_GATED, OPTION_NAMES, add_options
 from lvm_gates.gates.outcomes import Outcomes
+from lvm_gates.harness.corpus.splits import JUDGED
 
 if TYPE_CHECKING:
     from lvm_gates.gates.folder import SessionFolder
     from lvm_gates.harness.judging.session import GateRun
     from lvm_gates.harness.judging.verdict import Card
 
-SPLITS = ("VAL", "OOD")
+ADDED_GATES = "test_added_gates.py"
 RUN = pytest.StashKey["GateRun"]()
 FOLDER: pytest.StashKey["SessionFolder"] = pytest.StashKey()
 OUTCOMES = pytest.StashKey[Outcomes]()
@@ -41,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from lvm_gates.gates.folder import SessionFolder
     from lvm_gates.gates.report_folder import clear_report_folder
     from lvm_gates.gates.session import open_run
+    from lvm_gates.gates.wire import tell_workers, told
     from lvm_gates.harness.base.errors import UserError
 
     shared = getattr(config, "workerinput", {}).get("lvm_folder")
@@ -50,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = own.path if own else Path(shared)
         if shared:
             _share_cores(config)
-        options = {name: config.getoption(name) for name in OPTION_NAMES}
+        options = told(folder) if shared else {name: config.getoption(name) for name in OPTION_NAMES}
         if options["report"] and not shared:
             clear_report_folder(config.invocation_params.dir / options["report"])
         config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
@@ -60,7 +63,10 @@ def pytest_configure(config: pytest.Config) -> None:
         if isinstance(error, UserError):
             raise pytest.UsageError(str(error)) from error
         raise
+    if GIVEN not in config.stash:
+        config.stash[GIVEN] = [str(argument) for argument in config.invocation_params.args]
     if getattr(config.option, "dist", "no") != "no":
+        tell_workers(config, folder, options)
         config.stash[RUN].close()  # the workers evaluate, each with processes of its own
     if own:
         config.stash[FOLDER] = own
@@ -96,7 +102,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker where the session keeps its observations."""
     if FOLDER in node.config.stash:
+        from lvm_gates.harness.base.visible import visible
+
         node.workerinput["lvm_folder"] = str(node.config.stash[FOLDER].path)
+        node.workerinput["mainargv"] = [visible(argument) for argument in node.workerinput["mainargv"]]
 
 
 def _share_cores(config: pytest.Config) -> None:
@@ -124,21 +133,31 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "model" in names:
         metafunc.parametrize("model", list(run.settings.models), scope="session")
     if "split" in names:
-        metafunc.parametrize("split", SPLITS, scope="session")
+        metafunc.parametrize("split", JUDGED, scope="session")
     if "control" in names:
-        # The published battery refuses a perfect oracle: there is no conduct its controls could be held to.
+        # The original battery refuses a perfect oracle: there is no conduct its controls could be held to.
         controls = [] if run.published else list(run.control_names)
-        metafunc.parametrize("control", controls or [pytest.param("", marks=pytest.mark.skip(reason="published"))])
+        metafunc.parametrize("control", controls or [pytest.param("", marks=pytest.mark.skip(reason="original"))])
     if "audit_name" in names:
-        from lvm_gates.harness.audits import AUDITS
+        metafunc.parametrize("audit_name", list(run.auditors))
+    if "added_gate" in names:
+        gates = run.settings.additions.gates
+        metafunc.parametrize("added_gate", [pytest.param(g, id=g.name, marks=pytest.mark.gate(g.name)) for g in gates])
 
-        metafunc.parametrize("audit_name", list(AUDITS))
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Most sessions add no gate; a test over none of them is not collected rather than skipped."""
+    if collection_path.name != ADDED_GATES or RUN not in config.stash:
+        return None
+    return None if config.stash[RUN].settings.additions.gates else True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out gates of other profiles; label the rest, so that the controller can count what ran."""
     if RUN not in config.stash:
         return
+    from lvm_gates.gates.wire import gate_property
+
     required = config.stash[RUN].settings.profile.gates
     kept, left_out = [], []
     for item in items:
@@ -148,9 +167,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         if marker and isinstance(item, pytest.Function):
             parameters = item.callspec.params
-            item.user_properties.append(
-                ("lvm_gate", [parameters["model"], marker.args[0], parameters.get("split", "")])
-            )
+            value = gate_property(parameters["model"], marker.args[0], parameters.get("split", ""))
+            item.user_properties.append(("lvm_gate", value))
         kept.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -232,7 +250,7 @@ def _report(session: pytest.Session) -> None:
     if outcomes.broken:
         return
     arguments = Arguments(
-        given=[str(a) for a in config.invocation_params.args],
+        given=config.stash[GIVEN],
         resolved={name: config.getoption(name) for name in OPTION_NAMES},
     )
     config.stash[SCORECARD] = card = build_scorecard(run, arguments, incomplete)

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.paths import is_file
@@ -11,11 +13,12 @@ from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.evaluation.resolve_model import check_spec, is_control, is_python, load_subject
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, open_any, resolve
-from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.additions import Additions, load_additions
+from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import check_rule
 from lvm_gates.harness.judging.session import GateRun, Settings
 from lvm_gates.harness.predictors.isolation.predictor import START_SECONDS, IsolatedPredictor, Isolation, close_isolated
-from lvm_gates.harness.predictors.predictor import BATCH_PROBE, Subject, check_batch_invariance
+from lvm_gates.harness.predictors.predictor import BATCH_PROBE, Identity, Subject, check_batch_invariance
 from lvm_gates.harness.worlds.world import default_corpus
 
 TASKS = ("frontier", "retrieval", "decoding")
@@ -49,11 +52,12 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         raise UserError(f"--task={options['task']}: no such task; {did_you_mean(options['task'], TASKS)}.")
     if options["seed"] < 0:
         raise UserError(f"--seed={options['seed']}: give a seed of at least 0.")
-    models = [check_spec(spec) for spec in options["model"]]
+    additions = load_additions(options["gate"] or (), options["control"] or (), options["audit"] or (), root)
+    models = [check_spec(spec, additions.controls) for spec in options["model"]]
     repeated = {m for m in models if models.count(m) > 1}
     if repeated:
         raise UserError(f"--model={min(repeated)} is given twice; name each model once.")
-    profile = load_profile(options["profile"])
+    profile = _profile(options["profile"], additions)
     settings = Settings(
         models=tuple(models),
         profile=profile,
@@ -61,13 +65,10 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         rule=check_rule(options["require"], profile),
         seed=options["seed"],
         batch_size=options["batch_size"],
+        additions=additions,
     )
     isolation = _isolation(options, models)
-    subjects = [
-        load_subject(m, device=options["device"], batch_size=settings.batch_size, root=root, isolation=isolation)
-        for m in models
-        if not is_control(m)
-    ]
+    subjects = [_load(m, options["device"], root, isolation) for m in models if not is_control(m)]
     try:
         for subject in subjects if probe else []:
             if isinstance(subject.predictor, IsolatedPredictor):
@@ -79,6 +80,14 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         close_isolated(subject.predictor for subject in subjects)
         raise
     return run
+
+
+def _profile(name: str, additions: Additions) -> Profile:
+    """The session's profile, with the gates that were added."""
+    profile = load_profile(name)
+    if additions.gates and profile.protocol == "published":
+        raise UserError(f"--profile={name}: reproduces old tables and takes no other gates; leave out --gate.")
+    return profile.with_thresholds(row for gate in additions.gates for row in gate.thresholds)
 
 
 def _isolation(options: Mapping[str, Any], models: Sequence[str]) -> Isolation | None:
@@ -93,6 +102,25 @@ def _isolation(options: Mapping[str, Any], models: Sequence[str]) -> Isolation |
     if options["python"] is not None:
         raise UserError("--python and --in-process contradict each other; give one of them.")
     return None
+
+
+class _Refusing(NamedTuple):
+    """In place of a predictor that could not be made: says why to whoever asks, as one of another process does."""
+
+    sentence: str
+
+    def predict(self, contexts: np.ndarray) -> np.ndarray:
+        raise UserError(self.sentence)
+
+
+def _load(model: str, device: str, root: Path, isolation: Isolation | None) -> Subject:
+    """A model; where code of a user's runs in this process and fails, that costs the model and not the session."""
+    try:
+        return load_subject(model, device=device, root=root, isolation=isolation)
+    except UserError as error:
+        if not is_python(model):
+            raise
+        return Subject(Identity(model), _Refusing(str(error)))
 
 
 def _probe(run: GateRun, subjects: Sequence[Subject]) -> None:

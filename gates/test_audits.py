@@ -12,7 +12,7 @@ from lvm_gates.harness.judging.session import GateRun
 
 
 def test_audit(run: GateRun, audit_name: str) -> None:
-    found = next(audit for audit in run.audits if audit.name == audit_name)
+    found = {audit.name: audit for audit in run.audits}[audit_name]
     outcome = f"audit {found.name}: {found.status}; {found.detail}"
     if found.blocks:
         fail(outcome)

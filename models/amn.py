@@ -1,4 +1,4 @@
-"""The published attention mixture: the context mean plus a learned correction (seed facts 9).
+"""The original attention mixture: the context mean plus a learned correction (docs/sources.md, "Checkpoint format").
 
 1,510,912 parameters at 768 in and out, width 512.
 """

@@ -14,9 +14,9 @@ State = Mapping[str, Tensor]
 Config = Mapping[str, Any]
 NO_CONFIG: Config = MappingProxyType({})
 
-# Attention heads of every published network, which record them nowhere (seed facts 9).
+# Attention heads of every original network, which record them nowhere (docs/sources.md, "Checkpoint format").
 PUBLISHED_HEADS = 8
-# Published networks have 4 layers, the deepest language models 126. A file of a few megabytes can name thousands, each
+# Original networks have 4 layers, the deepest language models 126. A file of a few megabytes can name thousands, each
 # of which takes milliseconds to build before the first shape is compared.
 MOST_LAYERS = 256
 
@@ -32,8 +32,8 @@ class ConfigError(ValueError):
 class NextEmbedding(nn.Module, ABC):
     """A network that reads C consecutive chunk embeddings and predicts the next one.
 
-    Training needs the raw head output, whose length carries confidence under MSE (its optimum is the
-    expected cosine, seed facts 1); everything else wants the direction only.
+    Training needs the raw head output, whose length carries confidence under MSE (its optimum is the expected cosine,
+    docs/sources.md, "Scale of the output"); everything else wants the direction only.
 
     Attributes:
         input_dim: width of one input frame; D, or D + 1 with a position channel.
@@ -93,7 +93,7 @@ def count_layers(state: State, prefix: str, suffix: str) -> int:
 
 
 def heads_of(config: Config) -> int:
-    """The attention heads a ``model_config`` names, under our name or the published ``nhead``.
+    """The attention heads a ``model_config`` names, under our name or the original ``nhead``.
 
     Raises:
         ConfigError: they are no whole number.
@@ -127,7 +127,7 @@ def require_heads(width: int, heads: int) -> None:
 
 
 def gelu_head(width: int, output_dim: int) -> nn.Sequential:
-    """The published transformer's head: linear, GELU, LayerNorm, linear."""
+    """The original transformer's head: linear, GELU, LayerNorm, linear."""
     return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, output_dim))
 
 

@@ -1,6 +1,6 @@
-"""The published transformer with a handicap on its last slot: P5.1's attention bias, applied (seed facts 2).
+"""The original transformer with a handicap on its last slot: P5.1's attention bias, applied (docs/sources.md, "P5.1").
 
-The published code ramped the bias from 0 to .6 and never used it.
+The original code ramped the bias from 0 to .6 and never used it.
 """
 
 import math
@@ -22,7 +22,7 @@ class BiasedTransformer(Transformer):
     Args:
         input_dim: as in `Transformer`.
         output_dim: as in `Transformer`.
-        last_slot_bias: beta at the start; at 0 the network is the published one, to the bit.
+        last_slot_bias: beta at the start; at 0 the network is the original one, to the bit.
         sizes: the other sizes of `Transformer`.
 
     Raises:
@@ -53,7 +53,7 @@ class BiasedTransformer(Transformer):
     ) -> Bool[Tensor, "context context"] | Float[Tensor, "context context"]:
         """See `Transformer.attention_mask`; of floats once beta is not 0."""
         future = super().attention_mask(context, device)
-        # Boolean masks take another kernel: only the same kernel gives the published network to the bit.
+        # Boolean masks take another kernel: only the same kernel gives the original network to the bit.
         if not self.last_slot_bias:
             return future
         mask = torch.zeros(context, context, device=device).masked_fill(future, -math.inf)

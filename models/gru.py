@@ -1,4 +1,6 @@
-"""The published GRU stack: residual, post-norm GRU blocks between two linear maps (seed facts 9).
+"""The original GRU stack: residual, post-norm GRU blocks between two linear maps.
+
+Source: docs/sources.md, "Checkpoint format".
 
 7,095,552 parameters at 768 in and out, width 512, 4 blocks.
 """

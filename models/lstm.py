@@ -1,4 +1,4 @@
-"""The published LSTM: stacked recurrent layers, the last step read out linearly (seed facts 9).
+"""The original LSTM: stacked recurrent layers, the last step read out linearly (docs/sources.md, "Checkpoint format").
 
 5,120,768 parameters at 768 in and out, width 512, 2 layers.
 """

@@ -1,7 +1,8 @@
-"""P6 as planned: a learnable [NEXT] token asks the context, and cannot look at itself (the plan of S-P5).
+"""P6 as planned: a learnable [NEXT] token asks the context, and cannot look at itself (docs/sources.md, "P6").
 
 The plan: the token cannot attend to itself, has a negative bias against the last frame, and so leaves no path along
-which the last frame could be copied. What was run as P6 is the plain transformer on another target (seed facts 2).
+which the last frame could be copied. What was run as P6 is the plain transformer on another target
+(docs/sources.md, "P6").
 """
 
 from typing import Any

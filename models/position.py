@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# V3 and P5 trained with it; P5.1 ramps up to .10 (seed facts 2).
+# V3 and P5 trained with it; P5.1 ramps up to .10 (docs/sources.md, "P5.1").
 DEFAULT_SCALE = 0.03
 
 

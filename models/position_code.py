@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-# Rows of the sinusoidal table in every published file; the longest context the network can read.
+# Rows of the sinusoidal table in every original file; the longest context the network can read.
 MAX_CONTEXT = 100
 # As large as a channel of an embedded frame: nn.Linear's default weights give sqrt(1 / (3 * 768)) on unit vectors.
 INITIAL_SCALE = 0.02

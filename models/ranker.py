@@ -1,4 +1,4 @@
-"""P7: a query beside the context's mean, trained to rank (seed facts 2, P7).
+"""P7: a query beside the context's mean, trained to rank (docs/sources.md, "P7").
 
 p is the direction of lambda * q + (1 - lambda) * a, with q the network's unit answer and the anchor a the direction of
 the context's mean. 13,660,928 parameters at 768 in and out, width 512, 4 layers, without positions.
@@ -47,11 +47,11 @@ class AnchoredRanker(NextEmbedding):
             cut from the anchor.
         output_dim: D; default ``input_dim``.
         width: model width.
-        positions: add a learnable vector a slot. The published ones were frozen at zero: without a mask that leaves
+        positions: add a learnable vector a slot. The original ones were frozen at zero: without a mask that leaves
             the encoder blind to the order of all frames but the last.
         max_context: rows of the position table.
         anchor_share: lambda, which is what the query has in p; the anchor has the rest. At the start, if learnable.
-        learnable: learn lambda between .6 and .9, as documented; in the published code it is a constant.
+        learnable: learn lambda between .6 and .9, as documented; in the original code it is a constant.
 
     Raises:
         ValueError: an output wider than the input, or a share out of range.
@@ -144,7 +144,7 @@ class Ranker(AnchoredRanker):
         width: model width, a multiple of ``heads``; the feed-forward width is four times it.
         depth: encoder layers.
         heads: attention heads. Shapes do not tell them: they travel in ``model_config``.
-        positions: add a learnable vector a slot; False as published.
+        positions: add a learnable vector a slot; False as in the original code.
         max_context: rows of the position table.
         anchor_share: lambda.
         learnable: learn lambda.
@@ -186,7 +186,7 @@ class Ranker(AnchoredRanker):
 
 
 class LSTMRanker(AnchoredRanker):
-    """`AnchoredRanker` over an LSTM, the published option.
+    """`AnchoredRanker` over an LSTM, the original option.
 
     Args:
         input_dim: as in `AnchoredRanker`, like all that is not explained here.

@@ -25,7 +25,7 @@ class UnknownArchitecture(LookupError):  # noqa: N818 - it names what is not the
 
 
 def architecture(model_type: str) -> "type[NextEmbedding]":
-    """The class behind a name; case does not matter, as in the published loader.
+    """The class behind a name; case does not matter, as in the original loader.
 
     Raises:
         UnknownArchitecture: an unknown name.

@@ -1,6 +1,6 @@
-"""P2: another network predicts only the step from the last frame to the next one (seed facts 2).
+"""P2: another network predicts only the step from the last frame to the next one (docs/sources.md, "P2").
 
-With u the last frame and delta the base network's answer, r = u + alpha * delta and p = r / ||r||. The published
+With u the last frame and delta the base network's answer, r = u + alpha * delta and p = r / ||r||. The original
 code gave delta unit norm, so that only alpha could tell a small step from a large one; its documents mean the raw
 output.
 """
@@ -31,7 +31,7 @@ class Residual(NextEmbedding):
             cut from the last frame.
         output_dim: D; default ``input_dim``.
         base: key of `models.registry.ARCHITECTURES`, other than this one.
-        normalise_delta: give delta unit norm, as the published code does.
+        normalise_delta: give delta unit norm, as the original code does.
         sizes: of the base.
 
     Raises:

@@ -1,7 +1,9 @@
-"""The published transformer: a causal decoder stack that attends to its own embedded input (seed facts 1, 9).
+"""The original transformer: a causal decoder stack that attends to its own embedded input.
+
+Source: docs/sources.md, "Network" and "Checkpoint format".
 
 17,867,520 parameters at 768 in and out, width 512, 4 layers. Module names fix the state-dict keys, so that
-published weights load strictly.
+original weights load strictly.
 """
 
 from typing import Any

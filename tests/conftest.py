@@ -1,4 +1,4 @@
-"""One thread a process, for BLAS and for torch, and Hypothesis without its 200 ms deadline.
+"""One thread a process, for BLAS and for torch, compiled modules kept, and Hypothesis without its 200 ms deadline.
 
 Threads of small matrix products spend their time waiting for one another: on two busy cores a Cholesky solve of 320
 unknowns took .54 s on two threads and .002 s on one (measured). A first torch or faiss call exceeds the deadline.
@@ -8,6 +8,8 @@ import os
 
 # Before anything loads scipy's BLAS; numpy's may have been loaded by a plugin, which is harmless.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Sessions that tests start keep what they compile, as a user's do: a second of each else, in containers that forbid it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import pytest
 import torch

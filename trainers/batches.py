@@ -10,7 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.corpus.corpus import Corpus, SplitName, check_vectors
+from lvm_gates.harness.corpus.corpus import Corpus, check_vectors
+from lvm_gates.harness.corpus.corpus_advice import how_to_split
+from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
 from lvm_gates.trainers.recipe import Needs
 
@@ -105,7 +107,7 @@ class Gatherer:
 def _windows(corpus: Corpus, split: SplitName, context: int, target: int) -> Windows:
     articles = corpus.articles(split)
     if len(articles) == 0:
-        raise UserError(f"{corpus.path}: has no {split} articles; assign some with `lvm-data split`.")
+        raise UserError(f"{corpus.path}: has no {split} articles; {how_to_split(corpus)}.")
     check_vectors(corpus, corpus.rows_of(articles))
     windows = windows_of(corpus, articles, context)
     windows = windows.take(np.flatnonzero(windows.offset(target)[1]))

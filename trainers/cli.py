@@ -1,7 +1,15 @@
-"""``lvm-train``: one subcommand a recipe."""
+"""``lvm-train``: one subcommand a recipe.
+
+A recipe from outside is one, too: ``lvm-train python:package.module:name``, or by its own name where an installed
+package offers it by an entry point in the group `RECIPES`.
+"""
+
+from pathlib import Path
 
 import click
 
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.imported import PYTHON, import_named, load_offered, offered
 from lvm_gates.harness.cli.group import SentenceGroup
 from lvm_gates.trainers.grid import grid
 from lvm_gates.trainers.p1 import p1
@@ -15,8 +23,36 @@ from lvm_gates.trainers.p7 import p7
 from lvm_gates.trainers.p51 import p51
 from lvm_gates.trainers.v3 import v3
 
+RECIPES = "lvm_gates.recipes"
 
-@click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
+
+class RecipeGroup(SentenceGroup):
+    """Its own recipes, those of installed packages, and those that are named by module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of everything that can be trained without naming a module."""
+        return sorted({*super().list_commands(ctx), *(point.name for point in offered(RECIPES))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The recipe of that name; nobody else's code is imported before it is asked for."""
+        known = super().get_command(ctx, cmd_name)
+        if known is not None:
+            return known
+        if cmd_name.startswith(PYTHON):
+            return _recipe(import_named(cmd_name, Path.cwd()), cmd_name)
+        for point in offered(RECIPES):
+            if point.name == cmd_name:
+                return _recipe(load_offered(point), cmd_name)
+        return None
+
+
+def _recipe(found: object, name: str) -> click.Command:
+    if not isinstance(found, click.Command):
+        raise UserError(f"{name}: is {type(found).__name__}, not a recipe; decorate it with @recipe_command.")
+    return found
+
+
+@click.group(cls=RecipeGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Train a next-embedding predictor by one of the documented recipes.
 
@@ -28,3 +64,6 @@ def main() -> None:
 for recipe in (v3, p1, p2, p3, p4, p5, p51, p6, p6b, p7):
     main.add_command(recipe)
 main.add_command(grid)
+
+if __name__ == "__main__":
+    main(prog_name="lvm-train")

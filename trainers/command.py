@@ -78,6 +78,7 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
         raise click.UsageError(f"--select {given['select']} asks the sentinel; give --sentinel watch with it.")
     from rich.console import Console
 
+    from lvm_gates.trainers.interruption import saying_how_to_go_on
     from lvm_gates.trainers.loop import train
     from lvm_gates.trainers.one_writer import only_writer
 
@@ -97,7 +98,10 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
     )
     corpus = open_training_corpus(given["corpus"])
     folder = out or given["out"]
-    with only_writer(folder, make=not given["resume"]):
+    # A grid asks for silence.
+    console = click.get_current_context().find_object(Console)
+    going_on = saying_how_to_go_on(given, folder, in_grid=console is not None)
+    with going_on, only_writer(folder, make=not given["resume"]):
         return train(
             config,
             build(given),
@@ -106,8 +110,7 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
             start=start,
             resume=given["resume"],
             overwrite=given["overwrite"],
-            # A grid asks for silence.
-            console=click.get_current_context().find_object(Console),
+            console=console,
         )
 
 

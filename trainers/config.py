@@ -17,7 +17,7 @@ FREE_ON_RESUME = ("epochs", "device", "threads")
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A run. The defaults are the published machinery (seed facts 1).
+    """A run. The defaults are the original machinery (docs/sources.md, "Training").
 
     Attributes:
         recipe: name recorded in the checkpoint.

@@ -11,7 +11,8 @@ from lvm_gates.trainers.options import Command
 if TYPE_CHECKING:
     from lvm_gates.harness.corpus.windows import Windows
 
-# First epoch of each stage (seed facts 2, P5); shares of the windows are those of `harness.corpus.curriculum.STAGES`.
+# First epoch of each stage (docs/sources.md, "P5"); shares of the windows are those of
+# `harness.corpus.curriculum.STAGES`.
 STAGE_FROM = {1: "a", 5: "b", 11: "c"}
 
 

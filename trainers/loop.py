@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, plateau schedule, clipped gradients, a sentinel (seed facts 1).
+"""The one training loop: AdamW, plateau schedule, clipped gradients, a sentinel (docs/sources.md, "Training").
 
 A recipe brings an architecture, an objective and its schedules; the loop knows none of their reasons. Two runs of one
 configuration give identical weights, interrupted or not: all randomness follows from (seed, epoch).

@@ -58,8 +58,8 @@ class Step:
 class Loss(NamedTuple):
     """A scalar to descend on, and the figures it is made of.
 
-    A figure that was not computed in this step is absent: the published trainer logged 0.0 for it, and the zero was
-    read as a neutral margin (seed facts 5.11).
+    A figure that was not computed in this step is absent: the original trainer logged 0.0 for it, and the zero was
+    read as a neutral margin (docs/sources.md, "Unmeasured zeros").
     """
 
     total: Float[Tensor, ""]

@@ -64,8 +64,8 @@ def size_options(*, width: int, layers: int, heads: int) -> Callable[[Command], 
 
 
 def as_published(difference: str) -> Callable[[Command], Command]:
-    """The switch from what the documents say to what the published code did; ``difference`` says in what."""
-    return click.option("--as-published", is_flag=True, help=f"Do as the published code did: {difference}.")
+    """The switch from what the documents say to what the original code did; ``difference`` says in what."""
+    return click.option("--as-published", is_flag=True, help=f"Do as the original code did: {difference}.")
 
 
 def open_training_corpus(folder: Path | None) -> "Corpus":

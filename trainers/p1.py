@@ -1,4 +1,4 @@
-"""P1, the baseline: the published transformer under mean squared error alone (seed facts 2)."""
+"""P1, the baseline: the original transformer under mean squared error alone (docs/sources.md, "P1")."""
 
 from lvm_gates.trainers.command import Options, recipe_command, sizes
 from lvm_gates.trainers.recipe import Recipe
@@ -6,7 +6,7 @@ from lvm_gates.trainers.recipe import Recipe
 
 @recipe_command("p1", epochs=5, batch_size=64)
 def p1(given: Options) -> Recipe:
-    """Baseline: the published transformer, MSE only."""
+    """Baseline: the original transformer, MSE only."""
     from lvm_gates.trainers.objective import weighted
 
     return Recipe(objective=weighted(), model=sizes(given))

@@ -1,4 +1,4 @@
-"""P2: the network predicts the change from the last frame; tiny guards from epoch 6 (seed facts 2)."""
+"""P2: the network predicts the change from the last frame; tiny guards from epoch 6 (docs/sources.md, "P2")."""
 
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ MARGIN = 0.01
 def p2(given: Options) -> Recipe:
     """Residual network, MSE; from epoch 6 directional and future margins.
 
-    The documents add a free change to the last frame and penalise its size. The published code normalised the change,
+    The documents add a free change to the last frame and penalise its size. The original code normalised the change,
     so that it could not vanish, had no penalty, and a future margin without a body.
     """
     from lvm_gates.trainers.objective import Term, weighted

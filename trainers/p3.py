@@ -1,4 +1,4 @@
-"""P3: P1 with tiny guards from epoch 6 (seed facts 2)."""
+"""P3: P1 with tiny guards from epoch 6 (docs/sources.md, "P3")."""
 
 from lvm_gates.trainers.command import Options, recipe_command, sizes
 from lvm_gates.trainers.options import as_published
@@ -20,7 +20,7 @@ FUTURE_MARGIN = 0.008
 def p3(given: Options) -> Recipe:
     """MSE; from epoch 6 directional and future margins, the last frame dropped at random.
 
-    The future margin had no body in the published code.
+    The future margin had no body in the original code.
     """
     from lvm_gates.trainers.augment import drop_last
     from lvm_gates.trainers.objective import weighted

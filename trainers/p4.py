@@ -1,4 +1,4 @@
-"""P4: rollouts that must move from epoch 4, adaptive guards from epoch 7 (seed facts 2)."""
+"""P4: rollouts that must move from epoch 4, adaptive guards from epoch 7 (docs/sources.md, "P4")."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ ROLLOUT = Schedule({1: 0.0, 4: 0.05, 7: 0.10})
 GUARD = Schedule({1: 0.0, 7: 0.002})
 FUTURE = Schedule({1: 0.0, 10: 0.002})
 DROP = Schedule({1: 0.0, 7: 0.05})
-# The code began with its guards an epoch before its documents (seed facts 6 #17).
+# The code began with its guards an epoch before its documents (docs/sources.md, "P4").
 PUBLISHED_GUARD = Schedule({1: 0.0, 6: 0.002})
 PUBLISHED_DROP = Schedule({1: 0.0, 6: 0.05})
 HORIZON = 3
@@ -37,7 +37,7 @@ MARGIN = 0.01
 def p4(given: Options) -> Recipe:
     """MSE; from epoch 4 a penalty on rollouts that stand still, from epoch 7 adaptive guards.
 
-    The documents roll out three steps. In the published code the later ones carried no gradient, the third compared
+    The documents roll out three steps. In the original code the later ones carried no gradient, the third compared
     with a loss value, guards began in epoch 6, and the adaptive weight was one number for the whole batch.
     """
     from lvm_gates.trainers.augment import drop_last

@@ -1,4 +1,4 @@
-"""P5: a curriculum in three stages and a position channel (seed facts 2)."""
+"""P5: a curriculum in three stages and a position channel (docs/sources.md, "P5")."""
 
 from lvm_gates.trainers.command import Options, recipe_command, sizes
 from lvm_gates.trainers.curriculum import curriculum_options, select_windows

@@ -1,4 +1,7 @@
-"""P5.1: P5 with position ramp, attention bias, corrupted last frame, micro-ranking, stage gate (seed facts 2)."""
+"""P5.1: P5 with position ramp, attention bias, corrupted last frame, micro-ranking, stage gate.
+
+Source: docs/sources.md, "P5.1".
+"""
 
 import json
 from pathlib import Path
@@ -16,13 +19,13 @@ if TYPE_CHECKING:
     from lvm_gates.models.biased_transformer import BiasedTransformer
 
 NAME = "p51"
-# The published scale counts epochs from 0 and ends its ramp at 3, the guard at 6.
+# The original scale counts epochs from 0 and ends its ramp at 3, the guard at 6.
 POSITION = Schedule({1: (0.0, 0.10), 5: 0.10})
 RANKING = Schedule({1: (0.0, 0.001), 8: 0.001})
 BIAS = Schedule({1: (0.0, 0.6), 5: 0.6})
 CORRUPTED = 0.15
 STAGE_A_EPOCHS = 4
-# What a retry of stage A adds, and how many there are before P6 is tried instead (session summary of P5).
+# What a retry of stage A adds, and how many there are before P6 is tried instead (docs/sources.md, "P5.1").
 RETRIES = 2
 MORE_POSITION = 0.05
 MORE_BIAS = 0.2
@@ -43,7 +46,7 @@ def p51(**given: Any) -> History:
 
     Stage A must pass its gate (margin, R@5, rollout, cosine); if it does not, it is trained again with more position
     and more bias, at most --retries times, in attempt-2, attempt-3, ... inside --out. Stages B and C follow with
-    --epochs 20. The published code computed the bias but never applied it, and its gate stopped nothing.
+    --epochs 20. The original code computed the bias but never applied it, and its gate stopped nothing.
     """
     if given["sentinel"] == "off":
         raise click.UsageError("--sentinel off leaves nobody to judge stage A; give --sentinel watch.")
@@ -131,4 +134,4 @@ def _missed(history: list[dict[str, Any]]) -> list[str]:
     from lvm_gates.trainers.watch import readings
 
     last = next(reading for reading in readings(history) if reading.epoch == min(len(history), STAGE_A_EPOCHS))
-    return StageGate().misses(last)
+    return StageGate.documented().misses(last)

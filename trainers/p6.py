@@ -1,4 +1,4 @@
-"""P6: the chunk after the next one as the target, so that copying the last frame pays less (seed facts 2)."""
+"""P6: the chunk after the next one as the target, so that copying the last frame pays less (docs/sources.md, "P6")."""
 
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,10 @@ def p6(given: Options) -> Recipe:
 
 
 def corrupted(context: "Tensor", epoch: int) -> "Tensor":
-    """What P6 and P6b read as launched: P5.1's corruption of the last frame had become the default (seed facts 1)."""
+    """What P6 and P6b read as launched: P5.1's corruption of the last frame had become the default.
+
+    Source: docs/sources.md, "Versions of the code".
+    """
     from lvm_gates.trainers.augment import corrupt_last
 
     return corrupt_last(context, CORRUPTED)

@@ -1,7 +1,8 @@
-"""P6b: P6 under a softplus margin whose weight follows the regression loss; five versions (seed facts 2).
+"""P6b: P6 under a softplus margin whose weight follows the regression loss; five versions (docs/sources.md, "P6b").
 
 The weight never lets go: share x MSE / term grows as the term shrinks, so the push stays at share x sharpness x MSE
-once the margin is met, and grows with the MSE it drives up (seed facts 7). That is the collapse of v1.
+once the margin is met, and grows with the MSE it drives up (docs/sources.md, "Why runs collapsed"). That is the
+collapse of v1.
 """
 
 from collections.abc import Callable
@@ -55,7 +56,7 @@ class Version:
 
 
 RATIO_MARGIN = 0.05
-# The documents' epochs; the published code moved the steps of v2 and v2.3 (`AS_PUBLISHED`).
+# The documents' epochs; the original code moved the steps of v2 and v2.3 (`AS_PUBLISHED`).
 VERSIONS = {
     "v1": Version(8.0, 0.05, Schedule({1: 0.02, 3: 0.04, 6: 0.05}), Schedule({1: 0.10, 3: 0.20, 6: 0.25})),
     "v2": Version(
@@ -126,7 +127,7 @@ Before = Callable[["Step"], "Tensor"]
             "--recover",
             type=click.Path(path_type=Path),
             metavar="CHECKPOINT",
-            help="Start from these weights; the published recovery named a checkpoint and started from scratch.",
+            help="Start from these weights; the original recovery named a checkpoint and started from scratch.",
         ),
         as_published(
             "the previous chunk is the second-to-last frame, v2 and v2.3 change their steps later, the last frame is "
@@ -137,7 +138,7 @@ Before = Callable[["Step"], "Tensor"]
 def p6b(given: Options) -> Recipe:
     """P6 under a softplus margin over the chunk before the target, weighted by the regression loss.
 
-    That chunk is the one the network never sees; the published code took a frame two places earlier, and corrupted
+    That chunk is the one the network never sees; the original code took a frame two places earlier, and corrupted
     last frames by a default that nobody had asked for.
     """
     version = version_of(given["version"], published=given["as_published"])
@@ -151,7 +152,7 @@ def p6b(given: Options) -> Recipe:
 
 
 def version_of(name: str, *, published: bool) -> Version:
-    """A version's constants, with the published code's steps where they differ from the documents'."""
+    """A version's constants, with the original code's steps where they differ from the documents'."""
     from dataclasses import replace
 
     changed = AS_PUBLISHED.get(name, {}) if published else {}
@@ -199,7 +200,8 @@ def objective(version: Version, *, published: bool) -> "Objective":
         if floor_weight:
             total = total + floor_weight * positive_floor(positive, floor)
         if version.norm:
-            # Documents and code alike take it of the prediction, which is of unit norm: it is nothing (seed facts 2).
+            # Documents and code alike take it of the prediction, which is of unit norm: it is nothing
+            # (docs/sources.md, "P6b").
             total = total + version.norm * unit_norm_penalty(step.prediction)
         if version.orthogonality:
             total = total + version.orthogonality * orthogonality(negative)

@@ -1,4 +1,4 @@
-"""P7: a ranker anchored to its context, trained by contrast (seed facts 2)."""
+"""P7: a ranker anchored to its context, trained by contrast (docs/sources.md, "P7")."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,7 @@ def p7(given: Options) -> Recipe:
     """Contrast with the batch and hard negatives, a hinge over the last frame, a teacher in the first epochs.
 
     The prediction is a learnt share of the network's query and, for the rest, the mean of the context. In the
-    published code that share was a constant, positions were zeros, hard negatives came from anywhere, and the gate,
+    original code that share was a constant, positions were zeros, hard negatives came from anywhere, and the gate,
     which weighs forward-moving samples, compared a vector with itself.
     """
     published = given["as_published"]

@@ -66,8 +66,8 @@ def constant(value: float) -> Schedule:
 def ramped_together(pressures: Mapping[str, Schedule], epochs: int) -> list[str]:
     """A sentence for each set of two pressures or more that rise in the same epochs.
 
-    P6b raised its margin and its share of the loss in the same epoch, and collapsed in it (seed facts 3): when two
-    things change together, nobody can tell which one did it.
+    P6b raised its margin and its share of the loss in the same epoch, and collapsed in it
+    (docs/sources.md, "Reported figures"): when two things change together, nobody can tell which one did it.
     """
     together: dict[tuple[str, ...], list[int]] = {}
     for epoch in range(2, epochs + 1):

@@ -1,8 +1,9 @@
 """The watch over a training run: a few gate figures after each epoch, by the harness's own functions.
 
 The documents' "mini-5CAT" had statistics of its own, on the first batches of the file, and its R@5 among six vectors
-had a chance level of .833 (seed facts 2, 5.7, 5.8). Here every figure is the release gate's, on fewer windows of VAL
-and without the ablations.
+had a chance level of .833
+(docs/sources.md, "Small battery", "Samples from the head of the file" and "Chance among six"). Here every figure is the
+release gate's, on fewer windows of VAL and without the ablations.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """What the sentinel saw after an epoch, and the rules that act on it: pure functions of plain figures.
 
-A figure that was not measured is None and never zero: the published trainer logged 0.0 for a margin it had not
-computed, and the zero was read as a neutral margin (seed facts 5.11).
+A figure that was not measured is None and never zero: the original trainer logged 0.0 for a margin it had not
+computed, and the zero was read as a neutral margin (docs/sources.md, "Unmeasured zeros").
 """
 
 import math
@@ -10,14 +10,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from lvm_gates.harness.judging.judge import show_offset
+from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.trainers.config import NEEDS_NO_SENTINEL, Select
 
-# The documents let a run settle before they look: "from epoch 3 on" (S-V3, per-epoch mini-5CAT).
+# The documents let a run settle before they look: "from epoch 3 on" (docs/sources.md, "V3").
 FIRST_EPOCH_TO_BACK_OFF = 3
 TARGET_OFFSET = 1
-# Below the best mean cosine so far. The published collapses fell by .186 (V3), .202 (P4), .525 (P6b v1) and .155 (P7)
-# in one epoch; the largest fall of an ordinary epoch is .043, of P3 when its guards came on (seed facts 3).
+# Below the best mean cosine so far. The original collapses fell by .186 (V3), .202 (P4), .525 (P6b v1) and .155 (P7)
+# in one epoch; the largest fall of an ordinary epoch is .043, of P3 when its guards came on
+# (docs/sources.md, "Reported figures").
 COLLAPSING_FALL = 0.10
+
+
+# Where a reading keeps what a profile calls by gate and statistic.
+_READING = {
+    ("A", "margin"): "margin",
+    ("A", "c.1"): "cosine",
+    ("B", "article.R@5"): "article.R@5",
+    ("D", "mean"): "rollout",
+}
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,15 @@ class Reading:
 
 
 def backs_off(reading: Reading) -> str | None:
-    """Whether the guards should weigh nothing from the next epoch on, by the rule of S-V3.
+    """Whether the guards should weigh nothing from the next epoch on, by the rule of the V3 post-mortem.
+
+    Source: docs/sources.md, "V3".
 
     The rule: from epoch 3 on, the peak is not at k=+1 and the margin of +1 over k=-1 is not positive. On real text it
     always fires, since the optimal regressor of a nearly reversible chain is nearer to its context than to the target
-    (SPEC section 4); every offset sweep of seed facts 3 meets it. So it says nothing about the guards, and acting on
-    it is the user's choice and not the default.
+    (docs/specification.md, "Why the five gates are not enough on text"); every reported offset sweep meets it
+    (docs/sources.md, "Reported figures"). So it says nothing about the guards, and acting on it is the user's choice
+    and not the default.
 
     Returns:
         A sentence, or None: the rule does not fire, or the offsets could not be measured.
@@ -76,8 +90,8 @@ def aborts(reading: Reading, best: Reading | None) -> str | None:
 
     Three reasons: a prediction without a direction; collapse, by the rule that blocks a release
     (`harness.judging.release`), of a run that had not been collapsed before; a mean cosine more than `COLLAPSING_FALL`
-    below the best so far. None of the published runs that fell so far came back: V3 had .362 after 20 epochs, P4 .335,
-    P7 .271 (seed facts 3).
+    below the best so far. None of the original runs that fell so far came back: V3 had .362 after 20 epochs, P4 .335,
+    P7 .271 (docs/sources.md, "Reported figures").
 
     A run that is collapsed from the start may be ordinary: a network learns the mean of the corpus first, and after
     20 steps its predictions varied .005 as much as the targets, where the floor is .01 (measured: P1, 128 wide, 1,302
@@ -113,34 +127,29 @@ def fell(reading: Reading, best: Reading) -> str | None:
 
 @dataclass(frozen=True)
 class StageGate:
-    """What a curriculum stage must reach before the next begins; the defaults are stage A of P5 (seed facts 3).
-
-    The document also asks for 3 of 5 gates, which only a gate session can tell: a reading has no ablations and no OOD.
+    """What a curriculum stage must reach before the next begins.
 
     Attributes:
-        margin: of +1 over the best other offset.
-        recall: R@5 in pool `article`. The published .60 was among the five context frames and the target, where
-            chance is .83 (seed facts 5.8); in the whole article it asks for something.
-        rollout: mean closed-loop cosine.
-        cosine: mean cosine to the target.
+        limits: what people read, the name that a `Reading` has for it, and the least it may be.
     """
 
-    margin: float = 0.02
-    recall: float = 0.60
-    rollout: float = 0.46
-    cosine: float = 0.50
+    limits: tuple[tuple[str, str, float], ...]
+
+    @classmethod
+    def documented(cls) -> "StageGate":
+        """Stage A of P5: release rule `stage-a` of profile `5cat`, as far as a reading can tell.
+
+        The document also asks for 3 of 5 gates, which only a gate session can tell: a reading has no ablations and no
+        OOD.
+        """
+        checks = load_profile("5cat").rule("stage-a").checks
+        return cls(tuple((c.label, _READING[c.gate, c.statistic], c.limits["VAL"]) for c in checks))
 
     def misses(self, reading: Reading) -> list[str]:
         """A sentence for each threshold that is not met; a figure that could not be measured does not meet its own."""
-        wanted = (
-            ("margin", "margin", self.margin),
-            ("R@5 in pool article", "article.R@5", self.recall),
-            ("rollout", "rollout", self.rollout),
-            ("cosine", "cosine", self.cosine),
-        )
         return [
             f"{label} is {_show(value)}, wanted >= {limit:+.2f}"
-            for label, name, limit in wanted
+            for label, name, limit in self.limits
             if not (value := reading.value(name)) >= limit
         ]
 
@@ -148,13 +157,13 @@ class StageGate:
 def selection(criterion: Select, val_cosine: float, val_margin: float, reading: Reading | None) -> float:
     """The figure that the best checkpoint is chosen by; larger is better.
 
-    ``val_cos`` is the published choice of every recipe but P7, and ``last-margin``, the cosine to the target less that
-    to the last frame, P7's. ``margin`` is +1 less the best other offset; of the published runs the largest, -.007,
-    belongs to V1 with a cosine of .158 (seed facts 2): a model that resembles nothing has none to lose. ``skill`` is F,
-    the MRR in pool `novel` less what the trivial controls reach at the model's cosine: the point value of what profile
-    `skill` releases by. Cosine alone would choose the epoch that is most like the context's mean and MRR alone the one
-    most like a copy (SPEC section 4); F rises with both, at the rate at which the controls trade one for the other.
-    Beyond every control's cosine it is MRR alone that counts.
+    ``val_cos`` is the original choice of every recipe but P7, and ``last-margin``, the cosine to the target less that
+    to the last frame, P7's. ``margin`` is +1 less the best other offset; of the original runs the largest, -.007,
+    belongs to V1 with a cosine of .158 (docs/sources.md, "V3"): a model that resembles nothing has none to lose.
+    ``skill`` is F, the MRR in pool `novel` less what the trivial controls reach at the model's cosine: the point value
+    of what profile `skill` releases by. Cosine alone would choose the epoch that is most like the context's mean and
+    MRR alone the one most like a copy (docs/specification.md, "Cosine against rank"); F rises with both, at the rate at
+    which the controls trade one for the other. Beyond every control's cosine it is MRR alone that counts.
 
     Args:
         criterion: which.

@@ -15,8 +15,9 @@ from lvm_gates.trainers.schedule import Schedule
 def directional(weight: Schedule, margin: float, *, published: bool, adaptive: bool = False) -> Term:
     """Closer to the target than to the chunk before it, by ``margin``.
 
-    The published code took the second-to-last frame it had read for "the chunk before" (seed facts 0), and its
-    adaptive weight was one number for the batch where the documents promise one a sample (seed facts 2, P4).
+    The original code took the second-to-last frame it had read for "the chunk before"
+    (docs/sources.md, "Frames and indices"), and its adaptive weight was one number for the batch where the documents
+    promise one a sample (docs/sources.md, "P4").
     """
 
     def value(step: Step) -> Tensor:
@@ -30,7 +31,10 @@ def directional(weight: Schedule, margin: float, *, published: bool, adaptive: b
 
 
 def future(weight: Schedule, margin: float) -> Term:
-    """Closer to the target than to the two chunks after it; the published body was empty (seed facts 2)."""
+    """Closer to the target than to the two chunks after it; the original body was empty.
+
+    Source: docs/sources.md, "Loss terms".
+    """
 
     def value(step: Step) -> Tensor:
         return future_margin(step.prediction, step.target, step.future, step.future_exists, margin)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-# Of the published networks only the mixture is smaller; a transformer 256 wide and 4 deep is, just.
+# Of the original networks only the mixture is smaller; a transformer 256 wide and 4 deep is, just.
 SMALL = 5_000_000
 
 

@@ -1,4 +1,7 @@
-"""V3: guards against the previous chunk and against copying, from epoch 4 (seed facts 2; known from documents only)."""
+"""V3: guards against the previous chunk and against copying, from epoch 4.
+
+Source: docs/sources.md, "V3" (known from documents only).
+"""
 
 from lvm_gates.trainers.command import Options, recipe_command, sizes
 from lvm_gates.trainers.options import as_published
@@ -21,7 +24,7 @@ POSITION_SCALE = 0.03
 def v3(given: Options) -> Recipe:
     """MSE; from epoch 4 directional margin and anti-copy hinge, the last frame dropped at random.
 
-    The documents compare with "the previous chunk", which is the last frame; the published code took the frame before
+    The documents compare with "the previous chunk", which is the last frame; the original code took the frame before
     that, and the corrupted frames where it said the original ones.
     """
     from lvm_gates.trainers.augment import drop_last

@@ -15,8 +15,6 @@ from lvm_gates.trainers.epoch import Run
 from lvm_gates.trainers.sentinel import Sentinel
 from lvm_gates.trainers.sentinel_rules import Reading, aborts, backs_off, fell
 
-# Contexts per forward pass; results do not depend on it.
-BATCH = 500
 # A look may cost 5 % of an epoch. It asks each of its windows five times where training passes three times, and ranks
 # them: at 3 % of the training windows it cost 5.5 %, at 2.5 % 5.0 % (benchmarks/test_training.py). Fewer than 100 would
 # say little, so that many are looked at even if that costs more.
@@ -37,7 +35,7 @@ def open_sentinel(config: RunConfig, corpus: Corpus, training: int) -> Sentinel 
 def look(sentinel: Sentinel, run: Run, epoch: int) -> Reading:
     """What the sentinel sees in a run's network as it is now; it must be in eval mode."""
     dim, scale = run.windows.corpus.dim, run.scale(epoch)
-    predictor = TorchPredictor(f"epoch {epoch}", run.model, dim, run.device, BATCH, position_scale=scale)
+    predictor = TorchPredictor(f"epoch {epoch}", run.model, dim, run.device, position_scale=scale)
     return sentinel.look(predictor, epoch)
 
 

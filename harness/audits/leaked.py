@@ -4,8 +4,9 @@ import numpy as np
 
 from lvm_gates.harness.audits.outcome import Audit, listing
 from lvm_gates.harness.base.estimate import Estimate, cluster_share
+from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.evaluation.contamination import MAX_LEAKED, article_hashes
-from lvm_gates.harness.evaluation.session_data import JUDGED, Inputs, training_windows
+from lvm_gates.harness.evaluation.session_data import Inputs, training_windows
 from lvm_gates.harness.leaks.null import RATE
 
 # An article of which more windows are leaked than not is the same document, cut or edited.

@@ -5,6 +5,7 @@ import numpy as np
 from lvm_gates.harness.audits.outcome import Audit, describing, listing
 from lvm_gates.harness.base.estimate import Estimate, cluster_mean, paired_difference
 from lvm_gates.harness.base.figure_text import figure_text
+from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS
 from lvm_gates.harness.corpus.corpus_statistics import LAGS, portray
@@ -77,7 +78,7 @@ def _short(figures: dict[str, Estimate]) -> str:
 
 def _pair_cosines(evaluation: EvaluationSet) -> tuple[Estimate, Estimate]:
     corpus, rows = evaluation.corpus, evaluation.rows
-    partner = np.random.default_rng([evaluation.seed, 6]).permutation(rows)
+    partner = rng_of(evaluation.seed, Stream.RANDOM_PAIRS).permutation(rows)
     adjacent, random, follows = [], [], []
     for part in slices(len(rows), SCAN_ROWS):
         here = rows[part]

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import stats as scipy_stats
+from scipy.special import stdtrit  # `scipy.stats.t` says the same, but loading it takes longer than all else here
 
 from lvm_gates.harness.base.clusters import MINIMUM_ARTICLES, cluster_error
 from lvm_gates.harness.base.record import Count, Number, Record
@@ -51,7 +51,7 @@ UNDEFINED = Estimate(_NAN, _NAN, _NAN, 0)
 
 def t_quantile(df: float) -> float:
     """How many standard errors a 95 % interval reaches to either side."""
-    return float(scipy_stats.t.ppf(0.5 + LEVEL / 2, df))
+    return float(stdtrit(df, 0.5 + LEVEL / 2))
 
 
 def linearised(

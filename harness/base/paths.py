@@ -3,6 +3,10 @@
 from contextlib import suppress
 from pathlib import Path
 
+TEXT_SUFFIXES = (".txt", ".md", ".rst")
+JSONL_SUFFIXES = (".jsonl", ".jsonl.gz")
+"""Of the files that articles of text are read from."""
+
 
 def is_file(path: Path) -> bool:
     """Whether there is a file of that name; False too for a name that the system cannot have, such as one too long."""

@@ -40,7 +40,7 @@ def synth(world: str, articles: int | None, dim: int | None, seed: int, out: Pat
 
 @main.command()
 @click.option("--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: the built-in world].")
-@click.option("--articles-npz", type=click.Path(path_type=Path), help="Published article NPZ.")
+@click.option("--articles-npz", type=click.Path(path_type=Path), help="Article NPZ in the original format.")
 @click.option("--val-articles", help="Article ids of VAL, such as 0-29.")
 @click.option("--ood-articles", help="Article ids of OOD, such as 30-59.")
 @click.option("--train-corpus", type=click.Path(path_type=Path), multiple=True, help="Where models were trained.")
@@ -88,3 +88,6 @@ main.add_command(rebuild)
 main.add_command(import_)
 main.add_command(score)
 main.add_command(compare)
+
+if __name__ == "__main__":
+    main(prog_name="lvm-data")

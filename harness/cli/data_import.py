@@ -10,7 +10,7 @@ import click
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the corpus.")
 @click.option("--val", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of articles for VAL.")
-@click.option("--ood", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of articles for OOD.")
+@click.option("--ood", type=click.FloatRange(0, 1), default=0.1, show_default=True, help="Share of articles for OOD.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the split.")
 @click.option(
     "--trust-pickle",
@@ -22,7 +22,7 @@ import click
 def import_(
     files: tuple[Path, ...], out: Path, val: float, ood: float, seed: int, trust_pickle: bool, overwrite: bool
 ) -> None:
-    """Join published article or sequence NPZ files into one corpus, split at random by article.
+    """Join article or sequence NPZ files in the original format into one corpus, split at random by article.
 
     The windows of a sequence file are put back into articles by its index fields.
     """

@@ -21,14 +21,14 @@ def rebuild(
 ) -> None:
     """Say what the windows of SEQUENCES really are, and rebuild them forward, contiguous and within one article.
 
-    Every frame is found by content in --articles-npz, a published article NPZ or a corpus folder. Without --out and
-    --sequences-out nothing is written.
+    Every frame is found by content in --articles-npz, an article NPZ in the original format or a corpus folder. Without
+    --out and --sequences-out nothing is written.
     """
     from lvm_gates.harness.base.errors import UserError
     from lvm_gates.harness.base.suggest import did_you_mean
     from lvm_gates.harness.cli.outputs import require_free
-    from lvm_gates.harness.corpus.corpus import SPLITS
     from lvm_gates.harness.corpus.importing.rebuild import find_windows, write_articles, write_sequences
+    from lvm_gates.harness.corpus.splits import SPLITS
     from lvm_gates.harness.evaluation.session_data import open_any
 
     if split not in SPLITS:
@@ -67,7 +67,7 @@ def _show(found: "Found") -> None:
     for kind, (flags, meaning) in rows.items():
         table.add_row(kind, f"{flags.sum():,}", figure_text(found.share(flags), bare=True), meaning)
         if kind == "crossing":
-            _detail(table, found.older_only, "only its older frames cross (the published flag misses it)")
+            _detail(table, found.older_only, "only its older frames cross (the original flag misses it)")
         if kind == "skipping":
             _detail(table, found.target_skips, "only the target is a chunk too far (P6)")
         if kind == "forward" and found.misnumbered.any():

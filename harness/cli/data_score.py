@@ -13,7 +13,7 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for stage_a.npy, stage_b.npy and stage_c.npy.")
 @click.option("--overwrite", is_flag=True, help="Replace stages that are there.")
 def score(corpus: Path, split: str | None, context: int, by: str | None, out: Path | None, overwrite: bool) -> None:
-    """Show which windows each published curriculum score selects; write stages as row numbers of targets.
+    """Show which windows each original curriculum score selects; write stages as row numbers of targets.
 
     Stages A, B and C are the top 30, 70 and 100 per cent. A stage file indexes the corpus and holds no vectors.
     """
@@ -25,8 +25,9 @@ def score(corpus: Path, split: str | None, context: int, by: str | None, out: Pa
     from lvm_gates.harness.base.figure_text import figure_text
     from lvm_gates.harness.base.suggest import did_you_mean
     from lvm_gates.harness.cli.outputs import require_free
-    from lvm_gates.harness.corpus.corpus import SPLITS, check_vectors
+    from lvm_gates.harness.corpus.corpus import check_vectors
     from lvm_gates.harness.corpus.curriculum import DEFINITIONS, STAGES, ranking, selected, similarities, stage
+    from lvm_gates.harness.corpus.splits import SPLITS
     from lvm_gates.harness.corpus.windows import windows_of
     from lvm_gates.harness.evaluation.session_data import open_any
 

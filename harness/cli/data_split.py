@@ -7,7 +7,8 @@ import click
 
 if TYPE_CHECKING:
     from lvm_gates.harness.base.estimate import Estimate
-    from lvm_gates.harness.corpus.corpus import Corpus, SplitName
+    from lvm_gates.harness.corpus.corpus import Corpus
+    from lvm_gates.harness.corpus.splits import SplitName
     from lvm_gates.harness.corpus.splitting import Shared
 
 

@@ -121,3 +121,7 @@ def _write_html(scorecard: "Scorecard", file: Path) -> None:
             stream.write(page)
     except OSError as error:
         raise UserError(f"--html {file}: cannot be written ({error.strerror}); name another file.") from error
+
+
+if __name__ == "__main__":
+    main(prog_name="lvm-report")

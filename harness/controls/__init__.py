@@ -3,15 +3,19 @@
 from lvm_gates.harness.controls.registry import (
     CONTROL_NAMES,
     STANDARD_CONTROLS,
+    Control,
     Ingredients,
     build_control,
+    check_control,
     control_name,
 )
 
 __all__ = [
     "CONTROL_NAMES",
     "STANDARD_CONTROLS",
+    "Control",
     "Ingredients",
     "build_control",
+    "check_control",
     "control_name",
 ]

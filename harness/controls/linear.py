@@ -11,6 +11,7 @@ from jaxtyping import Float
 from scipy import linalg
 
 from lvm_gates.harness.base.cache import cached_arrays
+from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.corpus.windows import Windows, sample_windows
 
@@ -124,7 +125,7 @@ def fit_linear(training: Sequence[Windows], seed: int) -> LinearFit:
 def _hold_out(training: Sequence[Windows], seed: int) -> tuple[tuple[Windows, ...], tuple[Windows, ...]]:
     """At most `MAX_WINDOWS` windows, those of four fifths of the articles and those of the others."""
     total = sum(len(part) for part in training)
-    rng = np.random.default_rng([seed, 4])
+    rng = rng_of(seed, Stream.RIDGE)
     fit, held = [], []
     for part in training:
         chosen = sample_windows(part, max(1, MAX_WINDOWS * len(part) // total), seed)

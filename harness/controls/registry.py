@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.controls.degenerate import NoisyConstant, NotANumber, RandomUnit
@@ -26,7 +27,8 @@ _CLIMATOLOGY_SAMPLE = 20_000
 EWMA_PREFIX = "ewma-"
 # Decays that are listed by name, though any in [0, 1] will do; the ends are persistence and context-mean.
 EWMA_GRID: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-# `control:ewma` without a decay: the one of best cosine on Wikipedia sentence embeddings (SPEC section 4).
+# `control:ewma` without a decay: the one of best cosine on Wikipedia sentence embeddings
+# (docs/specification.md, "Cosine against rank").
 EWMA_DEFAULT = 0.8
 
 
@@ -64,8 +66,47 @@ class Ingredients:
 
     @cached_property
     def constant(self) -> Constant:
-        direction = np.random.default_rng([self.seed, 5]).standard_normal(self.corpus.dim)
+        direction = rng_of(self.seed, Stream.CONSTANT).standard_normal(self.corpus.dim)
         return Constant(unit(direction).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control from outside.
+
+    Attributes:
+        name: after ``control:``.
+        build: makes it, for one split.
+        passes: gates that it must pass on any corpus, or no model gets a verdict.
+        fails: gates that it must fail; the same.
+    """
+
+    name: str
+    build: Callable[[Ingredients], Predictor | Clairvoyant]
+    passes: tuple[str, ...] = ()
+    fails: tuple[str, ...] = ()
+
+
+def check_control(control: object, source: str) -> Control:
+    """A control from outside, if it says what it is for.
+
+    Args:
+        control: what was found.
+        source: where, for messages.
+
+    Raises:
+        UserError: no `Control`, one of a name that is taken, or one of which nothing is expected.
+    """
+    if not isinstance(control, Control):
+        raise UserError(f"{source}: is {type(control).__name__}, not a Control of lvm_gates.harness.controls.")
+    if control.name in (*CONTROL_NAMES, *_ALIASES) or _ANY_EWMA.fullmatch(control.name):
+        raise UserError(f"{source}: control:{control.name} is there already; give it another name.")
+    if not control.passes and not control.fails:
+        raise UserError(
+            f"{source}: control:{control.name} does not say which gates it must pass or fail; name at least one in "
+            "passes or fails, since a control of which nothing is expected proves nothing."
+        )
+    return control
 
 
 def _bayes(ingredients: Ingredients) -> Predictor:

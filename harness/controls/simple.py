@@ -10,7 +10,8 @@ from jaxtyping import Float
 class Ewma:
     """Exponentially weighted mean of the context: frame of age a weighs ``decay ** a``.
 
-    ``decay`` 0 is persistence, 1 the context mean; the grid in between is the frontier of SPEC section 4.
+    ``decay`` 0 is persistence, 1 the context mean; the grid in between is what
+    docs/specification.md, "Cosine against rank" compares.
     """
 
     decay: float

@@ -6,7 +6,7 @@ numbers (`harness.corpus.windows`); nothing here ever holds more vectors than th
 
 On disk a corpus is a folder of ``vectors.npy`` (float16 or float32, memory-mapped), ``articles.npz`` (article
 ids, starts, lengths, splits, chunk indices) and ``corpus.json`` (dimension, counts, fingerprint, provenance).
-The published NPZ files are read as they are by `harness.corpus.npz`.
+The original NPZ files are read as they are by `harness.corpus.npz`.
 """
 
 import dataclasses
@@ -23,9 +23,8 @@ from jaxtyping import Float, Int, Shaped
 from lvm_gates.harness.base.atomic import atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.corpus.corpus_files import FORMAT_VERSION, read_corpus_files
+from lvm_gates.harness.corpus.splits import SplitName
 
-SplitName = Literal["TRAIN", "VAL", "OOD"]
-SPLITS: tuple[SplitName, ...] = ("TRAIN", "VAL", "OOD")
 UNASSIGNED = ""
 
 # Rows read at a time by every scan of a whole corpus: 16,384 x 768 float32 is 48 MiB.

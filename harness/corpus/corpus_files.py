@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from lvm_gates.harness.base.errors import UserError, brief
-from lvm_gates.harness.base.paths import is_file, is_folder
+from lvm_gates.harness.base.paths import is_file
+from lvm_gates.harness.corpus.corpus_advice import no_corpus
 from lvm_gates.harness.files.json_file import read_json
 from lvm_gates.harness.files.npz_file import NpzFile, map_npy, whole_numbers
 
@@ -39,14 +40,8 @@ def read_corpus_files(folder: Path) -> CorpusFiles:
         UserError: a missing, truncated, damaged or inconsistent folder.
     """
     record_file = folder / "corpus.json"
-    if is_file(folder):
-        raise UserError(f"{folder}: is a file, not a corpus; `lvm-data import {folder} --out DIR` makes one of it.")
-    if not is_folder(folder):
-        raise UserError(f"{folder}: no such corpus folder; make one with `lvm-data synth` or `lvm-data import`.")
     if not is_file(record_file):
-        raise UserError(
-            f"{folder}: not a corpus (corpus.json is missing); make one with `lvm-data synth --out {folder}`."
-        )
+        raise no_corpus(folder)
     try:
         meta = read_json(record_file, _LARGEST_RECORD)
     except (OSError, ValueError) as error:

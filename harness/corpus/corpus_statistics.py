@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lvm_gates.harness.base.estimate import Estimate, independent_difference, linearised
+from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
 
 LAGS: tuple[int, ...] = (1, 2, 3, 4, 5, 10)
@@ -80,7 +81,7 @@ def some_articles(corpus: Corpus, articles: Int[np.ndarray, " m"], seed: int) ->
     """All of ``articles``, or as many drawn under ``seed`` as hold `MAX_CHUNKS` chunks; sorted."""
     if corpus.lengths[articles].sum() <= MAX_CHUNKS:
         return np.sort(articles)
-    drawn = np.random.default_rng([seed, 8]).permutation(articles)
+    drawn = rng_of(seed, Stream.CORPUS_PAIRS).permutation(articles)
     return np.sort(drawn[: max(2, int((np.cumsum(corpus.lengths[drawn]) <= MAX_CHUNKS).sum()))])
 
 

@@ -1,8 +1,8 @@
 """Scores that order training windows into stages, and what each score really selects.
 
-"Forward-distinctness" was published with three definitions of opposite effect, and none of them looks forward: two are
-the similarity to the last frame with either sign, and the third compares that frame's two neighbours. The functions
-here compute each as it was defined, so that a table can show which windows it puts first.
+"Forward-distinctness" has three definitions of opposite effect in the original documents and code, and none of them
+looks forward: two are the similarity to the last frame with either sign, and the third compares that frame's two
+neighbours. The functions here compute each as it was defined, so that a table can show which windows it puts first.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """Targets that nearly equal a chunk of the training split.
 
 A model that has seen the chunk can recite it: in one corpus of technical documents 6 % of such targets turned
-boilerplate into +.009 MRR of "skill" (SPEC section 4). They are counted and left out of skill figures.
+boilerplate into +.009 MRR of "skill" (docs/specification.md, "Near-duplicate targets"). They are counted and left out
+of skill figures.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Read the published NPZ formats as they are, without pickle and without loading them into memory (`NpzFile`)."""
+"""Read the original NPZ formats as they are, without pickle and without loading them into memory (`NpzFile`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ SAME_VECTOR_COSINE = 0.999
 
 
 def read_articles(path: Path) -> Corpus:
-    """Open a published article NPZ as a corpus without splits.
+    """Open an article NPZ in the original format as a corpus without splits.
 
     Rows are put in reading order by article id and chunk index. Without chunk indices the file's own order is
     taken, and ``meta["chunk_indices"]`` is "absent": contiguity is then not checkable.
@@ -74,7 +74,7 @@ def read_articles(path: Path) -> Corpus:
 
 
 class SequenceWindows(NamedTuple):
-    """Windows of a published sequence NPZ, found again in the article store."""
+    """Windows of an original sequence NPZ, found again in the article store."""
 
     windows: Windows
     """Those whose context and target are consecutive chunks of one article of the store."""
@@ -84,7 +84,7 @@ class SequenceWindows(NamedTuple):
 
 @dataclass(frozen=True)
 class SequenceFile:
-    """A published sequence NPZ, mapped.
+    """An original sequence NPZ, mapped.
 
     Attributes:
         path: where it is.
@@ -159,7 +159,7 @@ def is_sequence_file(path: Path) -> bool:
 
 
 def read_sequences(path: Path, corpus: Corpus) -> SequenceWindows:
-    """Locate the windows of a published sequence NPZ in ``corpus``.
+    """Locate the windows of an original sequence NPZ in ``corpus``.
 
     Raises:
         UserError: missing keys, wrong shapes, no index fields, or not one window that matches the store.

@@ -1,7 +1,7 @@
-"""Which articles are TRAIN, VAL and OOD: drawn alike in coherence, or by the id ranges that were published.
+"""Which articles are TRAIN, VAL and OOD: drawn alike in coherence, or by the original id ranges.
 
 Splits are by article only. Windows overlap, so a random split of windows puts four fifths of each validation window
-into training; the published trainers did that wherever a file carried no article ids.
+into training; the original trainers did that wherever a file carried no article ids.
 """
 
 import hashlib
@@ -14,9 +14,11 @@ from jaxtyping import Float, Int, Shaped
 from lvm_gates.harness.base.atomic import atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate, cluster_mean, cluster_share
+from lvm_gates.harness.base.seeding import sampling_rng
 from lvm_gates.harness.base.vectors import slices
-from lvm_gates.harness.corpus.corpus import SCAN_ROWS, SPLITS, Corpus, SplitName, open_corpus
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus, open_corpus
 from lvm_gates.harness.corpus.near_duplicates import NEAR, nearest
+from lvm_gates.harness.corpus.splits import SPLITS, SplitName
 
 # Each later split against those before it: what VAL and OOD have seen in TRAIN, and OOD in VAL.
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("VAL", "TRAIN"), ("OOD", "TRAIN"), ("OOD", "VAL"))
@@ -73,7 +75,7 @@ def stratified_splits(
         raise UserError(
             f"--val {val} and --ood {ood} leave TRAIN empty ({articles} articles); let them add to less than 1."
         )
-    rng = np.random.default_rng(seed)
+    rng = sampling_rng(seed)
     shuffled = rng.permutation(articles)
     line = shuffled[np.argsort(coherence[shuffled], kind="stable")]
     line = np.concatenate([rng.permutation(stratum) for stratum in np.array_split(line, strata)])

@@ -1,8 +1,8 @@
 """Windows as row numbers: C consecutive chunks of one article and the chunk after them.
 
-A window is named by the corpus row of its target. Its context is the C rows before; offset k is counted from the
-LAST CONTEXT FRAME, so that k=0 is that frame and k=+1 the target (SPEC section 1). No array of windows is ever
-built: contexts are gathered from the memory map a batch at a time.
+A window is named by the corpus row of its target. Its context is the C rows before; offset k is counted from the LAST
+CONTEXT FRAME, so that k=0 is that frame and k=+1 the target (docs/specification.md, "Offsets and frames"). No array of
+windows is ever built: contexts are gathered from the memory map a batch at a time.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lvm_gates.harness.base.seeding import sampling_rng
 from lvm_gates.harness.corpus.corpus import Corpus
 
 
@@ -78,9 +79,10 @@ def windows_of(corpus: Corpus, articles: Int[np.ndarray, " m"], context: int) ->
 def sample_windows(windows: Windows, limit: int, seed: int) -> Windows:
     """At most ``limit`` windows drawn without replacement under ``seed``, in row order.
 
-    The published battery took the first windows of the file, which are the first few articles (seed facts 5.7).
+    The original battery took the first windows of the file, which are the first few articles
+    (docs/sources.md, "Samples from the head of the file").
     """
     if len(windows) <= limit:
         return windows
-    chosen = np.random.default_rng(seed).choice(len(windows), size=limit, replace=False)
+    chosen = sampling_rng(seed).choice(len(windows), size=limit, replace=False)
     return windows.take(np.sort(chosen))

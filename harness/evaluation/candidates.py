@@ -1,14 +1,20 @@
-"""Rank of the target in the three pools of SPEC section 1: `article`, `novel` and `global`."""
+"""Rank of the target in the three pools `article`, `novel` and `global`.
+
+Source: docs/specification.md, "Candidate sets and ranks".
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from lvm_gates.harness.base.vectors import unit
+from lvm_gates.harness.base.vectors import slices, unit
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.ranks import expected_rank
+
+# Windows ranked at once: their similarities to 10,000 chunks, and who among these is a rival, take 30 MB.
+_WINDOWS = 256
 
 POOLS: tuple[str, ...] = ("article", "novel", "global")
 
@@ -25,6 +31,13 @@ def rank_targets(predictions: Float[np.ndarray, "n d"], windows: Windows, evalua
 
     A candidate whose stored embedding equals the target's is the same answer, not a rival; it leaves the pool.
     """
+    parts = [_rank(predictions[some], windows.take(some), evaluation) for some in slices(len(windows), _WINDOWS)] or [
+        _rank(predictions, windows, evaluation)
+    ]
+    return Ranks(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _rank(predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet) -> Ranks:
     rank = np.empty((len(windows), len(POOLS)))
     size = np.empty((len(windows), len(POOLS)), dtype=np.int64)
     for article in np.unique(windows.clusters):

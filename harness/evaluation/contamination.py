@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Int
 
-from lvm_gates.harness.corpus.corpus import Corpus, SplitName
+from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.evaluation.session_data import Inputs
 from lvm_gates.harness.leaks.record import TrainingRecord
 
@@ -61,7 +62,7 @@ def judge_training_data(
 ) -> TrainingData:
     """By the model's own record: are judged articles in it, or too many judged windows?
 
-    What cannot be checked does not block: no published checkpoint has a record. It is said beside the verdict.
+    What cannot be checked does not block: no original checkpoint has a record. It is said beside the verdict.
 
     Args:
         provenance: metadata of the checkpoint, which may list hashes of whole articles.

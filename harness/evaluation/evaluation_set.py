@@ -9,9 +9,11 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.base.vectors import unit
-from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus, SplitName
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
 from lvm_gates.harness.corpus.equality import same_chunk_labels
+from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.collapse import Spread, spread
 from lvm_gates.harness.evaluation.perturbations import has_donor
@@ -61,7 +63,7 @@ class EvaluationSet:
         """Sorted positions in `rows` of the candidates of pool `global`; a window's target always joins them."""
         if len(self.rows) <= BANK_SIZE:
             return np.arange(len(self.rows))
-        rng = np.random.default_rng([self.seed, 3])
+        rng = rng_of(self.seed, Stream.GLOBAL_CANDIDATES)
         return np.sort(rng.choice(len(self.rows), size=BANK_SIZE, replace=False))
 
     @cached_property

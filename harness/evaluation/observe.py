@@ -1,6 +1,6 @@
 """The one evaluation pass of a predictor over a split: base, ablated and rolled-out predictions, shared by all gates.
 
-The published battery predicted every window anew for each of its five tests, one window at a time.
+The original battery predicted every window anew for each of its five tests, one window at a time.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.evaluation.perturbations import ablate, ablation_names
 from lvm_gates.harness.predictors.predictor import PROBED_AGAIN, Subject, ask, check_batch_invariance
 
-# Windows in hand at once. With C = 5 and D = 768 this keeps contexts, seven offsets and a 10,000-chunk similarity
-# matrix under 100 MB; it is no option because nothing may depend on it.
+# Windows in hand at once at least, and at most a batch that is larger. With C = 5 and D = 768 this keeps contexts and
+# seven offsets under 100 MB; it is no option because nothing may depend on it.
 CHUNK = 256
 
 
@@ -52,7 +52,7 @@ def observe(
     """
     windows = evaluation.windows
     parts: list[_Part] = []
-    for batch in windows.batches(CHUNK):
+    for batch in windows.batches(_in_hand(batch_size)):
         part = _observe_batch(subject, batch, evaluation, batch_size, ablations)
         if not parts:
             few = batch.take(slice(0, PROBED_AGAIN))
@@ -72,6 +72,11 @@ def observe(
         else np.full((RANK_GROUPS, 3), np.nan),
         **columns,
     )
+
+
+def _in_hand(batch_size: int) -> int:
+    """Whole batches, so that `ask` cuts none short."""
+    return batch_size * max(1, CHUNK // batch_size)
 
 
 class _Part(NamedTuple):
@@ -145,7 +150,7 @@ def _offsets(base: Float[np.ndarray, "b d"], windows: Windows) -> tuple[np.ndarr
 def observe_rollout(subject: Subject, evaluation: EvaluationSet, *, batch_size: int) -> Float[np.ndarray, "n horizon"]:
     """The closed loop alone: cos(prediction h, chunk at offset +h), h = 1..H, NaN where the article ends before."""
     parts = []
-    for batch in evaluation.windows.batches(CHUNK):
+    for batch in evaluation.windows.batches(_in_hand(batch_size)):
         base = ask(subject, batch.contexts(), batch.targets, batch_size)
         parts.append(_rollout(subject, base, batch, evaluation.horizon, batch_size)[0])
     return np.concatenate(parts)

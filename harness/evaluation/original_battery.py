@@ -1,10 +1,10 @@
-"""The published battery's evaluation pass, faults included, for profile `5cat-published`.
+"""The original battery's evaluation pass, faults included, for profile `5cat-published`.
 
-Kept so that old tables can be compared and so that a test can show what went wrong: a perfect oracle gets margin
-lag-1 cosine less 1, rollout = lag-1 cosine and 3 of 5 gates. The faults, by the numbers of seed_facts section 5:
-offsets and rollout counted from the target (head of section 5), rank over two float paths with optimistic ties and NaN
-first (2, 9), leave-one-out that restores the last frame and is averaged (12), a "cross-article" frame that comes from
-the same context, shuffles that may be the identity. Facts from the original script; none of its code.
+Kept so that old tables can be compared and so that a test can show what went wrong: a perfect oracle gets margin lag-1
+cosine less 1, rollout = lag-1 cosine and 3 of 5 gates. The faults (docs/sources.md, "Measurement faults"): offsets and
+rollout counted from the target, rank over two float paths with optimistic ties and NaN first, leave-one-out that
+restores the last frame and is averaged, a "cross-article" frame that comes from the same context, shuffles that may be
+the identity. Facts from the original script; none of its code.
 """
 
 import random
@@ -24,7 +24,7 @@ _EPSILON = 1e-9
 
 
 def observe_published(subject: Subject, evaluation: EvaluationSet, *, batch_size: int) -> Observations:
-    """Run ``subject`` the published way over the windows of ``evaluation``.
+    """Run ``subject`` the original way over the windows of ``evaluation``.
 
     Offset k of the result is counted from the target. Pools `novel` and `global` did not exist and are NaN.
     """
@@ -78,7 +78,7 @@ def _dot(a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, " b"]:
 def _offsets(base: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     cosines, exists = [], np.ones(len(windows), dtype=bool)
     for k in OFFSETS:
-        rows, there = windows.offset(k + 1)  # one later than our k: the published zero is the target
+        rows, there = windows.offset(k + 1)  # one later than our k: the original zero is the target
         cosines.append(_dot(base, _normalise(windows.corpus.vectors(rows))))
         exists &= there
     return np.stack(cosines, axis=1), exists
@@ -119,7 +119,7 @@ def _ablations(
     )
     crossed = contexts.copy()
     crossed[:, -1] = contexts[:, 0]
-    # Every frame's column holds the published average, so that the most harmful frame is that average too.
+    # Every frame's column holds the original average, so that the most harmful frame is that average too.
     columns = [
         cosine(shuffled),
         cosine(contexts[:, ::-1].copy()),

@@ -52,9 +52,9 @@ def ablate(
         spoiled[:, -1] = windows.corpus.vectors(donor_rows(windows, donors, seed))
         return spoiled
     frame = int(name.removeprefix("leave_out_"))
-    # The published leave-one-out put the last frame back when it left the last frame out, so the frame that matters
-    # most was never missing (seed facts 5.12). Here the neighbour takes the place: the one before, or the one after
-    # for the oldest frame.
+    # The original leave-one-out put the last frame back when it left the last frame out, so the frame that matters
+    # most was never missing (docs/sources.md, "Leave-one-out that restores the last frame"). Here the neighbour takes
+    # the place: the one before, or the one after for the oldest frame.
     spoiled[:, frame] = contexts[:, frame - 1 if frame else min(1, windows.context - 1)]
     return spoiled
 

@@ -1,7 +1,8 @@
 """Rank of the true next chunk among candidates, exact, with ties and NaN told apart from skill.
 
-All similarities of a window come out of one float64 product, the target's own included: the published battery
-compared a matrix product with a separate dot product, and the target could be outranked by itself (seed facts 5.2).
+All similarities of a window come out of one float64 product, the target's own included: the original battery compared
+a matrix product with a separate dot product, and the target could be outranked by itself
+(docs/sources.md, "Two arithmetic paths").
 """
 
 import numpy as np

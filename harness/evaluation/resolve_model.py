@@ -1,13 +1,14 @@
 """``--model`` to a predictor: a checkpoint file, ``control:NAME`` or ``python:package.module:factory``."""
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.controls import control_name
 from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
 from lvm_gates.harness.predictors.isolation.worker import RefusedError, make_predictor
-from lvm_gates.harness.predictors.predictor import Identity, Predictor, Subject
+from lvm_gates.harness.predictors.predictor import Identity, InBatches, Predictor, Subject
 
 CONTROL = "control:"
 PYTHON = "python:"
@@ -18,15 +19,19 @@ def is_control(spec: str) -> bool:
     return spec.startswith(CONTROL)
 
 
-def check_spec(spec: str) -> str:
+def check_spec(spec: str, added: Collection[str] = ()) -> str:
     """The spec in its one spelling.
+
+    Args:
+        spec: as given to ``--model``.
+        added: names of controls from outside.
 
     Raises:
         UserError: empty, or an unknown control.
     """
     if not spec.strip():
         raise UserError("--model is empty; give a checkpoint file, control:NAME or python:package.module:factory.")
-    if is_control(spec):
+    if is_control(spec) and spec.removeprefix(CONTROL) not in added:
         return CONTROL + control_name(spec.removeprefix(CONTROL))
     return spec
 
@@ -40,7 +45,6 @@ def load_subject(
     spec: str,
     *,
     device: str = "cpu",
-    batch_size: int = 256,
     root: Path | None = None,
     isolation: Isolation | None = None,
 ) -> Subject:
@@ -49,7 +53,6 @@ def load_subject(
     Args:
         spec: as given to ``--model``; not a control.
         device: for checkpoints: cpu, cuda or mps.
-        batch_size: contexts the network reads at once.
         root: folder that relative paths and ``python:`` modules are looked up in; default the current one.
         isolation: how a ``python:`` predictor gets a process of its own, which starts when it is first asked; None
             loads it here and now.
@@ -64,7 +67,7 @@ def load_subject(
     checkpoint = load_checkpoint((root or Path.cwd()) / spec)
     return Subject(
         Identity(spec, checkpoint.sha256, dict(checkpoint.metadata)),
-        torch_predictor(checkpoint, device=device, batch_size=batch_size),
+        torch_predictor(checkpoint, device=device),
         context=checkpoint.context,
         dim=checkpoint.dim,
         trained_on=checkpoint.trained_on,
@@ -76,17 +79,24 @@ def load_predictor(spec: str, *, device: str = "cpu", batch_size: int = 256) -> 
 
     A ``python:`` predictor is loaded into this process: who calls this runs code of their own anyway.
 
+    Args:
+        spec: as given to ``--model``.
+        device: for checkpoints: cpu, cuda or mps.
+        batch_size: contexts it reads at once, however many it is asked for.
+
     Raises:
-        UserError: it cannot be loaded, or needs a corpus.
+        UserError: it cannot be loaded, needs a corpus, or should read fewer than one context at once.
     """
+    if batch_size < 1:
+        raise UserError(f"a batch size of {batch_size} is too small; use 1 or more.")
     spec = check_spec(spec)
     if is_control(spec):
         raise UserError(
             f"{spec}: controls are built for a corpus; use lvm_gates.harness.controls.build_control, or gate it."
         )
-    predictor = load_subject(spec, device=device, batch_size=batch_size).predictor
+    predictor = load_subject(spec, device=device).predictor
     assert isinstance(predictor, Predictor)  # noqa: S101 - only controls are clairvoyant
-    return predictor
+    return InBatches(predictor, batch_size)
 
 
 def _from_python(spec: str, root: Path, isolation: Isolation | None) -> Predictor:

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.corpus.corpus import Corpus, SplitName, check_vectors, open_corpus
+from lvm_gates.harness.corpus.corpus import Corpus, check_vectors, open_corpus
+from lvm_gates.harness.corpus.corpus_advice import how_to_split
 from lvm_gates.harness.corpus.npz import read_articles, read_sequences
+from lvm_gates.harness.corpus.splits import JUDGED, SplitName
 from lvm_gates.harness.corpus.splitting import check_split_record
 from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.split_leaks import Leaks, split_leaks
-
-JUDGED: tuple[SplitName, SplitName] = ("VAL", "OOD")
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,7 @@ def resolve(
     for split in JUDGED:
         articles = corpus.articles(split)
         if len(articles) == 0:
-            raise UserError(
-                f"{corpus.path}: no {split} articles; assign some with --{split.lower()}-articles, or make a corpus "
-                "with splits."
-            )
+            raise UserError(f"{corpus.path}: no {split} articles; {how_to_split(corpus)}.")
         windows = given.get(split) or windows_of(corpus, articles, context)
         if windows.context != context:
             raise UserError(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from lvm_gates.harness.base.atomic import atomic_write
-from lvm_gates.harness.corpus.corpus import SplitName
+from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.leaks.chunks import Chunks, chunks_of, joined

@@ -1,6 +1,6 @@
 """NumPy scalars in a checkpoint, read as plain Python numbers without handing the file to NumPy.
 
-Published checkpoints hold ``val_loss`` and parts of ``args`` as ``numpy.float64``. A pickle spells such a
+Original checkpoints hold ``val_loss`` and parts of ``args`` as ``numpy.float64``. A pickle spells such a
 scalar in three calls: make a dtype, set its state, read the scalar from bytes. Allow-listing NumPy's own
 functions for that would let a hostile file build dtypes with object fields and have NumPy follow the file's
 bytes as pointers. The stand-ins below accept the numeric dtypes only, and read the bytes themselves.

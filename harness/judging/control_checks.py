@@ -1,4 +1,4 @@
-"""What each control must do: the table of SPEC section 3, and what to make of a control that does otherwise.
+"""What each control must do (docs/specification.md, "Controls"), and what to make of a control that does otherwise.
 
 A *certain* expectation holds on any corpus, by construction; when it fails, the engine is broken or the corpus cannot
 be judged on, and no model gets a verdict. A *usual* one holds on real text but not everywhere (a linear map is nearly
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.corpus.splits import JUDGED
+from lvm_gates.harness.judging.additions import NOTHING_ADDED, Additions
 from lvm_gates.harness.judging.card import CardRecord
+from lvm_gates.harness.judging.gates import GATES, SKILL
 from lvm_gates.harness.judging.judge import INCONCLUSIVE, show_offset
 from lvm_gates.harness.statistics.retrieval import Pool
 
-SPLITS = ("VAL", "OOD")
 # An exact optimum through float64: measured 1 - 2e-16.
 _EXACT = 1e-9
 # At chance: R@1 of a random order has a standard deviation of .002 at 3,000 windows in pools of 120.
@@ -58,7 +60,7 @@ def _fails(gate: str, *, certain: bool = True) -> Expectation:
 
 def _peaks(k: int, *gates: str) -> Expectation:
     return Expectation(
-        f"peaks at {show_offset(k)}", lambda card: all(card.gates.a.of(s).peak == k for s in SPLITS), gates
+        f"peaks at {show_offset(k)}", lambda card: all(card.gates.a.of(s).peak == k for s in JUDGED), gates
     )
 
 
@@ -67,12 +69,12 @@ def _blocked(why: str) -> Expectation:
 
 
 def _retrieves_exactly(card: CardRecord) -> bool:
-    pools = [pool for split in SPLITS for pool in _pools(card, split)]
+    pools = [pool for split in JUDGED for pool in _pools(card, split)]
     return all(abs(score.value - 1.0) <= _EXACT for pool in pools for score in (pool.r1, pool.r5, pool.mrr))
 
 
 def _rolls_out_exactly(card: CardRecord) -> bool:
-    return all(abs(card.gates.d.of(s).mean.value - 1.0) <= _EXACT for s in SPLITS)
+    return all(abs(card.gates.d.of(s).mean.value - 1.0) <= _EXACT for s in JUDGED)
 
 
 def _slack(figure: Estimate) -> float:
@@ -83,7 +85,7 @@ def _slack(figure: Estimate) -> float:
 def _near_chance(card: CardRecord) -> bool:
     return all(
         abs(score.value - chance) <= _slack(score)
-        for split in SPLITS
+        for split in JUDGED
         for pool in _pools(card, split)
         for score, chance in ((pool.r1, pool.chance_of.r1), (pool.mrr, pool.chance_of.mrr))
         if chance is not None
@@ -91,10 +93,10 @@ def _near_chance(card: CardRecord) -> bool:
 
 
 def _never_first(card: CardRecord) -> bool:
-    # Worst rank or expected rank: no better than chance, and never the 1.000 that the published battery gave NaN.
+    # Worst rank or expected rank: no better than chance, and never the 1.000 that the original battery gave NaN.
     return all(
         pool.r1.value <= pool.chance + _slack(pool.r1)
-        for split in SPLITS
+        for split in JUDGED
         for pool in _pools(card, split)
         if pool.chance is not None
     )
@@ -105,8 +107,8 @@ def _pools(card: CardRecord, split: str) -> list[Pool]:
 
 
 def _reads_last_frame_only(card: CardRecord) -> bool:
-    """Hiding any other frame changes nothing; hiding the last does (the published leave-one-out restored it)."""
-    effects = [card.gates.c.of(split) for split in SPLITS]
+    """Hiding any other frame changes nothing; hiding the last does (the original leave-one-out restored it)."""
+    effects = [card.gates.c.of(split) for split in JUDGED]
     return all(
         abs(effect.repeat_last.value) <= _EXACT
         and all(abs(frame.value) <= _EXACT for frame in effect.leave_one_out_by_frame[:-1])
@@ -116,7 +118,7 @@ def _reads_last_frame_only(card: CardRecord) -> bool:
 
 
 def _reads_no_order(card: CardRecord) -> bool:
-    effects = [card.gates.c.of(split) for split in SPLITS]
+    effects = [card.gates.c.of(split) for split in JUDGED]
     return all(abs(one.value) <= _EXACT for effect in effects for one in (effect.shuffle, effect.reverse))
 
 
@@ -127,7 +129,7 @@ _TRIVIAL = (_fails("A"), _fails("B", certain=False))
 
 EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
     "oracle": (
-        *(_passes(gate) for gate in "ABCDE"),
+        *(_passes(gate) for gate in GATES),
         Expectation("ranks every target first in every pool", _retrieves_exactly, ("B",)),
         Expectation("rolls out with cosine 1", _rolls_out_exactly, ("D",)),
         Expectation("is not blocked", lambda card: not card.blocked, ("A",)),
@@ -155,7 +157,7 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
 
 # No control that spans the frontier, and nothing broken, can lie beyond it.
 SKILL_EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
-    "oracle": tuple(_passes(gate) for gate in ("frontier", "order", "rollout", "spread", "generalisation")),
+    "oracle": tuple(_passes(gate.name) for gate in SKILL),
     **{name: (_fails("frontier"),) for name in EXPECTATIONS if name not in ("oracle", "skip")},
 }
 
@@ -187,17 +189,30 @@ def _missed(card: CardRecord, gate: str) -> list[str]:
     ]
 
 
-def conduct(name: str, card: CardRecord, profile: str = "5cat") -> Conduct:
+def _declared(name: str, additions: Additions) -> tuple[Expectation, ...]:
+    """What gates and controls from outside say of this control."""
+    own = additions.controls.get(name)
+    return (
+        *(_passes(gate.name) for gate in additions.gates if name in gate.passed_by),
+        *(_fails(gate.name) for gate in additions.gates if name in gate.failed_by),
+        *(_passes(gate) for gate in (own.passes if own else ())),
+        *(_fails(gate) for gate in (own.fails if own else ())),
+    )
+
+
+def conduct(name: str, card: CardRecord, profile: str = "5cat", additions: Additions = NOTHING_ADDED) -> Conduct:
     """Hold a control's card against its expectations.
 
     Args:
         name: of the control.
-        card: judged by profile `5cat`, its figures of profile `skill` included where that is the session's.
+        card: judged by profile `5cat`, its metrics of profile `skill` included where that is the session's.
         profile: of the session. Under `skill` the oracle need not pass the gates A-E, which do not decide there.
+        additions: gates and controls from outside, with what they declare.
     """
     expected = EXPECTATIONS.get(name, ())
     if profile == "skill":
         expected = (*(e for e in expected if not e.must_pass), *SKILL_EXPECTATIONS.get(name, ()))
+    expected = (*expected, *_declared(name, additions))
     broken = [e for e in expected if e.applies(card) and not e.holds(card)]
     unusual = [e for e in broken if not e.certain]
     return Conduct(

@@ -67,9 +67,19 @@ def judge_gate(gate: str, statistics: BySplit[Any], profile: Profile) -> list[Ch
         statistics: metrics on each split, and beside them those of both.
         profile: the thresholds.
     """
+    return [check for threshold in profile.of_gate(gate) for check in judge_row(threshold, statistics, profile)]
+
+
+def judge_row(threshold: Threshold, statistics: Mapping[str, Any], profile: Profile) -> list[Check]:
+    """The checks of one threshold, one for each of its splits.
+
+    Args:
+        threshold: of a gate, or of a release rule.
+        statistics: of the gate that it names, as for `judge_gate`.
+        profile: how many windows and articles are enough.
+    """
     return [
         _check(threshold, split, limit, _lookup(statistics, threshold, split), profile)
-        for threshold in profile.of_gate(gate)
         for split, limit in threshold.limits.items()
     ]
 

@@ -1,10 +1,11 @@
 """Profiles: which figure is held against which threshold, and why. Data in ``harness/judging/profiles/*.toml``."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.suggest import did_you_mean
@@ -41,6 +42,25 @@ class Threshold:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A release rule: which gates a model may fail, and what it must reach all the same.
+
+    Attributes:
+        name: as given to ``--require``.
+        gates: how many gates of the profile must be passed; None for every one.
+        required: gates among them that must be.
+        checks: metrics that must reach a limit besides.
+        source: where the rule comes from.
+    """
+
+    name: str
+    gates: int | None
+    required: tuple[str, ...]
+    checks: tuple[Threshold, ...]
+    source: str
+
+
+@dataclass(frozen=True)
 class Profile:
     """A named set of thresholds.
 
@@ -53,6 +73,8 @@ class Profile:
         minimum_windows: fewer make a figure inconclusive, which fails.
         minimum_articles: the same of articles.
         thresholds: every row.
+        rules: the release rules it knows.
+        added: gates among its own that came from outside.
     """
 
     name: str
@@ -63,11 +85,30 @@ class Profile:
     minimum_windows: int
     minimum_articles: int
     thresholds: tuple[Threshold, ...]
+    rules: tuple[Rule, ...] = ()
+    added: tuple[str, ...] = ()
 
     @property
     def gates(self) -> tuple[str, ...]:
         """The gates in the order of the file."""
         return tuple(dict.fromkeys(t.gate for t in self.thresholds))
+
+    def rule(self, name: str) -> Rule:
+        """The release rule of that name.
+
+        Raises:
+            LookupError: the profile has none.
+        """
+        for rule in self.rules:
+            if rule.name == name:
+                return rule
+        raise LookupError(f"profile {self.name} has no release rule {name!r}")
+
+    def with_thresholds(self, added: Iterable[Threshold]) -> "Profile":
+        """The profile with gates from outside, by their thresholds."""
+        rows = tuple(added)
+        names = tuple(dict.fromkeys(row.gate for row in rows))
+        return replace(self, thresholds=(*self.thresholds, *rows), added=(*self.added, *names))
 
     def of_gate(self, gate: str) -> tuple[Threshold, ...]:
         """The rows of one gate."""
@@ -90,13 +131,6 @@ def load_profile(name: str) -> Profile:
     if name not in profile_names():
         raise UserError(f"--profile={name}: no such profile; {did_you_mean(name, profile_names())}.")
     data = tomllib.loads(resources.files("lvm_gates.harness.judging.profiles").joinpath(f"{name}.toml").read_text())
-    rows = []
-    for row in data["check"]:
-        comparison = next(c for c in COMPARISONS if c in row)
-        kept = {
-            key: row[key] for key in ("gate", "statistic", "label", "source", "undefined", "interval") if key in row
-        }
-        rows.append(Threshold(**kept, comparison=comparison, limits=row[comparison]))
     return Profile(
         data["name"],
         data["version"],
@@ -105,5 +139,17 @@ def load_profile(name: str) -> Profile:
         data["blocks_on_negative_margin"],
         data["minimum_windows"],
         data["minimum_articles"],
-        tuple(rows),
+        tuple(map(_threshold, data["check"])),
+        tuple(map(_rule, data["rule"])),
     )
+
+
+def _threshold(row: Mapping[str, Any]) -> Threshold:
+    comparison = next(c for c in COMPARISONS if c in row)
+    kept = {key: row[key] for key in ("gate", "statistic", "label", "source", "undefined", "interval") if key in row}
+    return Threshold(**kept, comparison=comparison, limits=row[comparison])
+
+
+def _rule(row: Mapping[str, Any]) -> Rule:
+    checks = tuple(map(_threshold, row.get("check", ())))
+    return Rule(row["name"], row.get("gates"), tuple(row.get("required", ())), checks, row["source"])

@@ -9,11 +9,10 @@ import numpy as np
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.evaluation.observations import Observations
-from lvm_gates.harness.judging.judge import show_offset
-from lvm_gates.harness.judging.profile import Profile
+from lvm_gates.harness.judging.judge import judge_row, show_offset
+from lvm_gates.harness.judging.profile import Profile, Rule, load_profile, profile_names
 
 Verdict = Literal["release", "hold", "blocked"]
-RULES: tuple[str, ...] = ("strict", "production", "stage-a")
 
 # Total variance of predictions over that of targets: .25 for a regressor as weak as R2 = .25 before normalisation, more
 # after (measured); 4e-6 for a constant plus 1e-4 noise at 384 dimensions.
@@ -40,16 +39,18 @@ def check_rule(rule: str, profile: Profile) -> str:
     """The rule, if it exists and fits the profile.
 
     Raises:
-        UserError: unknown rule, or one that speaks of gates the profile lacks.
+        UserError: a rule that the profile does not know.
     """
-    if rule not in RULES:
-        raise UserError(f"--require={rule}: no such release rule; {did_you_mean(rule, RULES)}.")
-    if rule != "strict" and "E" not in profile.gates:
+    if any(rule == known.name for known in profile.rules):
+        return rule
+    elsewhere = [name for name in profile_names() if any(rule == known.name for known in load_profile(name).rules)]
+    if elsewhere:
         raise UserError(
-            f"--require={rule}: that rule counts the gates A-E, which profile {profile.name} does not judge; "
-            "use --require=strict or --profile=5cat."
+            f"--require={rule}: that rule counts gates which profile {profile.name} does not judge; use "
+            f"--require={profile.rules[0].name} or --profile={elsewhere[0]}."
         )
-    return rule
+    names = [known.name for known in profile.rules]
+    raise UserError(f"--require={rule}: no such release rule; {did_you_mean(rule, names)}.")
 
 
 def blocking_reasons(observed: Mapping[str, Observations], gates: Mapping[str, Any], profile: Profile) -> list[str]:
@@ -116,7 +117,7 @@ def decide(
         passed: gate -> whether it passed, for the gates of the profile.
         gates: the statistics, for rules that ask for figures of their own.
         profile: which gates count, and whether it may release at all.
-        rule: "strict", "production" or "stage-a".
+        rule: the name of one of the profile's rules.
         blocking: reasons that block under every rule, audits and controls included.
     """
     failed = [gate for gate in profile.gates if not passed[gate]]
@@ -128,33 +129,22 @@ def decide(
         return Decision(
             "hold", (f"profile {profile.name} is for comparison with old tables and releases nothing", failing)
         )
-    missing = _unmet(rule, len(profile.gates) - len(failed), failed, gates)
+    missing = _unmet(profile.rule(rule), failed, gates, profile)
     if missing:
         return Decision("hold", (failing, *missing))
     return Decision("release", (failing,), tuple(failed))
 
 
-def _unmet(rule: str, count: int, failed: Sequence[str], gates: Mapping[str, Any]) -> list[str]:
+def _unmet(rule: Rule, failed: Sequence[str], gates: Mapping[str, Any], profile: Profile) -> list[str]:
     """What the rule still asks for."""
-    if rule == "strict":
-        return ["strict wants every gate"] if failed else []
-    if rule == "production":
-        wanted = [("at least 4 of 5 gates", count >= 4), ("gate E", "E" not in failed), *_margins(gates, 0.10)]
-    else:
-        # Stage A of P5: the document's own figures for letting a curriculum go on (seed facts section 3).
-        val = {g: gates[g]["VAL"] for g in "ABD"}
-        wanted = [
-            ("at least 3 of 5 gates", count >= 3),
-            *_margins(gates, 0.02),
-            ("R@5 >= .60 on VAL", val["B"]["article"]["R@5"].value >= 0.60),
-            ("rollout >= .46 on VAL", val["D"]["mean"].value >= 0.46),
-            ("cosine >= .50 on VAL", val["A"]["c"]["1"].value >= 0.50),
-        ]
-    return [f"{rule} wants {text}" for text, met in wanted if not met]
-
-
-def _margins(gates: Mapping[str, Any], limit: float) -> list[tuple[str, bool]]:
-    return [
-        (f"margin >= {limit:+.2f} on {split}", bool(np.greater_equal(gates["A"][split]["margin"].value, limit)))
-        for split in ("VAL", "OOD")
-    ]
+    if rule.gates is None:
+        return [f"{rule.name} wants every gate"] if failed else []
+    own = [gate for gate in profile.gates if gate not in profile.added]
+    passed = sum(gate not in failed for gate in own)
+    wanted = [(f"at least {rule.gates} of {len(own)} gates", passed >= rule.gates)]
+    # A gate that somebody added is asked for by whoever added it: no rule of ours may waive it.
+    wanted += [(f"gate {gate}", gate not in failed) for gate in (*rule.required, *profile.added)]
+    for row in rule.checks:
+        for check in judge_row(row, gates[row.gate], profile):
+            wanted.append((f"{check.label} {check.relation} {check.limit:+.2f} on {check.split}", check.passed))
+    return [f"{rule.name} wants {text}" for text, met in wanted if not met]

@@ -21,12 +21,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 from jaxtyping import Bool, Float
 
-from lvm_gates.harness.audits import ASK_FOR_LEAKS, AUDITS, Audit
+from lvm_gates.harness.audits import ASK_FOR_LEAKS, AUDITS, Audit, Auditor
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.controls import STANDARD_CONTROLS, Ingredients, build_control
-from lvm_gates.harness.corpus.corpus import SplitName
 from lvm_gates.harness.corpus.near_duplicates import near_duplicates
+from lvm_gates.harness.corpus.splits import JUDGED, SplitName
 from lvm_gates.harness.evaluation.contamination import TrainingData, judge_training_data
 from lvm_gates.harness.evaluation.faults import load_fault, save_fault
 from lvm_gates.harness.evaluation.observations import Observations
@@ -34,11 +34,12 @@ from lvm_gates.harness.evaluation.observe import observe, observe_rollout
 from lvm_gates.harness.evaluation.original_battery import observe_published
 from lvm_gates.harness.evaluation.recorded_leaks import recorded_leaks
 from lvm_gates.harness.evaluation.resolve_model import CONTROL, is_control
-from lvm_gates.harness.evaluation.session_data import JUDGED, Inputs, training_windows
+from lvm_gates.harness.evaluation.session_data import Inputs, training_windows
 from lvm_gates.harness.evaluation.split_leaks import Leaks
+from lvm_gates.harness.judging.additions import NOTHING_ADDED, Additions
 from lvm_gates.harness.judging.control_checks import Conduct, conduct
 from lvm_gates.harness.judging.profile import Profile, load_profile
-from lvm_gates.harness.judging.verdict import Card, make_card
+from lvm_gates.harness.judging.verdict import Card, judged_again, make_card
 from lvm_gates.harness.predictors.isolation.predictor import close_isolated
 from lvm_gates.harness.predictors.predictor import Identity, Subject
 from lvm_gates.harness.rivals import Basis, RivalScores, blend_of, cached_fitted_weights, score_all
@@ -56,6 +57,7 @@ class Settings:
         rule: of release.
         seed: of every random choice.
         batch_size: contexts a predictor reads at once.
+        additions: gates, controls and audits from outside.
     """
 
     models: tuple[str, ...]
@@ -64,6 +66,7 @@ class Settings:
     rule: str
     seed: int
     batch_size: int
+    additions: Additions = NOTHING_ADDED
 
 
 class _Piece(NamedTuple):
@@ -102,13 +105,19 @@ class GateRun:
 
     @property
     def published(self) -> bool:
-        """Whether the published protocol is being reproduced."""
+        """Whether the original protocol is being reproduced."""
         return self.settings.profile.protocol == "published"
 
     @cached_property
     def control_names(self) -> tuple[str, ...]:
         """Controls shown and held to their expectations."""
-        return (*STANDARD_CONTROLS, "bayes") if self.inputs.corpus.synthetic else STANDARD_CONTROLS
+        bayes = ("bayes",) if self.inputs.corpus.synthetic else ()
+        return (*STANDARD_CONTROLS, *self.settings.additions.controls, *bayes)
+
+    @cached_property
+    def auditors(self) -> dict[str, Auditor]:
+        """Every audit of this run by name, in the order in which they are shown."""
+        return {**AUDITS, **self.settings.additions.audits}
 
     def prepare(self, on_progress: Callable[[str, int, int], None] | None = None) -> None:
         """Compute all observations and audits, sharing the work with other processes that do the same.
@@ -120,7 +129,7 @@ class GateRun:
         pending += [self._observing(name, split) for name, split in self._pairs()]
         pending += [] if self.published else [self._scoring(split) for split in JUDGED]
         pending += [self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
-        pending += map(self._auditing, AUDITS)
+        pending += map(self._auditing, self.auditors)
         total = len(pending)
         while pending:
             held: list[_Piece] = []
@@ -160,7 +169,7 @@ class GateRun:
     def left_out(self) -> dict[str, Bool[np.ndarray, " n"]]:
         """Which windows of each split no model or control is judged on, because they are leaked.
 
-        None under the published protocol, which reproduces old tables and releases nothing.
+        None under the original protocol, which reproduces old tables and releases nothing.
         """
         if self.published:
             return {split: np.zeros(len(e.windows), dtype=bool) for split, e in self.inputs.evaluation.items()}
@@ -168,34 +177,26 @@ class GateRun:
 
     @cached_property
     def audits(self) -> list[Audit]:
-        """Audits of the data, in the order of `harness.audits.AUDITS`."""
-        pieces = [self._auditing(name) for name in AUDITS]
+        """Audits of the data, in the order of `auditors`."""
+        pieces = [self._auditing(name) for name in self.auditors]
         for piece in pieces:
             self._compute(piece, wait=True)
         return [Audit.load(piece.file) for piece in pieces]
 
     @cached_property
     def conducts(self) -> dict[str, Conduct]:
-        """How each control behaved, judged by profile `5cat` and by the session's; none under the published protocol.
+        """How each control behaved, judged by profile `5cat` and by the session's; none under the original protocol.
 
-        The published battery refuses a perfect oracle, so there is no conduct to hold its controls to.
+        The original battery refuses a perfect oracle, so there is no conduct to hold its controls to.
         """
         if self.published:
             return {}
         profile, session = load_profile("5cat"), self.settings.profile.name
-        cards = {
-            name: make_card(
-                Identity(CONTROL + name),
-                self._both(CONTROL + name),
-                profile,
-                "strict",
-                skill_inputs=self._skill_inputs if session == "skill" else None,
-                task=self.settings.task,
-                left_out=self.left_out,
-            )
-            for name in self.control_names
-        }
-        return {name: conduct(name, card.record(), session) for name, card in cards.items()}
+        found = {}
+        for name in self.control_names:
+            card = judged_again(self.control_card(name), self._both(CONTROL + name), profile, "strict")
+            found[name] = conduct(name, card.record(), session, self.settings.additions)
+        return found
 
     @cached_property
     def outside_reasons(self) -> list[str]:
@@ -245,6 +246,7 @@ class GateRun:
             self.settings.rule,
             skill_inputs=None if self.published else skill_inputs or self._skill_inputs,
             task=self.settings.task,
+            added=self.settings.additions.gates,
             outside=outside,
             faults=faults,
             left_out=self.left_out if left_out is None else left_out,
@@ -344,7 +346,9 @@ class GateRun:
     def _subject(self, name: str, split: SplitName) -> Subject:
         if not is_control(name):
             return self.loaded[name]
-        return Subject(Identity(name), build_control(name.removeprefix(CONTROL), self._ingredients[split]))
+        own, ingredients = name.removeprefix(CONTROL), self._ingredients[split]
+        added = self.settings.additions.controls.get(own)
+        return Subject(Identity(name), added.build(ingredients) if added else build_control(own, ingredients))
 
     @cached_property
     def _ingredients(self) -> dict[SplitName, Ingredients]:
@@ -376,7 +380,11 @@ class GateRun:
 
         def make(file: Path) -> None:
             inputs = replace(self.inputs, known_leaks=self.leaks) if name in ASK_FOR_LEAKS else self.inputs
-            AUDITS[name](inputs).save(file)
+            found = self.auditors[name](inputs)
+            if not isinstance(found, Audit) or found.name != name:
+                called = repr(found.name) if isinstance(found, Audit) else type(found).__name__
+                raise UserError(f"audit {name!r} returned {called}; it must return an Audit of its own name.")
+            found.save(file)
 
         return _Piece(f"audit {name}", file, make)
 

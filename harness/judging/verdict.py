@@ -1,7 +1,7 @@
 """One scorecard entry: everything said of one model or control. Figures stay `Estimate` until they are written."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from lvm_gates.harness.base.record import Record
+from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
 from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.judging.card import (
@@ -21,18 +22,16 @@ from lvm_gates.harness.judging.card import (
     SkillGate,
     TrainingVerdict,
 )
+from lvm_gates.harness.judging.gates import GATES, Gate, statistics_of
 from lvm_gates.harness.judging.judge import Check, judge_gate
 from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import Decision, blocking_reasons, decide
 from lvm_gates.harness.predictors.predictor import Identity
-from lvm_gates.harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
 from lvm_gates.harness.statistics.leak_effect import LeakEffect, effect
 from lvm_gates.harness.statistics.skill import SkillInputs
 from lvm_gates.harness.statistics.split import BySplit
 from lvm_gates.harness.statistics.task_skill import SkillStatistics, skill_statistics
 
-GATES = "ABCDE"
-SPLITS = ("VAL", "OOD")
 J = TypeVar("J", bound=Record)
 
 
@@ -42,7 +41,7 @@ class Card:
 
     Attributes:
         identity: who.
-        gates: gate -> statistics of gates A-E by split.
+        gates: gate -> statistics by split, of the gates A-E and of those added.
         skill: statistics of profile `skill` by split, None where not computed.
         leaks: split -> leaked windows, and what they would change (`harness.statistics.leak_effect`).
         training_data: whether it has seen what it is judged on, None of controls.
@@ -104,21 +103,6 @@ def _without_hashes(provenance: Mapping[str, Any] | None) -> dict[str, Any] | No
     return None if provenance is None else {key: value for key, value in provenance.items() if key != RECORD}
 
 
-def gate_statistics(observed: Mapping[str, Observations]) -> dict[str, BySplit[Any]]:
-    """The statistics of gates A-E."""
-    statistics: dict[str, Callable[[Observations], Record]] = {
-        "A": offset_sweep,
-        "B": retrieval,
-        "C": ablation_effects,
-        "D": rollout,
-    }
-    gates: dict[str, BySplit[Any]] = {
-        gate: BySplit(val=statistic(observed["VAL"]), ood=statistic(observed["OOD"]))
-        for gate, statistic in statistics.items()
-    }
-    return gates | {"E": generalisation(observed["VAL"], observed["OOD"])}
-
-
 def make_card(
     identity: Identity,
     observed: Mapping[str, Observations],
@@ -127,6 +111,7 @@ def make_card(
     *,
     skill_inputs: Mapping[str, SkillInputs] | None,
     task: str,
+    added: tuple[Gate, ...] = (),
     outside: Sequence[str] = (),
     faults: Sequence[str] = (),
     left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
@@ -141,6 +126,7 @@ def make_card(
         rule: the release rule.
         skill_inputs: split -> what to compare with, None to leave skill out.
         task: "frontier", "retrieval" or "decoding".
+        added: gates from outside; the profile holds their thresholds.
         outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
         faults: how the model broke. They block, in place of all that its missing predictions would say of it.
         left_out: split -> windows that are leaked, and so left out of every figure; by default none.
@@ -148,18 +134,42 @@ def make_card(
     """
     if left_out is None:
         left_out = {split: np.zeros(len(values), dtype=bool) for split, values in observed.items()}
-    gates = gate_statistics({split: observed[split].take(np.flatnonzero(~left_out[split])) for split in SPLITS})
-    absolute = profile if set(profile.gates) == set(GATES) else load_profile("5cat")
+    gates = statistics_of({split: observed[split].take(np.flatnonzero(~left_out[split])) for split in JUDGED}, added)
+    absolute = profile if set(GATES) <= set(profile.gates) else load_profile("5cat")
     checks = {gate: judge_gate(gate, gates[gate], absolute) for gate in GATES}
+    checks |= {gate.name: judge_gate(gate.name, gates[gate.name], profile) for gate in added}
     figures: SkillStatistics | None = None
     if skill_inputs is not None:
         figures = skill_statistics(observed, skill_inputs, task, left_out)
         relative = load_profile("skill")
         checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
-    passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
     contaminated = () if training_data is None else training_data.reasons
     own = () if faults else blocking_reasons(observed, gates, profile)
-    decision = decide(passed, gates, profile, rule, [*faults, *outside, *contaminated, *own])
-    leaks = effect(gates, gate_statistics(observed), observed, left_out)
+    decision = _decide(checks, gates, profile, rule, [*faults, *outside, *contaminated, *own])
+    leaks = effect(gates, statistics_of(observed), observed, left_out)
     seen = None if training_data is None else TrainingVerdict(status=training_data.status, detail=training_data.detail)
     return Card(identity, gates, figures, leaks, seen, checks, decision, tuple(faults))
+
+
+def judged_again(card: Card, observed: Mapping[str, Observations], profile: Profile, rule: str) -> Card:
+    """The same statistics and checks under another profile's verdict, which nothing from outside blocks.
+
+    Args:
+        card: of a control.
+        observed: what it was made of.
+        profile: whose gates decide; all of them have been checked.
+        rule: of that profile.
+    """
+    decision = _decide(card.checks, card.gates, profile, rule, blocking_reasons(observed, card.gates, profile))
+    return replace(card, decision=decision)
+
+
+def _decide(
+    checks: Mapping[str, Sequence[Check]],
+    gates: Mapping[str, Any],
+    profile: Profile,
+    rule: str,
+    blocking: Sequence[str],
+) -> Decision:
+    passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
+    return decide(passed, gates, profile, rule, blocking)

@@ -1,8 +1,8 @@
-"""Checkpoints: a published ``best_model.pt``, P7's excepted, or our own, as a network ready to be asked.
+"""Checkpoints: an original ``best_model.pt``, P7's excepted, or our own, as a network ready to be asked.
 
-Architecture and sizes come from the weights (`harness.predictors.checkpoint_network`). What the shapes do not
-tell, such as heads, position scale and context, comes from ``model_config``, ``args`` and our own fields; seed facts 9
-describe the published form.
+Architecture and sizes come from the weights (`harness.predictors.checkpoint_network`). What the shapes do not tell,
+such as heads, position scale and context, comes from ``model_config``, ``args`` and our own fields;
+docs/sources.md, "Checkpoint format" describes the original form.
 """
 
 import copy
@@ -40,7 +40,7 @@ class Checkpoint:
     Attributes:
         path: the file.
         sha256: of the file's bytes.
-        model_type: key of `models.registry.ARCHITECTURES`; ``residual`` for published P2 files, which name their base.
+        model_type: key of `models.registry.ARCHITECTURES`; ``residual`` for original P2 files, which name their base.
         module: the network, float32, on the CPU, in eval mode.
         dim: D, width of the embeddings it reads and returns.
         context: C it was trained for, None where the file does not say.
@@ -102,22 +102,19 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     )
 
 
-def torch_predictor(checkpoint: Checkpoint, device: str = "cpu", batch_size: int = 1024) -> TorchPredictor:
+def torch_predictor(checkpoint: Checkpoint, device: str = "cpu") -> TorchPredictor:
     """A predictor running a checkpoint on one device.
 
     Args:
         checkpoint: left as it is.
         device: cpu, cuda, cuda:N or mps.
-        batch_size: contexts per forward pass; predictions do not depend on it beyond rounding.
 
     Raises:
-        UserError: an unknown or unavailable device, or a batch size below 1.
+        UserError: an unknown or unavailable device.
     """
-    if batch_size < 1:
-        raise UserError(f"a batch size of {batch_size} is too small; use 1 or more.")
     where = resolve_device(device)
     module = checkpoint.module if where.type == "cpu" else copy.deepcopy(checkpoint.module).to(where)
-    return TorchPredictor(str(checkpoint.path), module, checkpoint.dim, where, batch_size, checkpoint.position_scale)
+    return TorchPredictor(str(checkpoint.path), module, checkpoint.dim, where, checkpoint.position_scale)
 
 
 def _section(metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -130,7 +127,7 @@ def _identify(path: Path, record: dict[Any, Any]) -> tuple[str, dict[str, Tensor
     model_type, state = record.get("model_type"), record.get("model_state_dict")
     if model_type is None and "val_metrics" in record and "config" in record:
         raise UserError(
-            f"{path}: is a published P7 checkpoint, which cannot be rebuilt because the names of its weights are "
+            f"{path}: is an original P7 checkpoint, which cannot be rebuilt because the names of its weights are "
             "recorded nowhere; train the ranker anew with `lvm-train p7`."
         )
     if not isinstance(state, dict):

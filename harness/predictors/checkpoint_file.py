@@ -1,7 +1,7 @@
 """The checkpoint file: a dictionary of tensors and plain values, read without running anything in it.
 
-`harness.predictors.checkpoint` makes a network of it. The published fields (seed facts 9) come first; ours follow, and
-older readers ignore them.
+`harness.predictors.checkpoint` makes a network of it. The original fields (docs/sources.md, "Checkpoint format") come
+first; ours follow, and older readers ignore them.
 """
 
 import math
@@ -80,7 +80,7 @@ def save_checkpoint(
     train_fingerprints: Mapping[str, Any] | None = None,
     training_state: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a checkpoint: the published fields, then our own. It appears complete or not at all.
+    """Write a checkpoint: the original fields, then our own. It appears complete or not at all.
 
     Args:
         path: target file.

@@ -10,7 +10,7 @@ from typing import Any
 
 from lvm_gates.harness.base.errors import UserError, brief
 
-# The longest position table of a published network has 100 rows.
+# The longest position table of an original network has 100 rows.
 _LONGEST_CONTEXT = 4096
 
 

@@ -21,17 +21,18 @@ from lvm_gates.models.residual import ALPHA, BASE_PREFIX, RESIDUAL
 # The scale of the saved epoch in the `args` of our own files.
 OWN_SCALE = "position_scale"
 FLOAT32_MAX = float(torch.finfo(torch.float32).max)
-# Names under which published `args` may record it; the published harness used .03 whatever they said.
+# Names under which original `args` may record it; the original harness used .03 whatever they said.
 PUBLISHED_SCALES = ("positional_scalar", "pos_scale")
 
 
 def unwrapped(
     path: Path, model_type: str, state: dict[str, Tensor], config: Mapping[str, Any]
 ) -> tuple[str, dict[str, Tensor], Mapping[str, Any]]:
-    """A published P2 file as the residual network it holds; any other file as it is.
+    """An original P2 file as the residual network it holds; any other file as it is.
 
     P2 files name their base as the model_type, prefix the base's keys with the wrapper's attribute and add one scalar,
-    alpha. The names of neither are recorded (seed facts 9), so they are told apart by what they hold.
+    alpha. The names of neither are recorded (docs/sources.md, "Checkpoint format"), so they are told apart by what they
+    hold.
 
     Args:
         path: for messages.
@@ -55,7 +56,7 @@ def unwrapped(
             f"as those of recipe P2 are; save the inner {model_type} alone."
         )
     base = {BASE_PREFIX + key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    # Published steps are of unit norm (seed facts 2), and published files say nothing about it.
+    # Original steps are of unit norm (docs/sources.md, "P2"), and original files say nothing about it.
     return RESIDUAL, base | {ALPHA: beside[0].reshape(())}, {"normalise_delta": True, **config, "base": model_type}
 
 
@@ -137,7 +138,8 @@ def position_scale(path: Path, module: NextEmbedding, args: Mapping[str, Any]) -
         return float(own)
     for name in PUBLISHED_SCALES:
         value = args.get(name)
-        # A zero is what V3's flag left behind, while it validated with the default (seed facts 1).
+        # A zero is what V3's flag left behind, while it validated with the default
+        # (docs/sources.md, "Versions of the code").
         if _is_finite(value) and value > 0:
             return float(value)
     return DEFAULT_SCALE

@@ -17,7 +17,7 @@ from lvm_gates.harness.leaks.record import TrainingRecord
 from lvm_gates.harness.predictors.isolation.worker import told
 
 # Largest distance between two answers to one context, as unit vectors. Float32 moves them by up to 8.5e-7: measured on
-# the four published architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
+# the four original architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
 # (transformer 6.4e-7, LSTM 1.9e-7, GRU 4.9e-7, AMN 8.5e-7). BFloat16 moves them by up to 8e-3, an active dropout by
 # 5e-3 and more in one coordinate alone. No cosine changes by more than this, a hundredth of the finest limit.
 BATCH_TOLERANCE = 1e-4
@@ -92,11 +92,32 @@ def ask(
 ) -> Float[np.ndarray, "b d"]:
     """Predictions as unit vectors in float64; a prediction without a direction (zero, non-finite) is all NaN.
 
+    The one place where a session cuts contexts into batches: neither who asks nor who answers does.
+
     Raises:
         UserError: the predictor returned something that is not (B, D) numbers.
     """
     parts = [_ask_once(subject, contexts[part], rows[part]) for part in slices(len(contexts), batch_size)]
     return np.concatenate(parts) if parts else np.empty((0, contexts.shape[2]))
+
+
+@dataclass(frozen=True)
+class InBatches:
+    """A predictor for who has no session: asked for any number of contexts, it reads some at a time.
+
+    Attributes:
+        predictor: what is asked.
+        batch_size: contexts it reads at once; predictions do not depend on it beyond rounding.
+    """
+
+    predictor: Predictor
+    batch_size: int
+
+    def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
+        """See `Predictor.predict`."""
+        # None at all are asked for, too: a wrong shape is told all the same.
+        parts = list(slices(len(contexts), self.batch_size)) or [slice(0, 0)]
+        return np.concatenate([self.predictor.predict(contexts[part]) for part in parts])
 
 
 def _ask_once(

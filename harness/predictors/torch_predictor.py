@@ -20,7 +20,6 @@ class TorchPredictor:
         module: the network, in eval mode, on ``device``.
         dim: D.
         device: where it runs.
-        batch_size: contexts per forward pass.
         position_scale: scale of the position channel, None for none.
     """
 
@@ -28,11 +27,10 @@ class TorchPredictor:
     module: NextEmbedding
     dim: int
     device: torch.device
-    batch_size: int
     position_scale: float | None = None
 
     def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
-        """Predict the next embedding of each context.
+        """Predict the next embedding of each context, all in one forward pass.
 
         Args:
             contexts: (B, C, D) unit vectors, oldest frame first.
@@ -48,16 +46,12 @@ class TorchPredictor:
                 f"{self.name}: reads contexts of shape (B, C, {self.dim}) but got {contexts.shape}; give it "
                 f"embeddings {self.dim} wide."
             )
-        predictions = np.empty((len(contexts), self.dim), dtype=np.float32)
         # cuDNN would otherwise run recurrent layers in TF32, good to three digits only.
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            for begin in range(0, len(contexts), self.batch_size):
-                part = slice(begin, begin + self.batch_size)
-                # Copied, since contexts may be a read-only or reversed view.
-                batch = np.array(contexts[part], dtype=np.float32, order="C")
-                x = torch.from_numpy(batch).to(self.device)
-                try:
-                    predictions[part] = self.module(with_position(x, self.position_scale)).cpu().numpy()
-                except ValueError as error:
-                    raise UserError(f"{self.name}: {error}; use a shorter context.") from error
+            # Copied, since contexts may be a read-only or reversed view.
+            x = torch.from_numpy(np.array(contexts, dtype=np.float32, order="C")).to(self.device)
+            try:
+                predictions: Float[np.ndarray, "b d"] = self.module(with_position(x, self.position_scale)).cpu().numpy()
+            except ValueError as error:
+                raise UserError(f"{self.name}: {error}; use a shorter context.") from error
         return predictions

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import stats as scipy_stats
+from scipy.special import stdtr, stdtrit
 
 from lvm_gates.harness.base.estimate import Estimate, paired_difference, t_quantile
 from lvm_gates.harness.evaluation.candidates import POOLS
@@ -72,7 +72,7 @@ class Difference:
             return float("nan")
         if self.error == 0.0:  # the same difference in every article: none at all, or one without any doubt
             return float(self.estimate.value == 0.0)
-        return float(2.0 * scipy_stats.t.sf(abs(self.estimate.value) / self.error, self.estimate.df))
+        return float(2.0 * stdtr(self.estimate.df, -abs(self.estimate.value) / self.error))
 
     @property
     def detectable(self) -> float:
@@ -84,7 +84,7 @@ class Difference:
         if not self.error > 0.0:
             return float("nan")
         df = self.estimate.df
-        return (t_quantile(df) + float(scipy_stats.t.ppf(POWER, df))) * self.error
+        return (t_quantile(df) + float(stdtrit(df, POWER))) * self.error
 
 
 @dataclass(frozen=True)

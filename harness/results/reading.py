@@ -112,7 +112,7 @@ def check_comparable(first: Report, second: Report) -> None:
     """Whether windows of the two mean the same thing.
 
     Raises:
-        UserError: another corpus, or one of them under the published protocol, which counts offsets otherwise.
+        UserError: another corpus, or one of them under the original protocol, which counts offsets otherwise.
     """
     for report in (first, second):
         if report.fingerprint is None:

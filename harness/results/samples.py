@@ -14,7 +14,7 @@ from lvm_gates.harness.evaluation.perturbations import ablation_names
 from lvm_gates.harness.files.npz_file import NpzFile
 from lvm_gates.harness.results.paired import Sampled
 
-# A column of 584,545 windows takes 33 MB at seven offsets, the widest that is published; zeros pack a thousandfold.
+# A column of 584,545 windows takes 33 MB at seven offsets, the widest there is; zeros pack a thousandfold.
 _LARGEST = 256 << 20
 # Cosines of float64 unit vectors leave [-1, 1] by 1e-15.
 _SLACK = 1e-6

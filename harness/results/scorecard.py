@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lvm_gates.harness.evaluation.session_data import JUDGED
+from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.judging.card import CardRecord, ControlRecord
 from lvm_gates.harness.judging.control_checks import Conduct
 from lvm_gates.harness.judging.session import GateRun
@@ -30,7 +30,7 @@ _PACKAGES = ("lvm-gates", "torch", "numpy", "scipy", "faiss-cpu", "pytest", "pyt
 
 
 def build_scorecard(run: GateRun, arguments: Arguments, incomplete: Mapping[str, list[str]]) -> Scorecard:
-    """Everything of one run (fields are added freely, none renamed).
+    """Everything of one run (docs/specification.md, "Reports": fields are added freely, none renamed).
 
     Args:
         run: with all observations made.

@@ -1,10 +1,10 @@
 """Rivals: every predictor that needs no network, scored together for little more than the price of one.
 
-A rival answers ``unit(sum_j w_j frame_j + r * ridge + s * background)`` with weights that do not depend on the
-context; the background is climatology, or the mean of the judged domain. What is trivial is a rival (SPEC section 4):
-profile `skill` releases a model only for what none of them, and no mixture of them, reaches. `family` lists them,
-`fitted` adds those whose weights are learnt on the training windows, `scores` ranks all of them at once, `blend` asks
-one of them the ordinary way.
+A rival answers ``unit(sum_j w_j frame_j + r * ridge + s * background)`` with weights that do not depend on the context;
+the background is climatology, or the mean of the judged domain. What is trivial is a rival
+(docs/specification.md, "Rivals"): profile `skill` releases a model only for what none of them, and no mixture of them,
+reaches. `family` lists them, `fitted` adds those whose weights are learnt on the training windows, `scores` ranks all
+of them at once, `blend` asks one of them the ordinary way.
 """
 
 from lvm_gates.harness.rivals.basis import Basis

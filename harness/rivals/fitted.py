@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from lvm_gates.harness.base.cache import cached_arrays
+from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.controls.linear import HeldOut, fit_key
 from lvm_gates.harness.corpus.windows import Windows, sample_windows
 from lvm_gates.harness.rivals.basis import Basis
@@ -74,7 +75,7 @@ def fit_weights(held: HeldOut, climatology: Float[np.ndarray, " d"], seed: int) 
 
 
 def _problem(held: HeldOut, basis: Basis, seed: int) -> _Problem | None:
-    rng = np.random.default_rng([seed, 7])
+    rng = rng_of(seed, Stream.FITTED_RIVALS)
     grams, products = [], []
     total = sum(len(part) for part in held.windows)
     for part in held.windows:

@@ -1,8 +1,9 @@
 """The frontier: what rivals reach together in cosine and MRR, and what a model gains over it.
 
-Cosine alone rewards the mean of the context, rank alone rewards copying the last frame (SPEC section 4). The frontier
-at cosine c is the best MRR that the rivals reach with cosine at least c, alone or by tossing a coin between two of
-them: tossing coins makes every chord reachable, so the curve is the upper concave hull.
+Cosine alone rewards the mean of the context, rank alone rewards copying the last frame
+(docs/specification.md, "Cosine against rank"). The frontier at cosine c is the best MRR that the rivals reach with
+cosine at least c, alone or by tossing a coin between two of them: tossing coins makes every chord reachable, so the
+curve is the upper concave hull.
 """
 
 from dataclasses import dataclass

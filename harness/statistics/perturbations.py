@@ -38,9 +38,9 @@ class AblationEffects(Record, frozen=True, kw_only=True):
 def ablation_effects(observed: Observations) -> AblationEffects:
     """Mean change of cos(prediction, target) under each ablation.
 
-    ``leave_one_out`` is the effect of the most harmful frame, ``leave_one_out_by_frame`` that of each, oldest first:
-    an optimal predictor of a Markov chain rightly ignores all but the last, so an average over frames would punish it
-    (seed facts 5.12).
+    ``leave_one_out`` is the effect of the most harmful frame, ``leave_one_out_by_frame`` that of each, oldest first: an
+    optimal predictor of a Markov chain rightly ignores all but the last, so an average over frames would punish it
+    (docs/sources.md, "Leave-one-out that restores the last frame").
     """
     names = ablation_names(observed.context)
     effect = {

@@ -1,4 +1,4 @@
-"""Profile `skill`: a model against everything trivial, on the same windows (SPEC section 4)."""
+"""Profile `skill`: a model against everything trivial, on the same windows (docs/specification.md, "Profile skill")."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

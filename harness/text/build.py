@@ -17,6 +17,7 @@ from jaxtyping import Float, Int, Shaped
 
 from lvm_gates.harness.base.atomic import atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.seeding import sampling_rng
 from lvm_gates.harness.corpus.corpus import Corpus, fingerprint_blocks, open_corpus
 from lvm_gates.harness.corpus.corpus_files import FORMAT_VERSION
 from lvm_gates.harness.text.chunking import Chunker
@@ -191,7 +192,7 @@ def _assemble(out: Path, plan: Plan, dim: int, dtype: DType, seed: int, provenan
 def split_articles(articles: int, seed: int) -> Shaped[np.ndarray, " a"]:
     """80 % TRAIN, 10 % VAL, 10 % OOD at random, at least one article each; fewer than three are all TRAIN."""
     held_out = max(1, round(articles / 10)) if articles >= 3 else 0
-    shuffled = np.random.default_rng(seed).permutation(articles)
+    shuffled = sampling_rng(seed).permutation(articles)
     splits = np.full(articles, "TRAIN", dtype="<U5")
     splits[shuffled[:held_out]] = "VAL"
     splits[shuffled[held_out : 2 * held_out]] = "OOD"

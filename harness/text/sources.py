@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.paths import JSONL_SUFFIXES, TEXT_SUFFIXES
 
-TEXT_SUFFIXES = (".txt", ".md", ".rst")
-JSONL_SUFFIXES = (".jsonl", ".jsonl.gz")
 PYTHON_DOCS = "python-docs"
 
 

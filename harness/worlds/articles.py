@@ -6,9 +6,8 @@ are those whose subject has its phase in a sector that TRAIN and VAL never visit
 
 import numpy as np
 from jaxtyping import Complex, Float
-from scipy.signal import lfilter
 
-from lvm_gates.harness.corpus.corpus import SPLITS, SplitName
+from lvm_gates.harness.corpus.splits import SPLITS, SplitName
 from lvm_gates.harness.worlds.parameters import WorldLaw
 from lvm_gates.harness.worlds.switching import Switch
 
@@ -72,6 +71,8 @@ def draw_article(
 
 def _autoregression(noise: Float[np.ndarray, "n k"], rho: float) -> Float[np.ndarray, "n k"]:
     """A stationary u_t = rho u_t-1 + w_t with the variance of ``noise``, which is overwritten."""
+    from scipy.signal import lfilter  # loads half of scipy, and most sessions draw no world
+
     noise[1:] *= np.sqrt(1 - rho**2)  # the first chunk is drawn from the stationary law
     return np.asarray(lfilter([1.0], [1.0, -rho], noise, axis=0))
 

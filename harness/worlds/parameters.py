@@ -1,9 +1,9 @@
 """The laws of the synthetic worlds: what a chunk is made of, and how much of each.
 
-Chunk t of an article is x_t = normalise(m + a + s_t + n_t) (SPEC section 7): m the mean of all embeddings
-(anisotropy), a the article's topic, s_t a stationary Gaussian state s_t+1 = rho R s_t + w_t, n_t what is the
-chunk's own. The shares of variance add to 1, so norms are 1 + O(D^-1/2) before they are made exactly 1, and
-the Gaussian optimum of `harness.worlds.optimum` is the optimum of the world up to that last step.
+Chunk t of an article is x_t = normalise(m + a + s_t + n_t) (docs/specification.md, "Synthetic datasets"): m the mean of
+all embeddings (anisotropy), a the article's topic, s_t a stationary Gaussian state s_t+1 = rho R s_t + w_t, n_t what is
+the chunk's own. The shares of variance add to 1, so norms are 1 + O(D^-1/2) before they are made exactly 1, and the
+Gaussian optimum of `harness.worlds.optimum` is the optimum of the world up to that last step.
 
 Coordinates 2j and 2j+1 are the real and imaginary part of plane j, in which R turns by one angle.
 
@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-from lvm_gates.harness.corpus.corpus import SPLITS
+from lvm_gates.harness.corpus.splits import SPLITS
 from lvm_gates.harness.worlds.switching import Switch
 
 Transform = Literal["none", "reverse", "shuffle", "leak"]
@@ -129,8 +129,9 @@ class WorldLaw:
         return cls(**values)
 
 
-# Mean coherence .25 + .65 * .94 * mean cos(angle) is .50, the middle of gate E's bin; angles are spread so
-# that similarity at lags 2 and 3 is near zero, and copying and averaging fail (SPEC sections 2 and 7).
+# Mean coherence .25 + .65 * .94 * mean cos(angle) is .50, the middle of gate E's bin; angles are spread so that
+# similarity at lags 2 and 3 is near zero, and copying and averaging fail
+# (docs/specification.md, "The five gates" and "Synthetic datasets").
 ARROW = WorldLaw(alpha=0.10, beta=0.15, components=((0.65, 0.94),), angles=(35.0, 94.0))
 
 
@@ -178,10 +179,10 @@ WORLDS: dict[str, WorldLaw] = {
     # twice the subject, a quarter: both make coherence uneven). A linear map knows those parts alone, so it has cosine
     # sqrt(.49) = .70 at most and no margin; the optimum has .95.
     "switch": WorldLaw(0.08, 0.31, (), subject=1 / 6, switch=Switch(share=0.47, rho=0.96, index=0.10, planes=12)),
-    # Least squares fit of alpha + beta + sum of share rho^L to .457 .387 .365 .352 .340 at lags 1..5 (SPEC
-    # section 7) with rho fixed at .2 and .9; alpha is near the .138 that climatology scores on real text
-    # (SPEC section 4), and beta is .003 above the fit, since the normalisation lowers the measured curve by
-    # .002 (D=768) to .006 (D=64).
+    # Least squares fit of alpha + beta + sum of share rho^L to .457 .387 .365 .352 .340 at lags 1..5
+    # (docs/specification.md, "Synthetic datasets") with rho fixed at .2 and .9; alpha is near the .138 that climatology
+    # scores on real text (docs/specification.md, "Cosine against rank"), and beta is .003 above the fit, since the
+    # normalisation lowers the measured curve by .002 (D=768) to .006 (D=64).
     "wiki": WorldLaw(0.13, 0.124, ((0.346, 0.20), (0.152, 0.90)), lengths=(30, 90), articles=400, dim=128),
     "arrow": ARROW,
     "reversed": dataclasses.replace(ARROW, transform="reverse"),

@@ -22,7 +22,8 @@ from jaxtyping import Float, Int, Shaped
 from lvm_gates.harness.base.cache import cache_dir
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.suggest import did_you_mean
-from lvm_gates.harness.corpus.corpus import SPLITS, Corpus, SplitName, content_fingerprint, open_corpus, write_corpus
+from lvm_gates.harness.corpus.corpus import Corpus, content_fingerprint, open_corpus, write_corpus
+from lvm_gates.harness.corpus.splits import SPLITS, SplitName
 from lvm_gates.harness.worlds.articles import draw_article
 from lvm_gates.harness.worlds.parameters import GENERATOR_VERSION, WORLDS, WorldLaw
 

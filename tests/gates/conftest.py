@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from lvm_gates.harness.judging.session import GateRun
 from lvm_gates.harness.worlds.world import synthesise
 
 ROOT = Path(__file__).resolve().parents[2]
+# Hypothesis loads itself, a second of computing, to say at the end of each session that it has nothing to say.
+LEFT_OUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 DEFAULTS = {
     "profile": "5cat",
     "task": "frontier",
@@ -46,13 +49,37 @@ def arrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def observe_all(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """What a session with `DEFAULTS` over a corpus leaves for its other processes: controls, audits, leaks, rivals."""
+
+    def observe(corpus: Path) -> Path:
+        folder = tmp_path_factory.mktemp("observed")
+        given = dict.fromkeys(OPTION_NAMES) | DEFAULTS | {"model": ["control:oracle"], "corpus": str(corpus)}
+        open_run(given, folder, folder).prepare()
+        return folder
+
+    return observe
+
+
+@pytest.fixture(scope="session")
+def observed(observe_all: Callable[[Path], Path], arrow: Path) -> Path:
+    """The same over world `arrow`."""
+    return observe_all(arrow)
+
+
 @pytest.fixture
 def make_run(tmp_path: Path, arrow: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., GateRun]]:
-    """A run in this process; keyword arguments are options by name, and `predictors` can be imported."""
+    """A run in this process; keyword arguments are options by name, and `predictors` can be imported.
+
+    ``beside`` is the folder of another session of which this is one process more: what is there is not made again.
+    """
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     made: list[GateRun] = []
 
-    def make(*models: str, **options: object) -> GateRun:
+    def make(*models: str, beside: Path | None = None, **options: object) -> GateRun:
+        if beside:
+            shutil.copytree(beside, tmp_path, dirs_exist_ok=True)
         given = dict.fromkeys(OPTION_NAMES) | DEFAULTS | {"model": list(models), "corpus": str(arrow)} | options
         made.append(open_run(given, tmp_path, tmp_path))
         return made[-1]
@@ -65,7 +92,7 @@ def make_run(tmp_path: Path, arrow: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def _run_gates(
     *arguments: str, cwd: Path = ROOT, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", *LEFT_OUT, *arguments]
     environment = {**os.environ, **(env or {})}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
     for report in (cwd / one.removeprefix("--report=") for one in arguments if one.startswith("--report=")):

@@ -13,7 +13,7 @@ def pytest_configure() -> None:
 
 def _counted(name, run):
     def call(inputs):
-        with Path(os.environ["COUNT_FILE"]).open("a") as stream:
+        with Path(os.environ["AUDITS_FILE"]).open("a") as stream:
             stream.write(f"{name}\n")
         return run(inputs)
 

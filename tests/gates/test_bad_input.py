@@ -156,7 +156,7 @@ TABLE: dict[str, tuple[Callable[[Path], dict[str, object]], str]] = {
     "unknown rule": (lambda d: {"require": "lenient"}, r"--require=lenient: no such release rule"),
     "rule that does not fit": (
         lambda d: {"profile": "skill", "require": "production"},
-        r"counts the gates A-E, which profile skill does not judge",
+        r"counts gates which profile skill does not judge",
     ),
     "unknown task": (lambda d: {"task": "decode"}, r"did you mean 'decoding'"),
     "no windows asked for": (lambda d: {"max_samples": 0}, r"--max-samples=0: give a number of at least 1"),

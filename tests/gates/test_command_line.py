@@ -1,14 +1,11 @@
-"""`pytest gates/` as a user types it: exit codes, the scorecard, and the same result under `-n 2`."""
+"""`pytest gates/` as a user types it: exit codes and what is said."""
 
 import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
-
-from lvm_gates.harness.results.reading import read_report
 
 SMALL = ("--max-samples=120", "--horizon=3")
 
@@ -17,91 +14,11 @@ def scorecard(folder: Path) -> dict:
     return json.loads((folder / "scorecard.json").read_text())
 
 
-def without_run_details(card: dict) -> dict:
-    return {k: v for k, v in card.items() if k not in ("created", "arguments", "revision", "report_id")}
-
-
-@pytest.fixture(scope="module")
-def reports(arrow, run_gates, tmp_path_factory):
-    """One serial and one parallel run over a good and a bad model, with their reports."""
-    folder = tmp_path_factory.mktemp("reports")
-    common = ["--model=control:oracle", "--model=control:persistence", f"--corpus={arrow}", *SMALL]
-    runs = {"serial": ["-p", "no:xdist"], "parallel": ["-n", "2"]}
-    return {
-        name: (run_gates(*common, *extra, f"--report={folder / name}"), folder / name) for name, extra in runs.items()
-    }
-
-
-def test_a_bad_model_fails_the_session(reports):
-    done, _ = reports["serial"]
-    assert done.returncode == 1, done.stdout
-    assert "FAILED" in done.stdout
-    assert "gate A: control:persistence" in done.stdout
-    assert "margin on VAL = -0." in done.stdout
-    assert "Next: " in done.stdout
-
-
 def test_a_control_is_gated_on_the_default_corpus_as_the_readme_says(run_gates):
     """No option but the README's own and smaller sizes: no corpus is named, and a control records none."""
     done = run_gates("--model=control:oracle", *SMALL)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "RELEASE  control:oracle" in done.stdout
-
-
-def test_the_scorecard_ends_the_output_within_80_columns(reports):
-    done, _ = reports["serial"]
-    tail = done.stdout[done.stdout.index("RELEASE") :]
-    assert "BLOCKED" in tail
-    assert max(len(line) for line in tail.splitlines()) <= 80
-
-
-def test_verdicts(reports):
-    _, folder = reports["serial"]
-    oracle, persistence = scorecard(folder)["models"]
-    assert oracle["verdict"] == "release"
-    assert all(oracle["gates"][gate]["passed"] for gate in "ABCDE")
-    for split in ("VAL", "OOD"):
-        for pool in ("article", "novel", "global"):
-            assert oracle["gates"]["B"][split][pool]["R@1"]["value"] == 1.0
-            assert oracle["gates"]["B"][split][pool]["MRR"]["value"] == 1.0
-        assert oracle["gates"]["D"][split]["mean"]["value"] == pytest.approx(1.0, abs=1e-9)
-    assert persistence["verdict"] == "blocked"
-    assert any("negative margin" in reason for reason in persistence["reasons"])
-
-
-def test_parallel_and_serial_agree(reports):
-    serial, parallel = (without_run_details(scorecard(reports[name][1])) for name in ("serial", "parallel"))
-    assert reports["parallel"][0].returncode == 1
-    assert serial == parallel
-    ids = {read_report(folder).scorecard.report_id for _, folder in reports.values()}
-    assert len(ids) == 2, "each of the two is one report, and no other"
-
-
-def test_each_model_is_predicted_once_however_many_workers(run_gates, arrow, tmp_path):
-    asked = {}
-    for workers in ("0", "2"):
-        log = tmp_path / workers
-        env = {"COUNT_FILE": str(log)}
-        here = Path(__file__).parent
-        done = run_gates(
-            "--model=python:predictors:Counting", f"--corpus={arrow}", *SMALL, "-n", workers, cwd=here, env=env
-        )
-        assert done.returncode == 1, done.stdout
-        asked[workers] = sum(map(int, log.read_text().split()))
-    assert asked["0"] == asked["2"]
-
-
-def test_report_holds_one_row_a_window(reports):
-    _, folder = reports["serial"]
-    card = scorecard(folder)
-    with np.load(folder / "samples.npz", allow_pickle=False) as samples:
-        for split in ("VAL", "OOD"):
-            n = card["corpus"]["splits"][split]["windows"]
-            assert len(samples[f"{split}/article"]) == n
-            cosine = samples[f"{split}/control:persistence/cosine"]
-            assert cosine.mean() == pytest.approx(card["models"][1]["gates"]["E"][split]["normal"]["value"], abs=0.1)
-            assert len(cosine) == n
-    assert "control:persistence" in (folder / "scorecard.html").read_text()
 
 
 def test_no_model_is_an_error_of_use(run_gates):
@@ -152,11 +69,11 @@ def test_a_failed_gate_is_tolerated_by_the_rule_that_allows_it_and_never_passed(
     assert ("gate C: python:predictors:OrderFree" in done.stdout) == (rule == "strict")
 
 
-def test_the_published_battery_fails_a_perfect_oracle(run_gates, arrow):
+def test_the_original_battery_fails_a_perfect_oracle(run_gates, arrow):
     done = run_gates("--model=control:oracle", f"--corpus={arrow}", *SMALL, "--profile=5cat-published")
     assert done.returncode == 1, done.stdout
     assert "gate A: control:oracle" in done.stdout
-    assert "margin on VAL = -0.5" in done.stdout, "lag-1 cosine less 1: the target is one before the published k=+1"
+    assert "margin on VAL = -0.5" in done.stdout, "lag-1 cosine less 1: the target is one before the original k=+1"
     assert "gate B: control:oracle" not in done.stdout
 
 

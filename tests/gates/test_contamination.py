@@ -42,16 +42,18 @@ def reasons(run: GateRun) -> str:
     return " ".join(card.decision.reasons)
 
 
-def test_training_on_the_training_split_is_clean(checkpoint, make_run: MakeRun, arrow: Path) -> None:
+def test_training_on_the_training_split_is_clean(checkpoint, make_run: MakeRun, arrow: Path, observed: Path) -> None:
     corpus = open_corpus(arrow)
-    assert "contaminated" not in reasons(make_run(checkpoint(corpus.articles("TRAIN"))))
+    assert "contaminated" not in reasons(make_run(checkpoint(corpus.articles("TRAIN")), beside=observed))
 
 
-def test_one_judged_article_among_the_training_articles_blocks(checkpoint, make_run: MakeRun, arrow: Path) -> None:
+def test_one_judged_article_among_the_training_articles_blocks(
+    checkpoint, make_run: MakeRun, arrow: Path, observed: Path
+) -> None:
     corpus = open_corpus(arrow)
     seen = np.append(corpus.articles("TRAIN"), corpus.articles("OOD")[2])
     held_out = len(corpus.articles("OOD"))
-    found = reasons(make_run(checkpoint(seen)))
+    found = reasons(make_run(checkpoint(seen), beside=observed))
     assert f"contaminated: trained on 1 of the {held_out} OOD articles" in found
     assert f"(article {corpus.articles('OOD')[2]}, for one)" in found
     assert "VAL articles" not in found
@@ -71,9 +73,11 @@ def recorded(arrow: Path, tmp_path: Path) -> Callable[..., str]:
     return write
 
 
-def test_a_record_of_chunks_finds_judged_windows_and_leaves_them_out(recorded, make_run: MakeRun, arrow: Path) -> None:
+def test_a_record_of_chunks_finds_judged_windows_and_leaves_them_out(
+    recorded, make_run: MakeRun, arrow: Path, observed: Path
+) -> None:
     corpus = open_corpus(arrow)
-    run = make_run(recorded(np.append(corpus.articles("TRAIN"), corpus.articles("OOD")[:2])))
+    run = make_run(recorded(np.append(corpus.articles("TRAIN"), corpus.articles("OOD")[:2])), beside=observed)
     found = reasons(run)
     assert "OOD windows stand in what it was trained on, more than 10%" in found
     assert "VAL windows" not in found
@@ -87,8 +91,10 @@ def test_a_record_of_chunks_finds_judged_windows_and_leaves_them_out(recorded, m
     assert run.control_card("persistence").record()["leaks"]["OOD"]["leaked"] < mine  # of this model alone
 
 
-def test_a_clean_record_says_so_and_no_record_is_not_checkable(recorded, make_run: MakeRun, arrow: Path) -> None:
-    clean = make_run(recorded(open_corpus(arrow).articles("TRAIN")))
+def test_a_clean_record_says_so_and_no_record_is_not_checkable(
+    recorded, make_run: MakeRun, arrow: Path, observed: Path
+) -> None:
+    clean = make_run(recorded(open_corpus(arrow).articles("TRAIN")), beside=observed)
     assert "contaminated" not in reasons(clean)
     (model,) = clean.settings.models
     assert clean.card(model).training_data["status"] == "clean"
@@ -96,12 +102,12 @@ def test_a_clean_record_says_so_and_no_record_is_not_checkable(recorded, make_ru
 
 
 def test_a_checkpoint_without_a_record_says_that_nothing_could_be_checked(
-    make_run: MakeRun, arrow: Path, tmp_path
+    make_run: MakeRun, arrow: Path, observed: Path, tmp_path
 ) -> None:
     corpus = open_corpus(arrow)
     network = build("lstm", input_dim=corpus.dim, output_dim=corpus.dim, width=8)
     torch.save({"model_type": "lstm", "model_state_dict": network.state_dict()}, tmp_path / "m.pt")
-    run = make_run(str(tmp_path / "m.pt"))
+    run = make_run(str(tmp_path / "m.pt"), beside=observed)
     assert "contaminated" not in reasons(run)
     card = build_scorecard(run, Arguments(), {})
     assert card["models"][0]["training_data"]["status"] == "not checkable"

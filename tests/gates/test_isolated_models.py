@@ -1,6 +1,5 @@
 """Sessions with a model that breaks: it is blocked in one sentence, the others are judged, and nothing stays behind."""
 
-import json
 import os
 import signal
 import subprocess
@@ -21,55 +20,6 @@ from lvm_gates.harness.base.errors import UserError
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SMALL = ("--max-samples=120", "--horizon=3")
-LEAVES = "its process ended with exit status 0 while predict() was running; it must return"
-
-
-def scorecard(folder):
-    return json.loads((folder / "scorecard.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def sessions(arrow, run_gates, tmp_path_factory):
-    """A good model and two that break: one in its factory, one in the middle of its evaluation."""
-    folder = tmp_path_factory.mktemp("sessions")
-    broken = ("broken_factory", "ExitsLater")
-    models = ["--model=control:oracle", *(f"--model=python:predictors:{name}" for name in broken)]
-    made = {}
-    for workers in ("0", "2"):
-        report = folder / workers
-        given = (*models, f"--corpus={arrow}", *SMALL, "-n", workers, f"--report={report}")
-        done = run_gates(*given, cwd=HERE, env={"TMPDIR": str(tmp_path_factory.mktemp("tmp"))})
-        made[workers] = (done, scorecard(report) if (report / "scorecard.json").exists() else None)
-    return made
-
-
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_the_others_are_judged_and_the_broken_are_blocked(sessions, workers):
-    done, card = sessions[workers]
-    assert done.returncode == 1, done.stdout + done.stderr
-    verdicts = {model["name"].removeprefix("python:predictors:"): model["verdict"] for model in card["models"]}
-    assert verdicts.pop("control:oracle") == "release"
-    assert set(verdicts.values()) == {"blocked"}
-    faults = {model["name"].removeprefix("python:predictors:"): model["faults"] for model in card["models"]}
-    assert faults == {
-        "control:oracle": [],
-        "broken_factory": ["python:predictors:broken_factory: broken_factory() raised ValueError: no weights."],
-        "ExitsLater": [f"python:predictors:ExitsLater: {LEAVES}."],
-    }
-    for model in card["models"][1:]:
-        assert model["reasons"][0] == model["faults"][0]
-        assert not any("not finite" in reason for reason in model["reasons"]), "nothing was predicted at all"
-        assert not any(gate["passed"] for gate in model["gates"].values())
-        assert model["gates"]["A"]["VAL"]["margin"]["value"] is None
-    # Gates A-D on two splits, E, and the release, of two models; and nothing else.
-    assert "20 failed" in done.stdout
-    assert "gate A: the model broke" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
-
-
-def test_workers_agree_about_the_broken(sessions):
-    serial, parallel = (sessions[workers][1] for workers in ("0", "2"))
-    assert serial["models"] == parallel["models"]
 
 
 @pytest.mark.parametrize("factory", ["broken_factory", "Leaves"])
@@ -107,6 +57,23 @@ def test_one_that_breaks_on_one_split_is_blocked_once_and_for_all(make_run, monk
     assert other.faults(name) == card.faults
     assert np.isnan(other.observations(name, "OOD").cosine).all()
     np.testing.assert_array_equal(other.observations(name, "VAL").cosine, measured.cosine)
+
+
+def test_in_process_too_a_factory_that_raises_costs_its_model_and_no_other(make_run, observed, monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    name = "python:predictors:broken_factory"
+    run = make_run("control:oracle", name, in_process=True, beside=observed)
+    assert run.faults(name) == (f"{name}: broken_factory() raised ValueError: no weights.",)
+    card = run.card(name)
+    assert card.decision.verdict == "blocked"
+    assert card.decision.reasons[0] == card.faults[0]
+    assert run.card("control:oracle").decision.verdict == "release"
+
+
+def test_in_process_too_a_session_with_nothing_else_to_judge_is_an_error_of_use(make_run, monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    with pytest.raises(UserError, match=r"^python:predictors:broken_factory: broken_factory\(\) raised ValueError"):
+        make_run("python:predictors:broken_factory", in_process=True)
 
 
 def test_a_control_that_breaks_is_our_fault_and_ends_the_session(make_run, monkeypatch):
@@ -167,7 +134,17 @@ def test_nothing_outlives_a_session_that_is_ended(arrow, tmp_path, how, monkeypa
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     pid_file = tmp_path / "pid"
     environment = {**os.environ, "TMPDIR": str(temporary), "PID_FILE": str(pid_file), "PYTHONPATH": f"{HERE}:{ROOT}"}
-    command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(ROOT / "gates"),
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+    ]
     model = ("--model=python:predictors:Hangs", f"--corpus={arrow}", *SMALL)
     session = subprocess.Popen(
         [*command, *model],

@@ -1,6 +1,6 @@
 """The engine broken on purpose: each fault is caught by the controls or the audits, and withholds every verdict.
 
-What the published battery lacked is not better code but something that would notice. These are its own faults, and
+What the original battery lacked is not better code but something that would notice. These are its own faults, and
 some near ones, put back one at a time.
 """
 

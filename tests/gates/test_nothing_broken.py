@@ -11,13 +11,13 @@ MakeRun = Callable[..., GateRun]
 
 
 @pytest.fixture
-def judged(make_run: MakeRun, arrow: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict]:
+def judged(make_run: MakeRun, arrow: Path, observed: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict]:
     """judged(predictor, **options): the card of one of `predictors`."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.setenv("KNOWN_CORPUS", str(arrow))
 
     def judge(name: str, **options: object) -> dict:
-        run = make_run(f"python:predictors:{name}", **options)
+        run = make_run(f"python:predictors:{name}", beside=observed, **options)
         return run.card(run.settings.models[0]).record()
 
     return judge

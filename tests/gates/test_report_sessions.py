@@ -60,7 +60,8 @@ def session(arrow, finished, tmp_path):
     assert read_report(out).scorecard.models[0].verdict == "release"
 
     def run(what: str, *options: str) -> subprocess.CompletedProcess[str]:
-        line = [str(ROOT / "gates"), "-q", "-p", "no:cacheprovider", "--model=control:oracle", f"--corpus={arrow}"]
+        line = [str(ROOT / "gates"), "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+        line += ["--model=control:oracle", f"--corpus={arrow}"]
         line += ["--max-samples=120", "--horizon=3", f"--report={out}", *options]
         (tmp_path / "sabotage.py").write_text(PLUGIN.format(what=what))
         return subprocess.run(

@@ -33,16 +33,21 @@ def coherent(tmp_path_factory) -> Path:
     return folder
 
 
-def test_a_corpus_that_closes_gate_a_even_to_the_oracle_releases_nobody_under_5cat(make_run, coherent):
-    run = make_run("control:oracle", corpus=str(coherent))
+@pytest.fixture(scope="module")
+def observed_there(observe_all, coherent) -> Path:
+    return observe_all(coherent)
+
+
+def test_a_corpus_that_closes_gate_a_even_to_the_oracle_releases_nobody_under_5cat(make_run, coherent, observed_there):
+    run = make_run("control:oracle", corpus=str(coherent), beside=observed_there)
     run.prepare()
     card = run.card("control:oracle")
     assert card.decision.verdict == "blocked"
     assert "not true that it passes gate A; margin on VAL +0.0" in card.decision.reasons[0]
 
 
-def test_under_skill_the_oracle_is_released_there_and_no_control_is(make_run, coherent):
-    run = make_run("control:oracle", corpus=str(coherent), profile="skill")
+def test_under_skill_the_oracle_is_released_there_and_no_control_is(make_run, coherent, observed_there):
+    run = make_run("control:oracle", corpus=str(coherent), profile="skill", beside=observed_there)
     run.prepare()
     assert run.outside_reasons == []
     assert run.card("control:oracle").decision.verdict == "release"
@@ -56,9 +61,9 @@ def test_under_skill_the_oracle_is_released_there_and_no_control_is(make_run, co
         ), name
 
 
-def test_a_control_beyond_the_frontier_withholds_every_verdict(make_run):
+def test_a_control_beyond_the_frontier_withholds_every_verdict(make_run, observed):
     """Without ridge among the rivals, ridge itself would look like skill: the session must notice."""
-    run = make_run("control:oracle", profile="skill")
+    run = make_run("control:oracle", profile="skill", beside=observed)
     run.prepare()
     for split, given in run._skill_inputs.items():
         kept = np.flatnonzero(given.rivals.weights[:, -2] == 0.0)
@@ -73,9 +78,9 @@ def test_a_control_beyond_the_frontier_withholds_every_verdict(make_run):
 
 
 @pytest.mark.parametrize("blend", ["ewma-0.8 +0.1 climatology", "ewma-0.8 +0.6 ridge", "ewma-0.75"])
-def test_no_blend_of_trivial_parts_is_released(make_run, arrow, blend):
+def test_no_blend_of_trivial_parts_is_released(make_run, observed, blend):
     """The first two were released while the frontier held twelve controls and not what they span."""
-    run = make_run("control:oracle", profile="skill")
+    run = make_run("control:oracle", profile="skill", beside=observed)
     run.prepare()
     for split, given in run._skill_inputs.items():
         if blend == "ewma-0.75":  # between the grid's decays
@@ -98,10 +103,11 @@ def test_in_the_default_world_the_optimum_is_released_and_ridge_is_not(make_run,
     assert run.card("control:linear").decision.verdict == "hold"
 
 
-def test_rivals_know_the_judged_domain_unless_the_model_learnt_from_what_they_did(make_run, monkeypatch):
+def test_rivals_know_the_judged_domain_unless_the_model_learnt_from_what_they_did(make_run, observed, monkeypatch):
     """A mean of the judged text is no skill; whoever records his training text is held to what that text tells."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
-    run = make_run("python:predictors:LastFrame", "control:oracle", profile="skill", in_process=True)
+    models = ("python:predictors:LastFrame", "control:oracle")
+    run = make_run(*models, profile="skill", in_process=True, beside=observed)
     run.prepare()
     stranger = run.card("python:predictors:LastFrame").skill["VAL"]
     assert stranger["rivals_know_domain"]

@@ -14,6 +14,7 @@ from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, Spread
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
+from lvm_gates.harness.judging.additions import NOTHING_ADDED
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.session import GateRun, Settings
 from lvm_gates.harness.predictors.predictor import Identity, Subject
@@ -191,14 +192,27 @@ def make_observations():
 def make_run(tmp_path_factory):
     """A `GateRun` over a corpus folder: make_run(corpus, profile="5cat", models=(), max_samples=400, ...)."""
 
-    def make(corpus, profile="5cat", models=(), *, context=5, max_samples=400, horizon=5, seed=0, **arguments):
+    def make(
+        corpus,
+        profile="5cat",
+        models=(),
+        *,
+        context=5,
+        max_samples=400,
+        horizon=5,
+        seed=0,
+        additions=NOTHING_ADDED,
+        **arguments,
+    ):
+        rows = [row for gate in additions.gates for row in gate.thresholds]
         settings = Settings(
             models=tuple(models),
-            profile=load_profile(profile),
+            profile=load_profile(profile).with_thresholds(rows),
             task="frontier",
             rule="strict",
             seed=seed,
             batch_size=256,
+            additions=additions,
         )
         inputs = resolve(
             CorpusArguments(corpus=corpus.path, **arguments),

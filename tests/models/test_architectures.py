@@ -1,4 +1,4 @@
-"""All architectures: sizes, keys and shapes of the published ones as documented, and what every one must hold to."""
+"""All architectures: sizes, keys and shapes of the original ones as documented, and what every one must hold to."""
 
 import math
 
@@ -30,7 +30,7 @@ def _recurrent(prefix, layer, gates, into, width):
 
 
 def published_shapes(model_type, input_dim=768, dim=768):
-    """Keys and shapes of a published file, from the fact sheet and not from the code under test."""
+    """Keys and shapes of an original file, from docs/sources.md, "Checkpoint format" and not the code under test."""
     if model_type == "transformer":
         shapes = _linear("input_proj", 512, input_dim) | {"pos_encoder.pe": (1, 100, 512)}
         for i in range(4):
@@ -71,7 +71,7 @@ def _small(model_type, input_dim=24, output_dim=24, **sizes):
 
 @pytest.mark.parametrize("model_type", sorted(PUBLISHED_PARAMETERS))
 @pytest.mark.parametrize("input_dim", [768, 769])
-def test_state_dict_is_the_published_one(model_type, input_dim):
+def test_state_dict_is_the_original_one(model_type, input_dim):
     with torch.device("meta"):
         model = build(model_type, input_dim=input_dim, output_dim=768)
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
@@ -79,7 +79,7 @@ def test_state_dict_is_the_published_one(model_type, input_dim):
 
 
 @pytest.mark.parametrize("model_type", sorted(PUBLISHED_PARAMETERS))
-def test_parameter_count_is_the_published_one(model_type):
+def test_parameter_count_is_the_original_one(model_type):
     with torch.device("meta"):
         model = build(model_type)
     assert sum(p.numel() for p in model.parameters()) == PUBLISHED_PARAMETERS[model_type]

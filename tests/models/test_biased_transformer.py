@@ -1,4 +1,4 @@
-"""The biased transformer: the published one at beta 0, and a weaker last slot above."""
+"""The biased transformer: the original one at beta 0, and a weaker last slot above."""
 
 import math
 
@@ -16,7 +16,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def pair(seed, beta=0.0, **sizes):
-    """The published network and a biased one of the same weights."""
+    """The original network and a biased one of the same weights."""
     torch.manual_seed(seed)
     plain = build("transformer", **SIZES | sizes).eval()
     biased = build("biased-transformer", **SIZES | sizes).eval()
@@ -47,7 +47,7 @@ def last_weights(model, x):
 
 @properties
 @given(seeds, st.integers(1, 6), st.booleans())
-def test_without_a_bias_it_is_the_published_network_to_the_bit(seed, context, trained):
+def test_without_a_bias_it_is_the_original_network_to_the_bit(seed, context, trained):
     plain, biased = pair(seed)
     x = torch.randn(3, context, DIM)
     with torch.inference_mode(not trained):

@@ -1,4 +1,4 @@
-"""The rankers: an anchored query, with the published blindness to order only where it is asked for."""
+"""The rankers: an anchored query, with the original blindness to order only where it is asked for."""
 
 import math
 
@@ -28,7 +28,7 @@ def unit(*shape):
     return normalize(torch.randn(*shape), dim=-1)
 
 
-def test_size_is_the_published_one_without_positions():
+def test_size_is_the_original_one_without_positions():
     with torch.device("meta"):
         parameters = [sum(p.numel() for p in build("ranker", positions=on).parameters()) for on in (False, True)]
     assert round(parameters[0] / 1e6, 1) == 13.7
@@ -80,7 +80,7 @@ def test_frames_that_cancel_leave_the_query(kind, seed):
 @properties
 @given(seeds, st.permutations(range(4)))
 def test_without_positions_the_order_before_the_last_frame_is_invisible(seed, order):
-    """The published defect."""
+    """The original defect."""
     model = ranker("ranker", seed, positions=False)
     x = unit(3, 5, DIM)
     shuffled = x[:, [*order, 4]]

@@ -65,7 +65,10 @@ def test_a_dropped_frame_is_a_random_direction():
 
 
 def test_a_corrupted_frame_has_cosine_77_to_the_true_one_at_768_dimensions():
-    """Noise of .03 on EACH coordinate is no small jitter: 1 / sqrt(1 + 768 x .0009) (seed facts 1)."""
+    """Noise of .03 on EACH coordinate is no small jitter: 1 / sqrt(1 + 768 x .0009).
+
+    Source: docs/sources.md, "Versions of the code".
+    """
     given_contexts = contexts(1000, 3, 768)
     torch.manual_seed(0)
     blurred = corrupt_last(given_contexts, 1.0, swap=0.0)[:, -1]

@@ -1,4 +1,4 @@
-"""Windows are gathered a batch at a time: an epoch takes a small part of what the published arrays took."""
+"""Windows are gathered a batch at a time: an epoch takes a small part of what the original arrays took."""
 
 import tracemalloc
 

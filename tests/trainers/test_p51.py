@@ -3,7 +3,7 @@
 import pytest
 from tiny import SMALL, assert_same, history, lvm_train, trained, weights
 
-from lvm_gates.trainers import loop, sentinel_rules
+from lvm_gates.trainers import loop
 from lvm_gates.trainers.sentinel_rules import StageGate
 
 # What a stage of two epochs and one that follows it look like; the real ones have four and more.
@@ -20,10 +20,9 @@ def gate(monkeypatch):
     """Sets what stage A must reach: nothing passes at 2, everything at -2."""
 
     def set_gate(threshold):
-        def thresholds():
-            return StageGate(threshold, threshold, threshold, threshold)
-
-        monkeypatch.setattr(sentinel_rules, "StageGate", thresholds)
+        documented = StageGate.documented()
+        chosen = StageGate(tuple((label, name, threshold) for label, name, _ in documented.limits))
+        monkeypatch.setattr(StageGate, "documented", lambda: chosen)
 
     return set_gate
 

@@ -1,4 +1,7 @@
-"""The collapses of P6b v1 and v2.2 are in their objectives: five weights are enough to show them (seed facts 7)."""
+"""The collapses of P6b v1 and v2.2 are in their objectives: five weights are enough to show them.
+
+Source: docs/sources.md, "Why runs collapsed".
+"""
 
 import numpy as np
 import pytest

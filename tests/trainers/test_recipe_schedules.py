@@ -1,4 +1,4 @@
-"""Every recipe's weights, epoch by epoch, against the documents' tables (seed facts 2) written out."""
+"""Every recipe's weights, epoch by epoch, against the documents' tables (docs/sources.md, "Recipes") written out."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a recipe's terms look at, as documented and as published, and what is left of them without guards."""
+"""What a recipe's terms look at, as documented and as run, and what is left of them without guards."""
 
 import math
 
@@ -68,7 +68,7 @@ def test_p2_penalises_what_is_added_to_the_last_frame(built, made):
 
 
 def test_p4_rolls_out_with_gradient_or_as_published_one_step(built):
-    """A mean over three steps, the first the error to the target; as published the second alone has a penalty."""
+    """A mean over three steps, the first the error to the target; as run the second alone has a penalty."""
     contexts = []
 
     def stands_still(context):
@@ -172,7 +172,7 @@ def test_p6b_weighs_against_the_chunk_it_never_sees(built, made):
 
 
 def test_p7s_gate_asks_whether_the_text_moves_on(built):
-    """Samples nearer to the target than to the frame before the last count in full; as published none ever does."""
+    """Samples nearer to the target than to the frame before the last count in full; as run none ever does."""
     made = step(20)
     context = made.context.clone()
     context[:, -1] = made.target

@@ -13,7 +13,8 @@ from lvm_gates.trainers.cli import main
 from lvm_gates.trainers.schedule import constant
 
 RECIPES = ("v3", "p1", "p2", "p3", "p4", "p5", "p51", "p6", "p6b", "p7")
-# epochs, batch size, weight decay, best checkpoint by, offset of the target, architecture (seed facts 1 and 2).
+# epochs, batch size, weight decay, best checkpoint by, offset of the target, architecture
+# (docs/sources.md, "Training" and "Recipes").
 DOCUMENTED = {
     "v3": (20, 64, 0.01, "val_cos", 1, "transformer"),
     "p1": (5, 64, 0.01, "val_cos", 1, "transformer"),
@@ -127,7 +128,7 @@ def test_a_tiny_epoch_trains_loads_and_predicts(corpus, tmp_path, recipe, publis
 @pytest.mark.parametrize("recipe", [recipe for recipe in RECIPES if recipe != "p1"])
 def test_as_published_is_another_run(monkeypatch, corpus, tmp_path, recipe):
     """Other weights after one epoch with every term on; in P5.1 by the bias alone, the windows being the same."""
-    module = importlib.import_module(f"trainers.{recipe}")
+    module = importlib.import_module(f"lvm_gates.trainers.{recipe}")
     for name, schedule in AT_ONCE.get(recipe, {}).items():
         monkeypatch.setattr(module, name, schedule)
     # v1, since the others skip their term while a fresh network points away from the text.

@@ -1,4 +1,4 @@
-"""`p6b --recover`: a run that starts from another one's weights, which the published recovery did not."""
+"""`p6b --recover`: a run that starts from another one's weights, which the original recovery did not."""
 
 from dataclasses import replace
 

@@ -53,10 +53,10 @@ def control(corpus, name):
     return build_control(name, Ingredients(corpus, (windows_of(corpus, corpus.articles("TRAIN"), CONTEXT),), 0))
 
 
-def network(dim, batch_size=1024):
+def network(dim):
     torch.manual_seed(0)
     module = build("transformer", input_dim=dim, output_dim=dim, width=16, depth=1, heads=2).eval()
-    return TorchPredictor("test", module, dim, torch.device("cpu"), batch_size)
+    return TorchPredictor("test", module, dim, torch.device("cpu"))
 
 
 class Counting:
@@ -198,7 +198,10 @@ def test_a_prediction_that_points_away_from_the_target_is_found(arrow, watch):
 
 
 def test_the_optimum_of_reversible_text_meets_the_rule_for_backing_off(wiki, arrow, watch):
-    """What the documents took for backward drift is what the best possible predictor shows (SPEC section 4)."""
+    """What the documents took for backward drift is what the best possible predictor shows.
+
+    Source: docs/specification.md, "Why the five gates are not enough on text".
+    """
     best = Sentinel(wiki, CONTEXT, windows=120, horizon=2).look(control(wiki, "bayes"), 3)
     assert best.figures["margin_vs_last"]["high"] < 0
     assert backs_off(best) is not None
@@ -228,7 +231,7 @@ def test_the_batch_size_does_not_matter(arrow, watch, monkeypatch, size):
     by_network = watch.look(network(arrow.dim), 1)
     monkeypatch.setattr(sentinel_module, "BATCH_SIZE", size)
     found = watch.look(control(arrow, "linear"), 1)
-    again = watch.look(network(arrow.dim, size), 1)
+    again = watch.look(network(arrow.dim), 1)
     for name in VALUES:
         assert found.figures[name] == pytest.approx(expected.figures[name], abs=1e-6)
         assert again.value(name) == pytest.approx(by_network.value(name), abs=1e-5)

@@ -1,4 +1,4 @@
-"""What holds P7's prediction near its context and its target, and what weighs its samples (seed facts 2)."""
+"""What holds P7's prediction near its context and its target, and what weighs its samples (docs/sources.md, "P7")."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,10 +10,10 @@ from lvm_gates.trainers.losses.regression import cosine_each
 def anchor_floor(
     query: Float[Tensor, "batch dim"], anchor: Float[Tensor, "batch dim"], floor: float
 ) -> Float[Tensor, ""]:
-    """Mean of [floor - cos(q, anchor)]+, in cosines: planned for P7, never run (seed facts 2).
+    """Mean of [floor - cos(q, anchor)]+, in cosines: planned for P7, never run (docs/sources.md, "P7").
 
     Of the query before it is mixed with the anchor, as planned: the mixture of an orthogonal query has cosine .243 at a
-    share of .8 and .555 at .6 (seed facts 6 #38), so that a floor under it would ask for next to nothing.
+    share of .8 and .555 at .6 (docs/sources.md, "P7"), so that a floor under it would ask for next to nothing.
 
     Args:
         query: (B, D) the network's own answer, of any length.
@@ -29,7 +29,7 @@ def anchor_floor(
 def teacher_pull(
     prediction: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"], floor: float = 0.20
 ) -> Float[Tensor, ""]:
-    """Mean of 1 - cos(p, y) over the samples with cos(p, y) < floor (seed facts 2, P7's warm-up term).
+    """Mean of 1 - cos(p, y) over the samples with cos(p, y) < floor (P7's warm-up term; docs/sources.md, "P7").
 
     Args:
         prediction: (B, D).
@@ -52,9 +52,11 @@ def directional_gate(
     threshold: float = 0.03,
     low: float = 0.25,
 ) -> Float[Tensor, " batch"]:
-    """Weight of each sample: 1 where cos(last, y) - cos(last, reference) >= threshold, else low (seed facts 2, P7).
+    """Weight of each sample: 1 where cos(last, y) - cos(last, reference) >= threshold, else low.
 
-    Meant to prefer windows that move forward, with the frame before the last as reference. In the published code the
+    Source: docs/sources.md, "P7".
+
+    Meant to prefer windows that move forward, with the frame before the last as reference. In the original code the
     reference IS the last frame, so every weight was ``low``.
 
     Args:

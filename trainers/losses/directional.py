@@ -1,4 +1,4 @@
-"""P6b's directional pressure and the brakes of its versions v1 to v2.3 (seed facts 2).
+"""P6b's directional pressure and the brakes of its versions v1 to v2.3 (docs/sources.md, "P6b").
 
 ``positive`` is cos(p, y), ``negative`` cos(p, second-to-last frame), and the gap g their difference.
 """
@@ -15,10 +15,10 @@ _SMALLEST = 1e-8
 
 
 def softplus_margin(gap: Float[Tensor, " batch"], margin: float, sharpness: float) -> Scalar:
-    """Mean of ln(1 + exp(s (m - g))) / s: a hinge on the gap with its corner rounded off (seed facts 2, P6b).
+    """Mean of ln(1 + exp(s (m - g))) / s: a hinge on the gap with its corner rounded off (docs/sources.md, "P6b").
 
-    A lower s rounds more and is the larger of two at the same gap: .127 at s = 8 is .211 at s = 4, though the
-    documents expect it to fall (seed facts 6 #28). v2.1 applies it to `margin_ratio` as well, with m = .05.
+    A lower s rounds more and is the larger of two at the same gap: .127 at s = 8 is .211 at s = 4, though the documents
+    expect it to fall (docs/sources.md, "P6b"). v2.1 applies it to `margin_ratio` as well, with m = .05.
 
     Args:
         gap: (B,) g, in cosines.
@@ -32,10 +32,10 @@ def softplus_margin(gap: Float[Tensor, " batch"], margin: float, sharpness: floa
 
 
 def margin_ratio(positive: Float[Tensor, " batch"], negative: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-    """The gap relative to its two sides, g / (|cos(p, y)| + |cos(p, c)|) (seed facts 2, v2.1).
+    """The gap relative to its two sides, g / (|cos(p, y)| + |cos(p, c)|) (v2.1; docs/sources.md, "P6b").
 
     Meant to stop a gap made of two negatives, which it does not: there it is as large as of two positives
-    (seed facts 6 #30).
+    (docs/sources.md, "P6b").
 
     Args:
         positive: (B,) cos(p, y).
@@ -49,10 +49,10 @@ def margin_ratio(positive: Float[Tensor, " batch"], negative: Float[Tensor, " ba
 
 @torch.no_grad()
 def lambda_eff(mse: Scalar, term: Scalar, share: float, low: float = 1e-4, high: float = 0.05) -> Scalar:
-    """The weight that gives a term a fixed share of the MSE: share * mse / term, clamped (seed facts 2, P6b).
+    """The weight that gives a term a fixed share of the MSE: share * mse / term, clamped (docs/sources.md, "P6b").
 
-    It grows as the term shrinks, so the push does not end where the margin is met: towards share * sharpness * mse
-    per unit gap, and to the upper clamp BECAUSE the goal is reached (seed facts 6 #27 and 7).
+    It grows as the term shrinks, so the push does not end where the margin is met: towards share * sharpness * mse per
+    unit gap, and to the upper clamp BECAUSE the goal is reached (docs/sources.md, "P6b" and "Why runs collapsed").
 
     Args:
         mse: regression loss, not negative.
@@ -69,10 +69,10 @@ def lambda_eff(mse: Scalar, term: Scalar, share: float, low: float = 1e-4, high:
 
 @torch.no_grad()
 def cap_share(weight: Scalar | float, term: Scalar, mse: Scalar, cap: float) -> Scalar:
-    """The weight, reduced where weight * term / mse would be above ``cap`` (seed facts 2, v2.1).
+    """The weight, reduced where weight * term / mse would be above ``cap`` (v2.1; docs/sources.md, "P6b").
 
     No version asks `lambda_eff` for a larger share than its cap, so only its lower clamp can make this act; in the
-    published runs it never did (seed facts 2).
+    original runs it never did (docs/sources.md, "P6b").
 
     Args:
         weight: of the term, not negative.
@@ -87,7 +87,7 @@ def cap_share(weight: Scalar | float, term: Scalar, mse: Scalar, cap: float) -> 
 
 
 def skip_on_negative(positive_mean: Scalar | float, negative_mean: Scalar | float) -> bool:
-    """Whether v2 leaves the term out of this batch: either mean cosine is negative (seed facts 2).
+    """Whether v2 leaves the term out of this batch: either mean cosine is negative (docs/sources.md, "P6b").
 
     Args:
         positive_mean: mean cos(p, y).
@@ -97,7 +97,9 @@ def skip_on_negative(positive_mean: Scalar | float, negative_mean: Scalar | floa
 
 
 def skip_v21(positive_mean: Scalar | float, negative_mean: Scalar | float) -> bool:
-    """Whether v2.1 leaves the term out: mean cos(p, y) < 0, or < .05 while the other is < -.05 (seed facts 2).
+    """Whether v2.1 leaves the term out: mean cos(p, y) < 0, or < .05 while the other is < -.05.
+
+    Source: docs/sources.md, "P6b".
 
     Args:
         positive_mean: mean cos(p, y).
@@ -107,7 +109,7 @@ def skip_v21(positive_mean: Scalar | float, negative_mean: Scalar | float) -> bo
 
 
 def positive_floor(positive: Float[Tensor, " batch"], floor: float) -> Scalar:
-    """Mean of [floor - cos(p, y)]+^2, in squared cosines (seed facts 2, v2.1 to v2.3).
+    """Mean of [floor - cos(p, y)]+^2, in squared cosines (v2.1 to v2.3; docs/sources.md, "P6b").
 
     Args:
         positive: (B,) cos(p, y).
@@ -120,9 +122,10 @@ def positive_floor(positive: Float[Tensor, " batch"], floor: float) -> Scalar:
 
 
 def unit_norm_penalty(prediction: Float[Tensor, "batch dim"]) -> Scalar:
-    """Mean of (||p|| - 1)^2 (seed facts 2, v2.1).
+    """Mean of (||p|| - 1)^2 (v2.1; docs/sources.md, "P6b").
 
-    Published on the prediction, which is of unit norm already, so that it is 0 always; it acts on a raw output only.
+    The original code takes it of the prediction, which is of unit norm already, so that it is 0 always; it acts on a
+    raw output only.
 
     Args:
         prediction: (B, D).
@@ -135,7 +138,9 @@ def unit_norm_penalty(prediction: Float[Tensor, "batch dim"]) -> Scalar:
 
 
 def orthogonality(negative: Float[Tensor, " batch"]) -> Scalar:
-    """Mean of cos(p, c)^2, in squared cosines: pulls the prediction off a context frame (seed facts 2, v2.2, v2.3).
+    """Mean of cos(p, c)^2, in squared cosines: pulls the prediction off a context frame.
+
+    Source: docs/sources.md, "P6b" (v2.2, v2.3).
 
     Args:
         negative: (B,) cos(p, second-to-last frame).
@@ -148,7 +153,9 @@ def orthogonality(negative: Float[Tensor, " batch"]) -> Scalar:
 
 @torch.no_grad()
 def confidence(positive_mean: Scalar, start: float = 0.30, width: float = 0.15) -> Scalar:
-    """How far v2.3 trusts the prediction with the term: (mean cos(p, y) - start) / width, in [0, 1] (seed facts 2).
+    """How far v2.3 trusts the prediction with the term: (mean cos(p, y) - start) / width, in [0, 1].
+
+    Source: docs/sources.md, "P6b".
 
     Args:
         positive_mean: mean cos(p, y).

@@ -1,7 +1,8 @@
 """Hinges that ask for the target to be nearer than some other chunk, and what weighs them (V3, P2-P5.1, P7).
 
 All but `future_margin` push the prediction away from an *input*. None tests order, and the best regressor of a slowly
-varying chain pays them: it lies nearer to the last frame than to the target (seed facts 5 and 7).
+varying chain pays them: it lies nearer to the last frame than to the target
+(docs/sources.md, "Offsets counted from the target" and "Why runs collapsed").
 """
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 from lvm_gates.trainers.losses.regression import cosine_each
 
-# P4: the coherence at which the guard has risen half way, and how fast it rises (seed facts 2).
+# P4: the coherence at which the guard has risen half way, and how fast it rises (docs/sources.md, "Loss terms").
 GUARD_CENTRE = 0.60
 GUARD_WIDTH = 0.05
 
@@ -23,7 +24,9 @@ def directional_margin(
     margin: float,
     weight: Float[Tensor, " batch"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean of w [m - cos(p, y) + cos(p, previous)]+, in cosines (seed facts 2: L_dir, and P7's margin).
+    """Mean of w [m - cos(p, y) + cos(p, previous)]+, in cosines.
+
+    Source: docs/sources.md, "Loss terms" (L_dir, and P7's margin).
 
     V3, P2, P3 and P4 were run with ``previous`` the second-to-last frame, two before the target, though their
     comments say it is the last; P7 with the last frame.
@@ -48,7 +51,9 @@ def anti_copy(
     context: Float[Tensor, "batch context dim"],
     margin: float,
 ) -> Float[Tensor, ""]:
-    """Mean over samples and frames of [m - cos(p, y) + cos(p, c_i)]+, in cosines (seed facts 2: L_ac of V3).
+    """Mean over samples and frames of [m - cos(p, y) + cos(p, c_i)]+, in cosines.
+
+    Source: docs/sources.md, "Loss terms" (L_ac of V3).
 
     Args:
         prediction: (B, D).
@@ -69,10 +74,10 @@ def future_margin(
     exists: Bool[Tensor, "batch ahead"],
     margin: float,
 ) -> Float[Tensor, ""]:
-    """Sum over j of the mean of [m - cos(p, y) + cos(p, future_j)]+, in cosines (seed facts 2: L_fut).
+    """Sum over j of the mean of [m - cos(p, y) + cos(p, future_j)]+, in cosines (L_fut: docs/sources.md, "Loss terms").
 
-    Really computed: V3, P2, P3 and P4 name this term, but its published body is empty and the chunks after the
-    target were never supplied (seed facts 6 #13).
+    Really computed: V3, P2, P3 and P4 name this term, but its original body is empty and the chunks after the target
+    were never supplied (docs/sources.md, "Loss terms").
 
     Args:
         prediction: (B, D).
@@ -95,7 +100,7 @@ def future_margin(
 def adaptive_guard(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
     """Each sample's 1 + sigmoid((cos(last, y) - .60) / .05): copying is punished most where it is easiest (P4).
 
-    As the documents describe it; see `adaptive_guard_published` for what ran (seed facts 2).
+    As the documents describe it; see `adaptive_guard_published` for what ran (docs/sources.md, "Loss terms").
 
     Args:
         last: (B, D) last context frame.
@@ -108,7 +113,7 @@ def adaptive_guard(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batc
 
 
 def adaptive_guard_published(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
-    """Mean of `adaptive_guard` over the batch: the published code weighs all samples alike (seed facts 2, P4).
+    """Mean of `adaptive_guard` over the batch: the original code weighs all samples alike (docs/sources.md, "P4").
 
     Args:
         last: (B, D) last context frame.
@@ -127,7 +132,7 @@ def micro_ranking(
     sharpness: float = 5.0,
     margin: float = 0.02,
 ) -> Float[Tensor, ""]:
-    """Mean of ln(1 + exp(s (cos(p, last) - cos(p, y) + m))) (seed facts 2, P5.1).
+    """Mean of ln(1 + exp(s (cos(p, last) - cos(p, y) + m))) (docs/sources.md, "P5.1").
 
     Not divided by s, unlike `trainers.losses.directional.softplus_margin`: per unit cosine it pushes up to s.
 

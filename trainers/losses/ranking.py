@@ -1,4 +1,4 @@
-"""P7's contrastive loss: the target must rank first among candidates (seed facts 2)."""
+"""P7's contrastive loss: the target must rank first among candidates (docs/sources.md, "P7")."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -20,8 +20,9 @@ def info_nce(
 ) -> Float[Tensor, ""]:
     """Mean cross entropy of softmax(cos(p, candidate) / temperature) with the target as the answer, in nats.
 
-    Candidates are the target, the sample's own negatives and the other targets of the batch (seed facts 2, P7).
-    A prediction that cannot tell them apart pays ln(number of candidates): ln 67 in P7 (seed facts 3).
+    Candidates are the target, the sample's own negatives and the other targets of the batch (docs/sources.md, "P7"). A
+    prediction that cannot tell them apart pays ln(number of candidates): ln 67 in P7
+    (docs/sources.md, "Reported figures").
 
     Args:
         prediction: (B, D).

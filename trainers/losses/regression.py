@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 def mse_loss(raw: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
-    """Mean of ||r - y||^2 / D, on the raw output as published (seed facts 1).
+    """Mean of ||r - y||^2 / D, on the raw output, as in the original code (docs/sources.md, "Training").
 
     With ||r|| free its optimum is ||r|| = cos(p, y): the length learns how sure the direction is. On a unit
     prediction the same figure is 2 (1 - cos(p, y)) / D, which is what validation reports.

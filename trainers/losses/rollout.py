@@ -1,10 +1,10 @@
-"""P4's penalty on rollouts that stand still: as described, and as it was run (seed facts 2)."""
+"""P4's penalty on rollouts that stand still: as described, and as it was run (docs/sources.md, "P4")."""
 
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-# The published code averages its rollout over three steps, of which one had a gradient (seed facts 2, P4).
+# The original code averages its rollout over three steps, of which one had a gradient (docs/sources.md, "P4").
 PUBLISHED_STEPS = 3
 
 
@@ -13,9 +13,9 @@ def rollout_smoothness(
 ) -> Float[Tensor, ""]:
     """Mean over h = 2..H of scale [<cos(p_h-1, p_h)> - ceiling]+, in cosines, with gradient through every step.
 
-    What P4's documents describe. They average over H, with the regression loss as step 1; here the H - 1 penalties
-    have a mean of their own, so that a weight means the same at any H. The published code computes something
-    else, `rollout_smoothness_published` (seed facts 2, P4).
+    What P4's documents describe. They average over H, with the regression loss as step 1; here the H - 1 penalties have
+    a mean of their own, so that a weight means the same at any H. The original code computes something else,
+    `rollout_smoothness_published` (docs/sources.md, "P4").
 
     Args:
         predictions: (H, B, D) closed-loop predictions of steps 1 to H.
@@ -36,11 +36,14 @@ def rollout_smoothness_published(
     ceiling: float = 0.95,
     scale: float = 10.0,
 ) -> Float[Tensor, ""]:
-    """What P4 was really pushed by: scale / 3 [<cos(p_1, p_2)> - ceiling]+, with p_2 held fixed (seed facts 2).
+    """What P4 was really pushed by: scale / 3 [<cos(p_1, p_2)> - ceiling]+, with p_2 held fixed.
+
+    Source: docs/sources.md, "P4".
 
     The rollout ran without gradient, so the step-2 penalty moved p_1 alone; the step-3 term compared p_3 with the
     previous *loss value*, had no gradient, and is left out. At weight .05 this pushes the prediction .167 per unit
-    cosine, two orders above the pull of MSE: any smooth predictor is punished (seed facts 2 and 7).
+    cosine, two orders above the pull of MSE: any smooth predictor is punished
+    (docs/sources.md, "P4" and "Why runs collapsed").
 
     Args:
         prediction: (B, D) p_1.

@@ -1,4 +1,4 @@
-"""Several published files as one corpus folder, split by article."""
+"""Several NPZ files as one corpus folder, split by article."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from jaxtyping import Int, Shaped
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.scratch import scratch_array
+from lvm_gates.harness.base.seeding import sampling_rng
 from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS, UNASSIGNED, Corpus, check_vectors, write_corpus
 from lvm_gates.harness.corpus.importing.sequence_articles import recover_articles
@@ -25,11 +26,11 @@ def join_articles(
 ) -> Corpus:
     """Read article and sequence NPZ files and split their articles at random.
 
-    Articles keep their ids where no two files share one, so that published id ranges go on naming them; else they are
+    Articles keep their ids where no two files share one, so that original id ranges go on naming them; else they are
     numbered 0, 1, 2 … in order. Chunks pass through in blocks; the vectors are never in memory as a whole.
 
     Args:
-        files: published NPZ files of one encoder.
+        files: original NPZ files of one encoder.
         out: the corpus folder to write.
         val: share of articles for VAL.
         ood: share of articles for OOD; the rest is TRAIN.
@@ -103,9 +104,12 @@ def _article_ids(corpora: Sequence[Corpus]) -> Int[np.ndarray, " a"] | None:
 
 
 def _split(articles: int, val: float, ood: float, seed: int) -> Shaped[np.ndarray, " a"]:
-    shuffled = np.random.default_rng(seed).permutation(articles)
+    shuffled = sampling_rng(seed).permutation(articles)
     splits = np.full(articles, UNASSIGNED, dtype="<U5")
-    ends = np.round(np.cumsum([val, ood]) * articles).astype(int)
+    counts = np.diff(np.round(np.cumsum([0, val, ood]) * articles).astype(int))
+    # What is asked for is an article at least, if that leaves one to train on: no session judges without VAL and OOD.
+    some = np.maximum(counts, [val > 0, ood > 0])
+    ends = np.cumsum(some if some.sum() < articles else counts)
     splits[shuffled[: ends[0]]] = "VAL"
     splits[shuffled[ends[0] : ends[1]]] = "OOD"
     splits[shuffled[ends[1] :]] = "TRAIN"

@@ -1,6 +1,6 @@
-"""Windows of a published sequence file, found again in the article store, judged, and rebuilt forward.
+"""Windows of an original sequence file, found again in the article store, judged, and rebuilt forward.
 
-The published builder took runs of rows across article boundaries and flagged a window as crossing only where its last
+The original builder took runs of rows across article boundaries and flagged a window as crossing only where its last
 frame and its target differed, so most crossing windows went unseen; the P6 builder skipped a chunk before the target.
 Here every frame is found by its content, and the rows it came from say what the window is.
 """
@@ -43,7 +43,7 @@ class Found:
         windows: the article store and C.
         rows: (n, C+1) corpus row of each frame, target last; -1 where no chunk equals it.
         kinds: (n,) one of `KINDS`.
-        older_only: (n,) crosses articles, though its last frame and target share one: the published flag misses it.
+        older_only: (n,) crosses articles, though its last frame and target share one: the original flag misses it.
         target_skips: (n,) a forward context and then the chunk after the next (P6).
         misnumbered: (n,) a forward window whose index fields name another chunk.
     """

@@ -1,4 +1,4 @@
-"""The chunks of a published sequence file, put back into articles.
+"""The chunks of an original sequence file, put back into articles.
 
 Windows overlap, so a file of stride-1 windows holds every chunk C+1 times. The index fields say where a target stands
 in its article; targets are believed. A context is believed only for chunks that are no target anywhere (the first C

@@ -18,7 +18,7 @@ from lvm_gates.harness.corpus.corpus import SCAN_ROWS
 from lvm_gates.harness.files.npz_file import NpzFile
 
 RISK = "reading an object array runs code that whoever made the file chose"
-# Keys of the published metadata, under the names that sequence files are read by.
+# Keys of the original metadata, under the names that sequence files are read by.
 PUBLISHED_NAMES = {
     "article_index": "article_ids",
     "article_id": "article_ids",
@@ -30,7 +30,7 @@ PUBLISHED_NAMES = {
 def convert(path: Path, out: Path) -> list[str]:
     """Write the NPZ again without object arrays, and tell what became of each of those.
 
-    An array of dictionaries becomes one member for each key that holds plain values; the published keys are renamed to
+    An array of dictionaries becomes one member for each key that holds plain values; the original keys are renamed to
     the ones sequence files are read by. Any other object array is saved with the plain type of its values.
 
     Raises:
@@ -56,7 +56,7 @@ def convert(path: Path, out: Path) -> list[str]:
 
 def _unpickle(path: Path, name: str) -> Shaped[np.ndarray, "..."]:
     try:
-        # The user asked for it with --trust-pickle: published files keep article and chunk numbers in an array of
+        # The user asked for it with --trust-pickle: original files keep article and chunk numbers in an array of
         # dictionaries, which numpy can store in no other way. Nothing but this conversion may do so.
         with path.open("rb") as stream, np.load(stream, allow_pickle=True) as stored:
             return np.asarray(stored[name])

@@ -15,7 +15,7 @@ from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.predictors.isolation.process import EndedError, OverdueError, WorkerProcess, find_python
 from lvm_gates.harness.predictors.predictor import check_answer
 
-# A batch of 256 contexts of 5 x 768 takes the published transformer, the slowest of the four, .56 s on one
+# A batch of 256 contexts of 5 x 768 takes the original transformer, the slowest of the four, .56 s on one
 # core (measured). This leaves room for networks of two hundred times its cost, or a machine that is busy with others.
 BATCH_SECONDS = 120.0
 # Imports and weights: gigabytes from a cold network disk.

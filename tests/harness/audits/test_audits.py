@@ -95,7 +95,7 @@ def test_the_leaky_world_fails_and_blocks_every_model(tmp_path, make_run):
     assert any("data audit disjoint articles: fail; 2 of VAL also in TRAIN" in r for r in run.outside_reasons)
     assert isinstance(run, GateRun)
     assert isinstance(run.settings, Settings)
-    assert run.settings.profile is load_profile("5cat")
+    assert run.settings.profile == load_profile("5cat")
 
 
 def articles_file(path, with_index=True, lengths=(12, 12, 12), scale=1.0, drop=()):
@@ -314,7 +314,7 @@ def test_a_session_without_training_is_not_blocked_by_what_describes(make_corpus
 
 
 def test_a_required_audit_that_cannot_look_blocks(tmp_path, make_run):
-    """An NPZ without chunk indices: the published audit printed zero errors for it."""
+    """An NPZ without chunk indices: the original audit printed zero errors for it."""
     given = articles_file(tmp_path / "a.npz", with_index=False, lengths=(30,) * 6)
     spans = {"val_articles": "0-1", "ood_articles": "2-3"}
     inputs = settle(**given | spans, context=5)
@@ -393,7 +393,7 @@ def test_a_curve_is_written_with_its_widest_interval(make_corpus, audited):
         assert f"{split} {values} (each ±{max(halves):.3f} at most)" in found.detail
 
 
-def test_the_lag_curve_of_wiki_is_the_published_one(tmp_path):
+def test_the_lag_curve_of_wiki_is_the_original_one(tmp_path):
     corpus = synthesise("wiki", tmp_path / "wiki")
     found = portray([(corpus, np.arange(len(corpus.starts)))], 5).figures
     measured = [found[f"lag {lag}"].value for lag in range(1, 6)]

@@ -22,7 +22,7 @@ def lvm_data(*arguments):
 
 
 def write_articles(file, lengths, dim=8, *, seed=0, first_id=0, index=True, **more):
-    """A published article file; article ids count from ``first_id``."""
+    """An original article file; article ids count from ``first_id``."""
     ids = np.repeat(np.arange(len(lengths)) + first_id, lengths)
     arrays = {
         "embeddings": np.random.default_rng(seed).standard_normal((len(ids), dim)).astype(np.float32),
@@ -153,7 +153,7 @@ def test_import_splits_by_article_and_by_seed(two_files, tmp_path):
 
 
 def test_import_without_ood(two_files, tmp_path):
-    lvm_data("import", *two_files, "--out", tmp_path / "out")
+    lvm_data("import", *two_files, "--out", tmp_path / "out", "--ood", "0")
     assert set(open_corpus(tmp_path / "out").splits) == {"TRAIN", "VAL"}
 
 
@@ -233,7 +233,7 @@ def test_audit_finds_a_leak(worlds):
 
 
 def test_audit_of_what_cannot_be_checked_fails(tmp_path):
-    """The published audit printed zero errors because the index fields were absent."""
+    """The original audit printed zero errors because the index fields were absent."""
     file = write_articles(tmp_path / "articles.npz", [12] * 10, index=False)
     ranges = ["--val-articles", "0-3", "--ood-articles", "4-7"]
     result = lvm_data("audit", "--articles-npz", file, *ranges)

@@ -4,25 +4,11 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from first_letters import FirstLetters
 
 from lvm_gates.harness.cli.data import main
 from lvm_gates.harness.corpus.corpus import open_corpus
 from lvm_gates.harness.text import embedding
-
-
-class FirstLetters:
-    """A vector counts letters."""
-
-    def __init__(self, model, *, device, batch_size, max_tokens):
-        self.name, self.dim, self.identity = model or "default", 26, {"max_tokens": max_tokens}
-
-    def encode(self, texts):
-        import numpy as np
-
-        return np.array([[1 + text.lower().count(chr(97 + i)) for i in range(26)] for text in texts], dtype=np.float32)
-
-    def truncated(self, texts):
-        return 0
 
 
 @pytest.fixture(autouse=True)

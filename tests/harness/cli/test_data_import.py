@@ -57,7 +57,7 @@ def forward(store):
 
 
 def as_metadata(arrays):
-    """The published form: article and chunk numbers in an array of dictionaries."""
+    """The original form: article and chunk numbers in an array of dictionaries."""
     rows = zip(arrays.pop("article_ids"), arrays.pop("target_indices"), strict=True)
     metadata = [{"article_index": int(a), "target_chunk_index": int(p), "title": f"T{a}", "odd": {}} for a, p in rows]
     return arrays | {"metadata": np.array(metadata, dtype=object)}

@@ -19,7 +19,7 @@ def run(*arguments):
 
 @pytest.fixture
 def files(tmp_path):
-    """Six articles of eight chunks, and the published builder's windows over the first four and a bit."""
+    """Six articles of eight chunks, and the original builder's windows over the first four and a bit."""
     vectors = np.random.default_rng(0).standard_normal((48, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids, chunks = np.repeat(np.arange(30, 36), 8), np.tile(np.arange(8), 6)

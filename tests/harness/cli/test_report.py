@@ -229,7 +229,7 @@ def test_compare_of_two_corpora(reports, altered):
     assert "no corpus fingerprint" in sentence(lvm_report("compare", reports / "best", nameless))
 
 
-def test_compare_with_the_published_protocol(reports, altered):
+def test_compare_with_the_original_protocol(reports, altered):
     published = altered("ridge", put("profile", value="5cat-published"))
     assert "counts offsets and ranks otherwise" in sentence(lvm_report("compare", reports / "best", published))
 

@@ -28,7 +28,7 @@ def arrow_of(corpus, context=CONTEXT, seed=0):
 
 
 def delta(corpus):
-    """The published statistic: cos(x_t, x_t+1) - cos(x_t, x_t-1), averaged over the chunks that have both."""
+    """The original statistic: cos(x_t, x_t+1) - cos(x_t, x_t-1), averaged over the chunks that have both."""
     x, inside = corpus.vectors(np.arange(corpus.size)), corpus.run_end - corpus.run_start > 2
     t = np.flatnonzero(
         inside & (np.arange(corpus.size) > corpus.run_start) & (np.arange(corpus.size) + 1 < corpus.run_end)
@@ -62,7 +62,7 @@ def test_a_shuffled_world_has_none(world):
     assert found.auc.low < 0.5 < found.auc.high
 
 
-def test_the_published_delta_is_blind_to_both(world):
+def test_the_original_delta_is_blind_to_both(world):
     """It telescopes: a chain whose whole future turns one way has the same delta as one without any direction."""
     reversible, rotating = world("wiki"), world("arrow")
     assert abs(delta(reversible)) < 0.003

@@ -47,6 +47,17 @@ def test_a_vector_just_further_away_is_another(labels_of):
     assert labels[150] != labels[20]
 
 
+def test_the_last_bit_of_a_float16_coordinate_makes_another_chunk(labels_of):
+    """In numbers, whatever the tolerance is: the last bit of the largest of 384 coordinates moves a vector by 1e-4."""
+    rows = (vectors(60, 384) / 20).astype(np.float16)
+    largest = np.argmax(np.abs(rows[20]))
+    rows[40] = rows[20]
+    rows[40, largest] = np.nextafter(rows[20, largest], np.float16(9))
+    unit = rows[[20, 40]].astype(np.float64) / np.linalg.norm(rows[[20, 40]].astype(np.float64), axis=1, keepdims=True)
+    assert 2e-5 < np.linalg.norm(unit[0] - unit[1]) < 1e-3
+    assert len(set(labels_of(rows.astype(np.float32)))) == 60
+
+
 def test_brute_force(labels_of):
     rng = np.random.default_rng(5)
     rows = vectors(60, 8)

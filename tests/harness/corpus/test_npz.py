@@ -1,4 +1,4 @@
-"""Published NPZ files: mapped exactly, put in order, and refused with one sentence when they are broken."""
+"""Original NPZ files: mapped exactly, put in order, and refused with one sentence when they are broken."""
 
 import zipfile
 

@@ -102,6 +102,14 @@ def test_a_bank_smaller_than_the_split_still_ranks_every_target_among_it(make_co
     assert (exact.rank == 1).all()
 
 
+def test_the_bank_is_the_whole_split_up_to_ten_thousand_chunks(make_corpus, make_set):
+    few = make_set(make_corpus([150, 150], dim=2))
+    np.testing.assert_array_equal(few.bank, np.arange(300))
+    assert len(few.bank_vectors) == 300
+    many = make_set(make_corpus([5001] * 2, dim=2))
+    assert len(many.bank) == len(np.unique(many.bank)) == 10_000
+
+
 def test_the_bank_follows_the_seed(make_corpus, make_set, monkeypatch):
     monkeypatch.setattr(evaluation_set, "BANK_SIZE", 12)
     corpus = make_corpus([40], dim=2)

@@ -14,6 +14,7 @@ from lvm_gates.harness.evaluation.collapse import (
     ranks_without,
     spread,
 )
+from lvm_gates.harness.judging.gates import statistics_of
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.release import blocking_reasons, collapse
 
@@ -108,9 +109,8 @@ def test_what_blocks(make_observations, isotropic, kind, reason):
     observed = make_observations(
         600, finite=np.isfinite(made).all(axis=1), spread=spread(made), target_spread=spread(isotropic)
     )
-    from lvm_gates.harness.judging.verdict import gate_statistics
 
-    gates = gate_statistics({"VAL": observed, "OOD": observed})
+    gates = statistics_of({"VAL": observed, "OOD": observed})
     reasons = blocking_reasons({"VAL": observed}, gates, load_profile("5cat"))
     if reason is None:
         assert reasons == []
@@ -122,14 +122,70 @@ def test_what_blocks(make_observations, isotropic, kind, reason):
 @pytest.mark.parametrize("dim", [8, 16, 32])
 def test_predictions_on_one_line_are_a_collapse_in_any_dimension(make_observations, dim):
     """RankMe is at least 1, so a floor that is a share of a small target rank could never be missed."""
-    from lvm_gates.harness.judging.verdict import gate_statistics
 
     rng = np.random.default_rng(0)
     targets = unit(rng.standard_normal((600, dim)))
     line = unit(rng.standard_normal(dim)) * rng.choice([-1, 1], size=(600, 1))
     observed = make_observations(600, spread=spread(line), target_spread=spread(targets))
-    gates = gate_statistics({"VAL": observed, "OOD": observed})
+    gates = statistics_of({"VAL": observed, "OOD": observed})
     assert any("collapsed" in r for r in blocking_reasons({"VAL": observed}, gates, load_profile("5cat")))
+
+
+# Of the targets, on Wikipedia sentences: ranks 253 and 252.
+TARGET = Spread(253.0, 252.0, 0.9, 512)
+
+
+@pytest.mark.parametrize(
+    ("own", "collapsed"),
+    [
+        # Ridge, P1 after five epochs, a regressor as weak as R2 = .25: alive.
+        (Spread(0.66 * 253, 0.66 * 252, 0.6, 512), False),
+        (Spread(0.25 * 253, 0.25 * 252, 0.3, 512), False),
+        (Spread(8.0, 8.0, 0.0225, 512), False),
+        # One of three vectors, with any variance; the centred rank is one less.
+        (Spread(3.0, 2.0, 0.6, 512), True),
+        (Spread(3.0, 8.0, 0.6, 512), True),
+        (Spread(8.0, 3.0, 0.6, 512), True),
+        # A constant and a little noise: the rank of the noise, and no variance.
+        (Spread(253.0, 252.0, 0.0075, 512), True),
+        (Spread(253.0, 252.0, 4e-6, 512), True),
+    ],
+)
+def test_a_collapse_is_far_below_the_weakest_regressor_and_above_any_constant(make_observations, own, collapsed):
+    found = collapse(make_observations(60, spread=own, target_spread=TARGET))
+    assert (found is not None) == collapsed
+
+
+@pytest.mark.parametrize(("centred", "collapsed"), [(1.0, True), (1.4, True), (1.6, False)])
+def test_where_targets_have_few_directions_a_line_is_a_collapse_and_a_plane_is_not(
+    make_observations, centred, collapsed
+):
+    own, target = Spread(2.0, centred, 0.6, 512), Spread(7.9, 7.9, 0.9, 512)
+    assert (collapse(make_observations(60, spread=own, target_spread=target)) is not None) == collapsed
+
+
+def test_the_floor_of_the_variance_is_a_share_of_that_of_the_targets(make_observations):
+    target = TARGET._replace(variance=0.25)
+    for variance, collapsed in ((0.003, False), (0.002, True)):
+        own = Spread(253.0, 252.0, variance, 512)
+        found = collapse(make_observations(60, spread=own, target_spread=target))
+        assert (found is not None) == collapsed
+
+
+def test_a_collapse_needs_two_predictions_to_be_seen(make_observations):
+    for n, seen in ((1, False), (2, True)):
+        found = collapse(make_observations(60, spread=Spread(1.0, 1.0, 0.0, n), target_spread=TARGET))
+        assert (found is not None) == seen
+
+
+def test_the_words_of_a_collapse_give_the_figures(make_observations):
+    def said(own):
+        return collapse(make_observations(60, spread=own, target_spread=TARGET))
+
+    assert said(Spread(253.0, 252.0, 0.009 * 0.9, 512)) == "predictions vary 9.0e-03 as much as targets (floor 0.01)"
+    assert said(Spread(3.0, 2.0, 0.6, 512)) == (
+        "effective rank 3.0 (centred 2.0) where the targets have 253 (floor 5.1, centred 5.0)"
+    )
 
 
 def test_targets_without_variance_have_nothing_to_compare_a_collapse_with(make_observations):

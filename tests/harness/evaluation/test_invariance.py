@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 
 from lvm_gates.harness.base.record import Record
 from lvm_gates.harness.evaluation.observe import observe
-from lvm_gates.harness.judging.verdict import gate_statistics
+from lvm_gates.harness.judging.gates import statistics_of
 
 LENGTHS = [20, 9, 31, 14, 25, 17]
 SPLITS = ["VAL", "OOD", "OOD", "VAL", "VAL", "OOD"]
@@ -85,22 +85,22 @@ def assert_same_windows(one, other):
 def test_the_batch_size_changes_nothing(watch, corpus, reference, batch_size):
     found = watch(corpus, batch_size=batch_size)
     assert_same_windows(found, reference)
-    assert_same_figures(gate_statistics(found), gate_statistics(reference))
+    assert_same_figures(statistics_of(found), statistics_of(reference))
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 16, 33])
 def test_the_number_of_windows_in_hand_changes_nothing(watch, corpus, reference, monkeypatch, chunk):
     monkeypatch.setattr("lvm_gates.harness.evaluation.observe.CHUNK", chunk)
-    found = watch(corpus)
+    found = watch(corpus, batch_size=1)
     assert_same_windows(found, reference)
     np.testing.assert_allclose(found["VAL"].spread, reference["VAL"].spread, atol=1e-6)
-    assert_same_figures(gate_statistics(found), gate_statistics(reference))
+    assert_same_figures(statistics_of(found), statistics_of(reference))
 
 
 def test_the_order_of_windows_changes_nothing(watch, corpus, reference):
     found = watch(corpus, pick=lambda n: np.random.default_rng(n).permutation(n))
     assert not np.array_equal(found["VAL"].rows, reference["VAL"].rows)
-    assert_same_figures(gate_statistics(found), gate_statistics(reference))
+    assert_same_figures(statistics_of(found), statistics_of(reference))
 
 
 def test_a_window_is_observed_alike_alone_and_in_company(watch, corpus, reference):
@@ -119,7 +119,7 @@ def test_the_names_of_articles_change_nothing(watch, make_corpus, corpus, refere
     )
     found = watch(renamed)
     assert_same_windows(found, reference)
-    assert_same_figures(gate_statistics(found), gate_statistics(reference))
+    assert_same_figures(statistics_of(found), statistics_of(reference))
 
 
 def test_the_seed_moves_random_choices_and_nothing_else(make_set, as_subject, scrambler, corpus):

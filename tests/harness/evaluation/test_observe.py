@@ -235,7 +235,7 @@ def test_progress_counts_windows(make_corpus, make_set, as_subject, scrambler, m
     monkeypatch.setattr("lvm_gates.harness.evaluation.observe.CHUNK", 10)
     seen = []
     evaluation = make_set(make_corpus([28], dim=4))
-    observe(as_subject(scrambler(3, 4)), evaluation, batch_size=4, on_progress=lambda *a: seen.append(a))
+    observe(as_subject(scrambler(3, 4)), evaluation, batch_size=5, on_progress=lambda *a: seen.append(a))
     assert seen == [(10, 25), (20, 25), (25, 25)]
 
 

@@ -1,4 +1,4 @@
-"""The published battery refuses a perfect oracle and likes NaN; the corrected one does neither."""
+"""The original battery refuses a perfect oracle and likes NaN; the corrected one does neither."""
 
 import dataclasses
 
@@ -17,7 +17,8 @@ SPLITS = ("VAL", "OOD")
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
-    """World `wiki` with a lag-1 cosine of .39, that of Wikipedia sentences, where the published .457 is of paragraphs.
+    """World `wiki` with a lag-1 cosine of .39, that of Wikipedia sentences, where the original corpus has .457, of
+    paragraphs.
 
     At .457 gate D, which compares the oracle with the wrong chunk, lets it through by .007.
     """
@@ -43,7 +44,7 @@ def lag_cosine(windows, ahead):
     return [float(x[t] @ x[t + 1]) for t in windows.targets if t + ahead < corpus.run_end[t]]
 
 
-def test_published_refuses_a_perfect_oracle_in_gates_a_and_d(published):
+def test_original_refuses_a_perfect_oracle_in_gates_a_and_d(published):
     card = published.control_card("oracle")
     assert {g: card.passed(g) for g in "ABCDE"} == {"A": False, "B": True, "C": True, "D": False, "E": True}
     for split in SPLITS:
@@ -62,7 +63,7 @@ def test_published_refuses_a_perfect_oracle_in_gates_a_and_d(published):
     assert any("negative margin" in r for r in card.decision.reasons)
 
 
-def test_published_oracle_rolls_out_at_the_lag_one_cosine_in_world_wiki_too(wiki, make_run):
+def test_original_oracle_rolls_out_at_the_lag_one_cosine_in_world_wiki_too(wiki, make_run):
     """There it is .457 over all windows, and gate D's threshold of .45 sits right on it."""
     run = make_run(wiki, "5cat-published")
     card = run.control_card("oracle")
@@ -80,7 +81,7 @@ def test_the_corrected_battery_gives_the_oracle_five_of_five(corrected):
     assert card.decision.verdict == "release"
 
 
-def test_even_five_of_five_release_nothing_under_published(published):
+def test_even_five_of_five_release_nothing_under_the_original_battery(published):
     """A profile for old tables: nothing is released whatever passed."""
     assert not published.settings.profile.can_release
     assert published.card("control:oracle").decision.verdict != "release"
@@ -104,7 +105,7 @@ def test_pools_that_did_not_exist_are_undefined(published):
         assert np.isnan([found[name].value for name in ("R@1", "R@5", "MRR")]).all()
 
 
-def test_published_takes_the_head_of_the_file(published, corrected):
+def test_original_takes_the_head_of_the_file(published, corrected):
     windows = published.inputs.evaluation["VAL"].windows.targets
     everything = resolve(
         CorpusArguments(corpus=published.inputs.corpus.path), context=5, max_samples=10**6, horizon=5, seed=0
@@ -119,7 +120,7 @@ def small(make_corpus, make_set):
     return corpus, make_set(corpus, context=3, horizon=2)
 
 
-def test_published_offsets_are_one_later_than_ours(small, as_subject, peek):
+def test_original_offsets_are_one_later_than_ours(small, as_subject, peek):
     corpus, evaluation = small
     for k in (-1, 0, 1, 2):
         sweep = offset_sweep(observe_published(as_subject(peek(corpus, k)), evaluation, batch_size=256))
@@ -128,7 +129,7 @@ def test_published_offsets_are_one_later_than_ours(small, as_subject, peek):
     assert OFFSETS[0] == -3
 
 
-def test_published_rollout_looks_one_chunk_past_what_it_predicts(small, as_subject, peek):
+def test_original_rollout_looks_one_chunk_past_what_it_predicts(small, as_subject, peek):
     corpus, evaluation = small
     for k, expected in ((2, 1.0), (1, None)):
         observed = observe_published(as_subject(peek(corpus, k)), evaluation, batch_size=256)
@@ -140,7 +141,7 @@ def test_published_rollout_looks_one_chunk_past_what_it_predicts(small, as_subje
             assert curve == pytest.approx([1, 1], abs=1e-5)
 
 
-def test_published_leave_one_out_restores_the_last_frame_and_averages(small, as_subject, scrambler):
+def test_original_leave_one_out_restores_the_last_frame_and_averages(small, as_subject, scrambler):
     _, evaluation = small
     predictor = scrambler(3, 6)
     observed = observe_published(as_subject(predictor), evaluation, batch_size=4)
@@ -161,14 +162,14 @@ def test_published_leave_one_out_restores_the_last_frame_and_averages(small, as_
     assert ablation_effects(observed)["leave_one_out"].value == pytest.approx(left_out.mean(), abs=1e-5)
 
 
-def test_published_shuffles_may_be_the_identity(small, as_subject, scrambler):
+def test_original_shuffles_may_be_the_identity(small, as_subject, scrambler):
     _, evaluation = small
     effect = observe_published(as_subject(scrambler(3, 6)), evaluation, batch_size=256).ablation[:, 0]
     assert (np.abs(effect) < 1e-6).any()
     assert (np.abs(effect) > 1e-3).any()
 
 
-def test_published_ties_count_for_the_model(make_corpus, make_set, as_subject):
+def test_original_ties_count_for_the_model(make_corpus, make_set, as_subject):
     """A constant context-free vector orthogonal to nothing: all chunks equal, all ranks first."""
     corpus = make_corpus([9], vectors=np.tile(np.eye(4)[0], (9, 1)))
 
@@ -182,7 +183,7 @@ def test_published_ties_count_for_the_model(make_corpus, make_set, as_subject):
     assert retrieval(observed)["article"]["R@1"].value == 1
 
 
-def test_published_reads_a_context_of_one_frame(make_corpus, make_set, as_subject, peek):
+def test_original_reads_a_context_of_one_frame(make_corpus, make_set, as_subject, peek):
     corpus = make_corpus([14, 12], dim=6)
     observed = observe_published(as_subject(peek(corpus, 1)), make_set(corpus, context=1), batch_size=8)
     assert np.isnan(observed.coherence).all()

@@ -63,6 +63,20 @@ def test_rounding_is_a_tie_and_the_last_bit_of_a_float16_coordinate_is_not(gap, 
     assert found[0] == rank
 
 
+def test_a_tie_is_what_rounding_cannot_tell_apart_and_float16_can():
+    """In numbers, whatever the tolerance is called: cosines of one pair differ by 1e-15 by the shape of the product."""
+    found, _ = expected_rank(np.array([[0.5 + 1e-14]]), np.array([0.5]), np.array([[True]]))
+    assert found[0] == 1.5
+    stored = np.random.default_rng(0).standard_normal(768).astype(np.float16)
+    other = stored.copy()
+    middling = np.argsort(np.abs(stored))[384]
+    other[middling] = np.nextafter(stored[middling], np.float16(9))
+    target, rival = (v.astype(np.float64) / np.linalg.norm(v.astype(np.float64)) for v in (stored, other))
+    assert 1e-11 < target @ target - rival @ target < 1e-9
+    found, _ = expected_rank(np.array([[rival @ target]]), np.array([target @ target]), np.array([[True]]))
+    assert found[0] == 1.0
+
+
 def test_infinite_similarity_to_the_target_ranks_worst_not_first():
     rank, _ = expected_rank(np.array([[0.1, 0.2]]), np.array([np.inf]), np.ones((1, 2), dtype=bool))
     assert rank[0] == 3

@@ -30,7 +30,7 @@ def vectors(n, seed=0):
 
 @pytest.fixture
 def articles_npz(tmp_path):
-    """articles_npz(lengths, name=..., fault=None, row=0): a published file whose article ids are 10, 11, 12 …"""
+    """articles_npz(lengths, name=..., fault=None, row=0): an original file whose article ids are 10, 11, 12 …"""
 
     def make(lengths, name="articles.npz", fault=None, row=0, seed=0):
         data = vectors(sum(lengths), seed)
@@ -195,7 +195,7 @@ def test_sequences_of_another_context_length_are_refused_with_the_length(article
         ({"corpus": "none.npz", "val_articles": "1", "ood_articles": "2"}, "no such NPZ file"),
         ({"corpus": "C", "train_corpus": ("short",)}, "no article of 4 chunks"),
         ({"corpus": "C", "train_corpus": ("wide",)}, "9 dimensions where .* has 8"),
-        ({"corpus": "unsplit"}, "no VAL articles; assign some with --val-articles"),
+        ({"corpus": "unsplit"}, "no VAL articles; its 2 articles cannot be split in three"),
     ],
 )  # fmt: skip
 def test_every_bad_argument_is_one_sentence(articles_npz, make_corpus, tmp_path, given, words):

@@ -7,14 +7,19 @@ import pytest
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.corpus.splits import JUDGED as SPLITS
+from lvm_gates.harness.judging.gates import GATES, statistics_of
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.release import RULES, blocking_reasons, check_rule, decide
-from lvm_gates.harness.judging.verdict import GATES, SPLITS, gate_statistics, make_card
+from lvm_gates.harness.judging.release import blocking_reasons, check_rule, decide
+from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.predictors.predictor import Identity
 
 
 def figure(value):
     return Estimate(value, value - 0.01, value + 0.01, 500, 30)
+
+
+RULES = [rule.name for rule in load_profile("5cat").rules]
 
 
 def gates_of(margin=(0.2, 0.2), r5=0.97, rollout=0.6, cosine=0.7):
@@ -74,10 +79,10 @@ def test_production_tolerates_one_gate_but_not_e_and_not_a_small_margin(failed, 
         ("ABE", {}, "hold", "at least 3 of 5"),
         ("AE", {"margin": (0.019, 0.2)}, "hold", "margin >= +0.02 on VAL"),
         ("AE", {"margin": (0.2, 0.019)}, "hold", "margin >= +0.02 on OOD"),
-        ("AE", {"r5": 0.599}, "hold", "R@5 >= .60"),
-        ("AE", {"rollout": 0.459}, "hold", "rollout >= .46"),
-        ("AE", {"cosine": 0.499}, "hold", "cosine >= .50"),
-        ("AE", {"rollout": np.nan}, "hold", "rollout >= .46"),
+        ("AE", {"r5": 0.599}, "hold", "R@5 >= +0.60"),
+        ("AE", {"rollout": 0.459}, "hold", "rollout >= +0.46"),
+        ("AE", {"cosine": 0.499}, "hold", "cosine >= +0.50"),
+        ("AE", {"rollout": np.nan}, "hold", "rollout >= +0.46"),
     ],
 )
 def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected, missing):
@@ -87,6 +92,17 @@ def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected
         assert found.tolerated == tuple(failed)
     else:
         assert [r for r in found.reasons if missing in r]
+
+
+def test_a_rule_is_not_met_by_a_handful_of_windows_or_articles():
+    """Gate A may then be inconclusive, and `production` would waive it on a margin that nobody could judge."""
+    for few in (figure(0.2)._replace(n=29), figure(0.2)._replace(articles=9)):
+        gates = gates_of()
+        gates["A"]["VAL"]["margin"] = few
+        passed = dict.fromkeys(GATES, True) | {"A": False}
+        found = decide(passed, gates, load_profile("5cat"), "production", ())
+        assert found.verdict == "hold"
+        assert any("margin >= +0.10 on VAL" in reason for reason in found.reasons)
 
 
 def test_stage_a_asks_its_figures_of_val_only():
@@ -105,7 +121,7 @@ def test_a_reason_from_outside_blocks_a_perfect_model(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_published_releases_nothing(rule):
+def test_the_original_battery_releases_nothing(rule):
     found = verdict(profile="5cat-published", rule=rule)
     assert found.verdict == "hold"
     assert "releases nothing" in found.reasons[0]
@@ -115,7 +131,7 @@ def test_rules_that_count_gates_do_not_fit_the_skill_profile():
     assert check_rule("strict", load_profile("skill")) == "strict"
     for rule in ("production", "stage-a"):
         assert check_rule(rule, load_profile("5cat")) == rule
-        with pytest.raises(UserError, match="counts the gates A-E"):
+        with pytest.raises(UserError, match="counts gates which profile skill does not judge"):
             check_rule(rule, load_profile("skill"))
     with pytest.raises(UserError, match="did you mean 'production'"):
         check_rule("prodution", load_profile("5cat"))
@@ -126,7 +142,7 @@ def observed_with(make_observations, **given):
 
 
 def reasons_of(observed, profile="5cat"):
-    return blocking_reasons(observed, gate_statistics(observed), load_profile(profile))
+    return blocking_reasons(observed, statistics_of(observed), load_profile(profile))
 
 
 def test_a_healthy_model_is_not_blocked(make_observations):
@@ -167,6 +183,31 @@ def test_an_undefined_prediction_blocks_wherever_it_was_asked_for(make_observati
     assert found.decision.reasons[0] == (
         f"2 of 60 windows on VAL have a prediction that is not finite or has no direction (2 {said})"
     )
+
+
+def test_windows_are_told_by_where_their_first_undefined_prediction_is(make_observations):
+    """Each window once: what has no direction on the context itself has none anywhere else."""
+    cosine, rollout = np.ones(60), np.ones((60, 5))
+    cosine[:3] = np.nan
+    rollout[2:7, 1:] = np.nan  # one of the three above, four of their own
+    exists = np.ones(60, dtype=bool)
+    exists[6:8] = False  # the rollout of one of the four was not asked for
+    finite = np.arange(60) >= 9
+    found = card(make_observations, cosine=cosine, rollout=rollout, rollout_exists=exists, finite=finite)
+    assert found.decision.reasons[0] == (
+        "9 of 60 windows on VAL have a prediction that is not finite or has no direction "
+        "(3 of the context itself, 3 in the rollout, 3 from a spoiled context)"
+    )
+
+
+@pytest.mark.parametrize(("low", "blocked"), [(0.0, True), (-1e-9, True), (1e-9, False)])
+def test_a_cosine_whose_interval_reaches_zero_blocks(make_observations, low, blocked):
+    observed = observed_with(make_observations)
+    gates = statistics_of(observed)
+    gates["A"]["VAL"]["c"]["1"] = Estimate(0.1, low, 0.2, 60, 12)
+    found = blocking_reasons(observed, gates, load_profile("5cat"))
+    assert found == (["cosine to the target on VAL is +0.100, not shown to be above zero"] if blocked else [])
+    assert blocking_reasons(observed, gates, load_profile("5cat-published")) == []
 
 
 def test_no_relation_to_the_target_blocks(make_observations):

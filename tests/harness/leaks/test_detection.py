@@ -7,8 +7,8 @@ from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.leaks.chunks import Chunks, joined
 from lvm_gates.harness.leaks.detection import find_leaks
 from lvm_gates.harness.leaks.null import RATE, tail_threshold
-from lvm_gates.harness.leaks.runs import votes
-from lvm_gates.harness.leaks.search import likeness_at, nearest_pairs, rivalry
+from lvm_gates.harness.leaks.runs import drawn_along, votes
+from lvm_gates.harness.leaks.search import Pairs, likeness_at, nearest_pairs, rivalry
 
 
 def chunks(vectors, lengths):
@@ -93,6 +93,24 @@ def test_nothing_to_search_finds_nothing():
 
 
 # false alarms
+
+
+def test_a_reference_of_a_single_pair_is_searched_and_one_chunk_is_no_pair():
+    vectors = text(1, 20, seed=3)
+    queries, lasts = chunks(vectors, [20]), np.arange(19)
+    (found,) = np.flatnonzero(find_leaks(queries, lasts, chunks(vectors[6:8], [2])).leaked)
+    assert lasts[found] == 6
+    assert not find_leaks(queries, lasts, chunks(vectors[6:7], [1])).leaked.any()
+
+
+def test_the_null_does_not_depend_on_how_the_articles_are_numbered():
+    long, short = text(1, 297, seed=6), text(1, 3, seed=7)
+    queries = chunks(text(6, 40, seed=5), [40] * 6)
+    nulls = [
+        find_leaks(queries, all_lasts(queries), chunks(np.concatenate(parts), list(map(len, parts)))).null
+        for parts in ([long, short], [short, long])
+    ]
+    assert nulls[0] == pytest.approx(nulls[1])
 
 
 def test_unrelated_text_is_called_leaked_at_about_the_stated_rate(training):
@@ -208,3 +226,18 @@ def test_votes_are_neighbours_that_match_in_their_places():
     assert found[:7].tolist() == [4, 5, 6, 6, 6, 5, 4]
     assert found[7:].tolist() == [0, 0, 0, 0, 1, 1, 0]
     assert votes(queries, lasts, reference, position[::-1].copy(), direction=-1)[7:].tolist() == [4, 5, 6, 6, 6, 5, 4]
+
+
+def test_a_leaked_window_draws_those_beside_it_along_where_its_place_predicts_their_match():
+    reference_text = text(1, 30, seed=1)
+    copied = reference_text[10:18]  # a copy whose windows are but for the first two matched elsewhere
+    queries, reference = chunks(copied, [8]), chunks(reference_text, [30])
+    lasts = all_lasts(queries)
+    leaked, position = np.arange(7) < 2, np.array([10, 11, 25, 25, 25, 25, 25])
+    pairs = Pairs(np.full(7, 0.5), position)
+    assert (
+        drawn_along(leaked, pairs, queries, lasts, reference, 0.9).tolist() == [False, False, True, True] + [False] * 3
+    )
+    assert not drawn_along(leaked, pairs, queries, lasts, reference, 1.1).any(), "no pair is as alike as that"
+    other = chunks(np.concatenate([copied[:3], text(1, 5, seed=9)]), [8])
+    assert not drawn_along(leaked, pairs, other, lasts, reference, 0.9).any(), "it goes on otherwise"

@@ -1,4 +1,4 @@
-"""Checkpoints: published files load and predict as documented; damaged and hostile ones are refused."""
+"""Checkpoints: original files load and predict as documented; damaged and hostile ones are refused."""
 
 import io
 import os
@@ -11,17 +11,18 @@ import torch
 from scipy.special import erf
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.evaluation.resolve_model import load_predictor
 from lvm_gates.harness.predictors.checkpoint import load_checkpoint, save_checkpoint, torch_predictor
 
 TYPES = ["transformer", "lstm", "gru", "amn"]
 HEADS = 8
 
 
-# --- published files, made without the code under test ---
+# --- original files, made without the code under test ---
 
 
 def published_state(model_type, dim, width, input_dim=None, seed=0):
-    """Random weights under the published keys; depths as published."""
+    """Random weights under the original keys; depths as in the original."""
     rng = np.random.default_rng(seed)
     input_dim = input_dim or dim
     state = {}
@@ -84,7 +85,7 @@ def published_state(model_type, dim, width, input_dim=None, seed=0):
 
 
 def published_record(model_type, state, **changes):
-    """The dictionary the published trainer saved, NumPy scalars and optimiser state included."""
+    """The dictionary the original trainer saved, NumPy scalars and optimiser state included."""
     tensors = {key: torch.from_numpy(value) for key, value in state.items()}
     parameters = [torch.nn.Parameter(value.clone()) for value in list(tensors.values())[:2]]
     optimizer = torch.optim.AdamW(parameters, lr=5e-4)
@@ -215,11 +216,11 @@ def contexts_of(dim, n=7, context=5, seed=1):
 
 @pytest.mark.parametrize(("dim", "width"), [(24, 32), (768, 512)])
 @pytest.mark.parametrize("model_type", TYPES)
-def test_published_file_predicts_as_described(tmp_path, model_type, dim, width):
+def test_original_file_predicts_as_described(tmp_path, model_type, dim, width):
     state = published_state(model_type, dim, width)
     checkpoint = load_checkpoint(write(tmp_path / "best_model.pt", published_record(model_type, state)))
     x = contexts_of(dim)
-    predictor = torch_predictor(checkpoint, "cpu", batch_size=3)
+    predictor = torch_predictor(checkpoint, "cpu")
     y = predictor.predict(x)
     assert (y.dtype, y.shape, predictor.dim) == (np.float32, (7, dim), dim)
     np.testing.assert_allclose(y, reference(model_type, state, x), atol=1e-5)
@@ -336,9 +337,14 @@ def checkpoint(tmp_path):
 
 def test_predictions_do_not_depend_on_batch_size(checkpoint):
     x = contexts_of(24, n=20)
-    whole = torch_predictor(checkpoint, batch_size=1000).predict(x)
-    for size in (1, 7, 20):
-        np.testing.assert_allclose(torch_predictor(checkpoint, batch_size=size).predict(x), whole, atol=1e-6)
+    whole = torch_predictor(checkpoint).predict(x)
+    for size in (1, 7, 20, 1000):
+        read = []
+        predictor = load_predictor(str(checkpoint.path), batch_size=size)
+        predictor.predictor.module.register_forward_pre_hook(lambda _, given, read=read: read.append(len(given[0])))
+        np.testing.assert_allclose(predictor.predict(x), whole, atol=1e-6)
+        assert (max(read), sum(read)) == (min(size, 20), 20)
+        assert predictor.predict(x[:0]).shape == (0, 24)
 
 
 def test_any_array_will_do(checkpoint):
@@ -377,7 +383,7 @@ def test_unavailable_device(checkpoint, device, monkeypatch):
 
 def test_batch_size_must_be_positive(checkpoint):
     with pytest.raises(UserError, match="batch size of 0"):
-        torch_predictor(checkpoint, batch_size=0)
+        load_predictor(str(checkpoint.path), batch_size=0)
 
 
 # --- bad input ---
@@ -541,7 +547,7 @@ TRANSFORMER = {k: torch.from_numpy(v) for k, v in published_state("transformer",
         ),
         (
             {"epoch": 1, "model_state_dict": AMN, "config": {}, "val_metrics": {"margin": 0.1}},
-            "is a published P7 checkpoint, which cannot be rebuilt",
+            "is an original P7 checkpoint, which cannot be rebuilt",
         ),
         ({"format_version": 2, "model_state_dict": AMN, "model_type": "amn"}, "checkpoint format 2 is not 1"),
     ],

@@ -219,7 +219,7 @@ def test_fields_of_another_type_are_not_read_as_absent(path, fields, said):
     assert said in refusal(path, changed(**fields))
 
 
-def test_a_published_scale_that_no_float_holds_is_passed_over(path):
+def test_an_original_scale_that_no_float_holds_is_passed_over(path):
     record = {**record_of("gru"), "args": {"positional_scalar": 10**400, "pos_scale": 0.07}}
     path.write_bytes(saved(record))
     assert load_checkpoint(path).position_scale == 0.07

@@ -50,12 +50,12 @@ def test_a_batch_is_probed_at_the_size_in_use_and_at_others_whatever_the_size(
 
 
 def test_a_sound_network_passes_the_probe_at_every_size(make_corpus, as_subject):
-    """Rounding of four architectures at the published sizes: at most 9e-7 in the norm, see BATCH_TOLERANCE."""
+    """Rounding of four architectures at the original sizes: at most 9e-7 in the norm, see BATCH_TOLERANCE."""
     windows = windows_of(make_corpus([300], dim=32), np.array([0]), 3).take(slice(0, 256))
     for kind in ("transformer", "lstm", "gru", "amn"):
         torch.manual_seed(0)
         network = build(kind, input_dim=32, output_dim=32, width=16).eval()
-        subject = as_subject(TorchPredictor(kind, network, 32, torch.device("cpu"), 1000))
+        subject = as_subject(TorchPredictor(kind, network, 32, torch.device("cpu")))
         for batch_size in (1, 16, 1000):
             check_batch_invariance(subject, windows.contexts(), windows.targets, batch_size)
 

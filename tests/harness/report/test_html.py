@@ -101,7 +101,7 @@ def test_names_are_escaped_in_text_and_plots(html: str, page: Page) -> None:
 
 
 def test_figures_thresholds_and_their_sources_are_there(page: Page) -> None:
-    for piece in ("+0.370 [", ">= 0.12 / 0.10", "published 5CAT gate A", "peak k=+1, n = 400", "undefined", "no peak"):
+    for piece in ("+0.370 [", ">= 0.12 / 0.10", "original 5CAT gate A", "peak k=+1, n = 400", "undefined", "no peak"):
         assert piece in page.text
 
 

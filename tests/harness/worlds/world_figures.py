@@ -1,4 +1,7 @@
-"""Every gate figure of a predictor in a world, by brute force from SPEC section 2: no code is shared with `harness`."""
+"""Every gate figure of a predictor in a world, by brute force: no code is shared with `harness`.
+
+Source: docs/specification.md, "The five gates".
+"""
 
 from collections.abc import Callable
 
@@ -120,7 +123,7 @@ def figures(predict: Predict, articles: list[np.ndarray]) -> dict[str, float]:
     }
 
 
-# SPEC section 2, (VAL, OOD): at least the first group, at most the second.
+# docs/specification.md, "The five gates", VAL and OOD: at least the first group, at most the second.
 AT_LEAST = {
     "c(+1)": (0.50, 0.48),
     "margin": (0.12, 0.10),

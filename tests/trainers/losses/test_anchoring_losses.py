@@ -58,8 +58,8 @@ def test_the_gate_opens_where_the_step_goes_forward(case, threshold, low):
 
 @properties
 @given(cases)
-def test_the_published_gate_never_opens(case):
-    """Seed facts 2, P7: the reference was the last frame itself, so every weight was .25."""
+def test_the_original_gate_never_opens(case):
+    """docs/sources.md, "P7": the reference was the last frame itself, so every weight was .25."""
     single = [t.float() for t in (case.last, case.target)]
     assert (directional_gate(*single, single[0]) == 0.25).all()
     # Not even where the target repeats the last frame.

@@ -1,4 +1,4 @@
-"""P6b's terms and brakes, and what the seed facts say of them."""
+"""P6b's terms and brakes, and what docs/sources.md says of them."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,9 @@ def test_less_sharp_is_larger_at_the_same_gap(gaps, margin):
 
 
 def test_softer_is_not_a_lower_penalty():
-    """Seed facts 6 #28: the documents expect sharpness 4 to lower it; at the gap where 8 gives .127 it gives .211."""
+    """docs/sources.md, "P6b": the documents expect sharpness 4 to lower it; at the gap where 8 gives .127 it gives
+    .211.
+    """
     short = np.log(np.expm1(8 * 0.127)) / 8
     gap = double(0.04 - short)
     assert softplus_margin(gap, 0.04, 8.0).item() == pytest.approx(0.127, abs=1e-6)
@@ -85,7 +87,7 @@ def test_the_ratio_of_nothing_is_zero():
 
 
 def test_the_ratio_does_not_see_two_negatives():
-    """Seed facts 6 #30: the example meant to be punished has ratio +.80, beyond the margin of .05."""
+    """docs/sources.md, "P6b": the example meant to be punished has ratio +.80, beyond the margin of .05."""
     assert margin_ratio(double(-0.05), double(-0.45)).tolist() == pytest.approx([0.8])
 
 
@@ -117,7 +119,7 @@ def test_lambda_without_a_term_is_at_a_clamp():
 
 
 def test_lambda_hits_its_clamp_because_the_goal_is_met():
-    """Seed facts 6 #27: at the collapse, gap .460, the term was tiny and its share of the MSE 16 %."""
+    """docs/sources.md, "P6b": at the collapse, gap .460, the term was tiny and its share of the MSE 16 %."""
     mse = scalar(1 / 768)
     term = softplus_margin(double(0.460), 0.04, 8.0)
     assert term.item() == pytest.approx(0.0043, abs=5e-5)
@@ -128,7 +130,9 @@ def test_lambda_hits_its_clamp_because_the_goal_is_met():
 
 @pytest.mark.parametrize(("sharpness", "share", "product"), [(8.0, 0.10, 0.8), (8.0, 0.20, 1.6), (4.0, 0.15, 0.6)])
 def test_the_push_does_not_end_at_the_margin(sharpness, share, product):
-    """Seed facts 7: lambda times the slope of the term goes to share * sharpness * MSE, a hinge's to 0."""
+    """docs/sources.md, "Why runs collapsed": lambda times the slope of the term goes to share * sharpness * MSE, a
+    hinge's to 0.
+    """
     mse, margin = scalar(0.0013), 0.04
 
     def push(gap):
@@ -168,7 +172,7 @@ def test_the_cap_lowers_a_weight_only_where_its_share_is_above_it(weight, term, 
 @properties
 @given(st.floats(1e-5, 1e-2), st.floats(1e-4, 1), st.floats(0.1, 0.25))
 def test_the_cap_of_v21_is_inert(mse, term, share):
-    """Seed facts 2: no share asked for is above the cap, unless the lower clamp raises it."""
+    """docs/sources.md, "P6b": no share asked for is above the cap, unless the lower clamp raises it."""
     weight = lambda_eff(scalar(mse), scalar(term), share, low=0.0, high=0.02)
     torch.testing.assert_close(cap_share(weight, scalar(term), scalar(mse), 0.25), weight)
 

@@ -126,13 +126,13 @@ def test_the_guard_is_between_one_and_two_and_rises_with_the_cosine(values):
             assert guard[high] > guard[low]
 
 
-def test_the_guard_is_half_way_at_the_published_centre():
+def test_the_guard_is_half_way_at_the_original_centre():
     guard = adaptive_guard(rows_at(0.60, 0.65, 0.55), axis(3))
     assert guard.tolist() == pytest.approx([1.5, 1 + 1 / (1 + np.exp(-1)), 1 + 1 / (1 + np.exp(1))])
 
 
-def test_the_published_guard_is_one_number_for_the_batch():
-    """Seed facts 2, P4: lambda times 1 + <sigmoid>, though described as a weight of each sample."""
+def test_the_original_guard_is_one_number_for_the_batch():
+    """docs/sources.md, "P4": lambda times 1 + <sigmoid>, though described as a weight of each sample."""
     last, target = rows_at(0.60, 0.95, 0.10), axis(3)
     published = adaptive_guard_published(last, target)
     assert published.shape == ()

@@ -20,6 +20,6 @@ def test_it_is_the_mean_square_of_the_coordinates(case):
 @properties
 @given(cases)
 def test_it_is_constant_on_a_normalised_residual(case):
-    """P2 as published adds a vector of length 1, whatever it has learnt (seed facts 2)."""
+    """P2 as it was run adds a vector of length 1, whatever it has learnt (docs/sources.md, "P2")."""
     delta = functional.normalize(case.prediction, dim=-1)
     assert residual_regulariser(delta).item() == pytest.approx(1 / delta.shape[1])

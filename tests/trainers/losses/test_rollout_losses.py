@@ -51,7 +51,7 @@ def test_every_step_gets_a_gradient():
     assert gradient.norm(dim=-1).min() > 1e-3
 
 
-def test_the_published_penalty_moves_the_first_prediction_only():
+def test_the_original_penalty_moves_the_first_prediction_only():
     first, second = turning(0.1, 2).requires_grad_()
     loss = rollout_smoothness_published(first, second)
     assert loss.item() == pytest.approx(10 / 3 * (np.cos(0.1) - 0.95))
@@ -61,8 +61,8 @@ def test_the_published_penalty_moves_the_first_prediction_only():
     assert rollout_smoothness_published(*turning(0.4, 2)) == 0
 
 
-def test_the_published_weight_per_unit_cosine():
-    """Seed facts 2, P4: .167 at weight .05 above the ceiling, .33 at .10."""
+def test_the_original_weight_per_unit_cosine():
+    """docs/sources.md, "P4": .167 at weight .05 above the ceiling, .33 at .10."""
     near, nearer = (rollout_smoothness_published(*turning(np.arccos(value), 2)).item() for value in (0.96, 0.98))
     slope = (nearer - near) / 0.02
     assert 0.05 * slope == pytest.approx(0.167, abs=5e-4)

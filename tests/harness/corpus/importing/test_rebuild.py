@@ -52,8 +52,8 @@ def test_every_planted_window_is_found_and_called_what_it_is(tmp_path, store, mo
     assert not found.misnumbered.any()
 
 
-def test_windows_of_the_published_builder(tmp_path, store):
-    """Stride 1 over all rows: C windows cross each border, and the published flag sees one of them."""
+def test_windows_of_the_original_builder(tmp_path, store):
+    """Stride 1 over all rows: C windows cross each border, and the original flag sees one of them."""
     targets = np.arange(C, store.size)
     rows = targets[:, None] + np.arange(-C, 1)
     found = find_windows(save(tmp_path / "s.npz", store, rows), store)

@@ -1,0 +1,125 @@
+"""What comes from outside is refused unless it says by which behaviour it can be recognised."""
+
+from dataclasses import replace
+
+import pytest
+
+from examples.custom_audit import article_lengths
+from examples.custom_control import BLURRED
+from examples.custom_gate import TAIL
+from lvm_gates.harness.audits import AUDITS, Audit
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.judging import additions
+from lvm_gates.harness.judging.additions import Additions, load_additions
+from lvm_gates.harness.judging.control_checks import EXPECTATIONS, conduct
+from lvm_gates.harness.judging.gates import TITLES
+
+FILE = """
+from dataclasses import replace
+from examples.custom_control import BLURRED
+from examples.custom_gate import TAIL
+
+unproven = replace(TAIL, failed_by=())
+also_unproven = replace(TAIL, passed_by=())
+unmeasured = replace(TAIL, statistic=None)
+taken = replace(TAIL, name="frontier")
+elsewhere = replace(TAIL, name="other")
+unknown_control = replace(TAIL, failed_by=("randm",))
+no_gate = 3
+idle = replace(BLURRED, passes=())
+known = replace(BLURRED, name="ewma-0.35")
+no_audit = 3
+
+def unit_norm(inputs):
+    pass
+"""
+
+
+@pytest.fixture
+def named(tmp_path):
+    """Load a name of FILE, as an option of a kind."""
+    (tmp_path / "mine_to_add.py").write_text(FILE)
+
+    def load(kind, *names):
+        specs = {"gate": (), "control": (), "audit": ()} | {kind: [f"python:mine_to_add:{name}" for name in names]}
+        return load_additions(specs["gate"], specs["control"], specs["audit"], tmp_path)
+
+    return load
+
+
+def test_nothing_is_added_unless_it_is_named(tmp_path):
+    assert load_additions((), (), (), tmp_path) == Additions()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "said"),
+    [
+        ("gate", ["unproven"], "does not say which controls must pass it and which must fail"),
+        ("gate", ["also_unproven"], "does not say which controls must pass it and which must fail"),
+        ("gate", ["unmeasured"], "has no statistic or no threshold"),
+        ("gate", ["taken"], "gate frontier is there already"),
+        ("gate", ["elsewhere"], "a threshold of gate other names another gate"),
+        ("gate", ["unknown_control"], "speaks of control:randm, and there is no such control"),
+        ("gate", ["no_gate"], "is int, not a Gate"),
+        ("gate", ["TAIL", "TAIL"], "gate tail is added twice"),
+        ("control", ["idle"], "does not say which gates it must pass or fail"),
+        ("control", ["known"], "control:ewma-0.35 is there already"),
+        ("control", ["TAIL"], "is Gate, not a Control"),
+        ("audit", ["no_audit"], "is int, not a function"),
+        ("audit", ["unit_norm"], "audit 'unit norm' is there already"),
+        ("audit", ["absent"], "cannot be imported"),
+    ],
+)
+def test_what_is_refused(named, kind, names, said):
+    with pytest.raises(UserError, match=said):
+        named(kind, *names)
+
+
+def test_an_installed_package_offers_by_entry_point(monkeypatch, tmp_path):
+    class Point:
+        name, group, value, dist = "tail", "lvm_gates.gates", "mine:TAIL", None
+
+        def load(self):
+            return TAIL
+
+    monkeypatch.setattr(additions, "offered", lambda group: [Point()] if group == "lvm_gates.gates" else [])
+    assert load_additions((), (), (), tmp_path).gates == (TAIL,)
+    monkeypatch.setattr(Point, "load", lambda self: 1 / 0)
+    with pytest.raises(UserError, match="entry point tail of mine:TAIL: raised ZeroDivisionError"):
+        load_additions((), (), (), tmp_path)
+
+
+def test_an_audit_of_another_name_is_one_sentence(make_run, arrow):
+    def said_otherwise(inputs):
+        return Audit("unit norm", "pass", "", {})
+
+    run = make_run(arrow, additions=Additions(audits={"mine": said_otherwise, "length": article_lengths}))
+    with pytest.raises(UserError, match="audit 'mine' returned 'unit norm'; it must return an Audit of its own name"):
+        run.audits  # noqa: B018 - what is read is made
+    other = make_run(arrow, additions=Additions(audits={"none": lambda inputs: None}))
+    with pytest.raises(UserError, match="audit 'none' returned NoneType"):
+        other.audits  # noqa: B018
+
+
+def test_a_control_that_does_not_do_what_a_gate_declares_misbehaves(make_run, arrow):
+    """Both ways: an oracle that fails the gate, and a control that passes it though it must not."""
+    gate = replace(TAIL, passed_by=("random",), failed_by=("oracle",))
+    run = make_run(arrow, additions=Additions(gates=(gate,)))
+    assert "fails gate tail" in run.conducts["oracle"].misbehaved
+    assert "passes gate tail" in run.conducts["random"].misbehaved
+    upright = make_run(arrow, additions=Additions(gates=(TAIL,), controls={BLURRED.name: BLURRED}))
+    assert upright.conducts["oracle"].misbehaved == ()
+    assert upright.conducts["random"].misbehaved == ()
+    assert upright.conducts[BLURRED.name].misbehaved == ()
+    card = upright.control_card(BLURRED.name).as_dict()
+    wrong = Additions(controls={BLURRED.name: replace(BLURRED, passes=("C",), fails=("A",))})
+    assert set(conduct(BLURRED.name, card, additions=wrong).misbehaved) == {"fails gate A"} | (
+        set() if card["gates"]["C"]["passed"] else {"passes gate C"}
+    )
+
+
+def test_every_control_of_ours_has_an_expectation_and_every_audit_its_own_name(make_run, arrow):
+    run = make_run(arrow)
+    assert set(run.control_names) - {"bayes"} == set(EXPECTATIONS)
+    assert [audit.name for audit in run.audits] == list(AUDITS)
+    assert len(TITLES) == 10

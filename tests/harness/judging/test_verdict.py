@@ -1,0 +1,171 @@
+"""A card: which windows its figures count, what blocks it, and which figure of profile `skill` is the task's own."""
+
+import numpy as np
+import pytest
+
+from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
+from lvm_gates.harness.corpus.splits import JUDGED as SPLITS
+from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
+from lvm_gates.harness.judging.gates import GATES
+from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.verdict import _lower_bound, _retained, _task_figure, make_card
+from lvm_gates.harness.predictors.predictor import Identity
+from lvm_gates.harness.rivals import RivalScores
+from lvm_gates.harness.statistics.skill import SkillInputs
+
+
+def figure(value, low, high=None):
+    return Estimate(value, low, 2 * value - low if high is None else high, 500, 30, 29.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "excess", "chosen"),
+    [
+        # By the bound, not by the value: a large gain that may be nothing does not stand in for F.
+        (figure(0.01, -0.01), figure(0.05, -0.001), "F"),
+        (figure(0.01, 0.0), figure(0.05, 0.0), "F"),
+        (figure(0.01, -0.01), figure(0.05, 0.001), "excess_cosine"),
+        (figure(0.05, 0.001), figure(0.09, -0.001), "F"),
+        # Both are shown: the larger one.
+        (figure(0.02, 0.01), figure(0.05, 0.001), "excess_cosine"),
+        (figure(0.05, 0.001), figure(0.02, 0.01), "F"),
+        (figure(-0.2, -0.3), figure(-0.1, -0.2), "F"),
+        (UNDEFINED, figure(-0.1, -0.2), "F"),
+    ],
+)
+def test_the_frontier_is_judged_by_the_gain_whose_lower_bound_is_above_zero(f, excess, chosen):
+    values = {"F": f, "excess_cosine": excess}
+    assert _task_figure(values, "frontier") is values[chosen]
+
+
+def test_another_task_has_its_own_figure_or_none():
+    values = {"F": figure(0.2, 0.1), "excess_cosine": figure(0.2, 0.1), "retrieval": figure(0.3, 0.2)}
+    assert _task_figure(values, "retrieval") is values["retrieval"]
+    assert _task_figure(values, "decoding") is UNDEFINED
+
+
+def test_a_horizon_without_an_interval_is_worse_than_any_other():
+    assert _lower_bound(figure(0.2, 0.1)) == 0.1
+    assert _lower_bound(figure(0.2, np.nan, 0.3)) == float("-inf")
+
+
+def of(f, excess=None, **more):
+    """The figures of one split."""
+    figures = {"F": f, "excess_cosine": excess or figure(-0.1, -0.2), **more}
+    return figures | {"task_figure": _task_figure(figures, "frontier")}
+
+
+def test_what_is_retained_is_a_share_of_the_figure_that_val_is_judged_by():
+    found = _retained(of(figure(0.2, 0.15)), of(figure(0.1, 0.05)), "frontier")
+    assert found.value == pytest.approx(0.5)
+    assert found.low < 0.5 < found.high
+    by_cosine = _retained(of(figure(0.0, -0.1), figure(0.4, 0.3)), of(figure(0.9, 0.8), figure(0.1, 0.05)), "frontier")
+    assert by_cosine.value == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("before", [figure(-0.2, -0.3), figure(0.0, -0.1)])
+def test_nothing_is_retained_of_no_skill(before):
+    found = _retained(of(before), of(figure(-0.1, -0.2)), "frontier")
+    assert np.isnan([found.value, found.low, found.high]).all()
+    assert (found.n, found.articles) == (500, 30)
+
+
+def test_another_task_retains_its_own_figure():
+    val, ood = ({"retrieval": v, "task_figure": v} for v in (figure(0.2, 0.1), figure(0.15, 0.1)))
+    assert _retained(val, ood, "retrieval").value == pytest.approx(0.75)
+
+
+def made(observed, profile="5cat", skill_inputs=None, identity=None, **more):
+    return make_card(
+        identity or Identity("m"),
+        dict.fromkeys(SPLITS, observed),
+        load_profile(profile),
+        "strict",
+        skill_inputs=skill_inputs,
+        task="frontier",
+        **more,
+    )
+
+
+def test_leaked_windows_are_left_out_of_every_figure_and_their_effect_is_told(make_observations):
+    leaked = np.arange(90) < 30
+    wide = np.where(leaked[:, None], 1.0, 2.0) * np.ones(3)
+    observed = make_observations(90, rank=wide, rollout=np.where(leaked[:, None], 1.0, 0.2) * np.ones(5))
+    found = made(observed, left_out={"VAL": leaked, "OOD": np.zeros(90, dtype=bool)})
+    assert found.gates["B"]["VAL"]["article"]["R@1"].value == 0.0
+    assert found.gates["B"]["VAL"]["article"]["R@1"].n == 60
+    assert found.gates["D"]["VAL"]["mean"].value == pytest.approx(0.2)
+    assert found.gates["B"]["OOD"]["article"]["R@1"].value == pytest.approx(1 / 3)
+    told = found.leaks["VAL"]
+    assert (told["windows"], told["leaked"], told["share"].value) == (90, 30, pytest.approx(1 / 3))
+    assert told["figures"]["R@1"]["with"].value == pytest.approx(1 / 3)
+    assert told["figures"]["R@1"]["without"].value == 0.0
+    assert set(told["figures"]) == {"c(+1)", "margin", "R@1", "MRR", "MRR novel", "rollout"}
+    assert found.leaks["OOD"]["leaked"] == 0
+    # Without a word about leaks nothing is left out.
+    assert made(observed).gates["B"]["VAL"]["article"]["R@1"].n == 90
+
+
+def test_what_a_model_was_trained_on_blocks_it_and_is_told(make_observations):
+    clean = made(make_observations(), training_data=TrainingData("clean", "none of it"))
+    assert clean.decision.verdict == "release"
+    assert clean.as_dict()["training_data"] == {"status": "clean", "detail": "none of it"}
+    seen = made(make_observations(), training_data=TrainingData("contaminated", "all of it", ("contaminated: all",)))
+    assert seen.decision.verdict == "blocked"
+    assert seen.decision.reasons[0] == "contaminated: all"
+    assert made(make_observations()).as_dict()["training_data"] is None
+
+
+def test_a_model_that_broke_is_blocked_by_that_and_not_by_what_its_missing_answers_say(make_observations):
+    broken = make_observations(cosine=np.full(60, np.nan), finite=np.zeros(60, dtype=bool))
+    assert "not finite" in made(broken).decision.reasons[0]
+    found = made(broken, faults=["it hung"], outside=["an audit"])
+    assert (found.decision.verdict, found.decision.reasons[:2]) == ("blocked", ("it hung", "an audit"))
+    assert not any("not finite" in reason for reason in found.decision.reasons)
+    assert found.as_dict()["faults"] == ["it hung"]
+
+
+def test_hashes_stay_in_the_checkpoint_and_the_rest_of_its_provenance_is_shown(make_observations):
+    identity = Identity("m", provenance={RECORD: ["a"], "recipe": "p1"})
+    assert made(make_observations(), identity=identity).as_dict()["provenance"] == {"recipe": "p1"}
+    assert made(make_observations()).as_dict()["provenance"] is None
+
+
+def skill_card(make_observations, mrr=0.5, **more):
+    """A card with skill, against one rival of cosine .5 and MRR .2 whose echo and ranks the model equals."""
+    rng = np.random.default_rng(0)
+    n, clusters = 240, np.arange(240) // 8
+    wobble = rng.normal(0, 0.01, n)
+    rival = make_observations(n, clusters=clusters, cosine=0.5 + wobble, nearest_context=0.6 + wobble)
+    scores = RivalScores(("linear",), np.eye(1), (0.5 + wobble)[:, None], (0.2 + wobble)[:, None])
+    none = np.zeros(n, dtype=bool)
+    inputs = SkillInputs(scores, rival, none, none, lambda _: np.full((n, 5), 0.4))
+    rank = np.ones((n, 3))
+    rank[:, 1] = 1 / (mrr + rng.normal(0, 0.01, n))
+    observed = make_observations(n, clusters=clusters, cosine=0.6 + wobble, rank=rank, rollout=np.full((n, 5), 0.6))
+    return made(observed, "skill", dict.fromkeys(SPLITS, inputs), **more)
+
+
+def test_under_skill_the_gates_of_skill_decide_and_the_absolute_ones_are_shown(make_observations):
+    found = skill_card(make_observations)
+    shown = found.as_dict()
+    assert set(shown["gates"]) == set(GATES)
+    assert set(shown["skill"]["gates"]) == set(load_profile("skill").gates)
+    assert shown["gates"]["B"]["checks"] != []
+    assert [c.gate for c in found.checks["A"]] == ["A"] * 4, "judged by 5cat, whatever the session's profile"
+    passed = {g: found.passed(g) for g in shown["skill"]["gates"]}
+    assert passed["frontier"]
+    assert {g: shown["skill"]["gates"][g]["passed"] for g in passed} == passed
+    assert shown["skill"]["passed"] == all(passed.values())
+    assert (found.skill["VAL"]["n"], found.skill["VAL"]["articles"]) == (240, 30)
+    assert found.skill["task"] == "frontier"
+    assert found.skill["retained"].value == pytest.approx(1.0)
+    assert made(make_observations()).as_dict()["skill"] == {}
+
+
+def test_leaked_windows_are_left_out_of_skill_too(make_observations):
+    leaked = np.arange(240) >= 160
+    found = skill_card(make_observations, left_out={"VAL": leaked, "OOD": np.zeros(240, dtype=bool)})
+    assert (found.skill["VAL"]["n"], found.skill["VAL"]["articles"]) == (160, 20)
+    assert found.skill["VAL"]["F"].n == 160
+    assert found.skill["OOD"]["n"] == 240
