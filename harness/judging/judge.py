@@ -70,7 +70,7 @@ def judge_gate(gate: str, statistics: BySplit[Any], profile: Profile) -> list[Ch
     return [check for threshold in profile.of_gate(gate) for check in judge_row(threshold, statistics, profile)]
 
 
-def judge_row(threshold: Threshold, statistics: Mapping[str, Any], profile: Profile) -> list[Check]:
+def judge_row(threshold: Threshold, statistics: BySplit[Any], profile: Profile) -> list[Check]:
     """The checks of one threshold, one for each of its splits.
 
     Args:

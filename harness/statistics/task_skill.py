@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, independent_ratio
+from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.evaluation.observations import Observations
-from lvm_gates.harness.evaluation.session_data import JUDGED
 from lvm_gates.harness.statistics.skill import SkillInputs, skill
 from lvm_gates.harness.statistics.skill_figures import SkillFigures, TaskSkill
 from lvm_gates.harness.statistics.split import BySplit

@@ -48,15 +48,15 @@ def test_each_comparison_looks_at_its_own_end(comparison, passing, failing):
 def test_what_is_too_few_or_undefined_passes_nothing_and_says_why(comparison):
     good = 9.0 if comparison in ("at_least", "low_above") else -9.0
     fine = figure(good, good - 0.1, good + 0.1)
-    assert judged(fine._replace(n=30, articles=10), comparison).passed
+    assert judged(fine.replace(n=30, articles=10), comparison).passed
     for spoiled, note in [
-        (fine._replace(n=29), "inconclusive: 29 windows, at least 30 are needed"),
-        (fine._replace(articles=9), "inconclusive: 9 articles, at least 10 are needed"),
-        (fine._replace(articles=1), "inconclusive: 1 article, at least 10 are needed"),
-        (fine._replace(value=np.nan), "undefined: not every prediction is finite"),
-        (fine._replace(low=np.nan, high=np.nan), "inconclusive: no interval is defined"),
+        (fine.replace(n=29), "inconclusive: 29 windows, at least 30 are needed"),
+        (fine.replace(articles=9), "inconclusive: 9 articles, at least 10 are needed"),
+        (fine.replace(articles=1), "inconclusive: 1 article, at least 10 are needed"),
+        (fine.replace(value=np.nan), "undefined: not every prediction is finite"),
+        (fine.replace(low=np.nan, high=np.nan), "inconclusive: no interval is defined"),
         # The first of several is told.
-        (fine._replace(n=0, articles=0, value=np.nan), "inconclusive: 0 windows, at least 30 are needed"),
+        (fine.replace(n=0, articles=0, value=np.nan), "inconclusive: 0 windows, at least 30 are needed"),
     ]:
         check = judged(spoiled, comparison)
         assert (check.passed, check.note) == (False, note)
@@ -66,7 +66,7 @@ def test_what_is_too_few_or_undefined_passes_nothing_and_says_why(comparison):
 def test_a_figure_that_has_no_interval_by_nature_is_judged_by_its_value():
     bare = figure(low=np.nan, high=np.nan)
     assert judged(bare, interval=False).passed
-    assert not judged(bare._replace(value=0.4), interval=False).passed
+    assert not judged(bare.replace(value=0.4), interval=False).passed
     assert not judged(bare).passed
 
 

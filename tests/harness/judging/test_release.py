@@ -96,7 +96,7 @@ def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected
 
 def test_a_rule_is_not_met_by_a_handful_of_windows_or_articles():
     """Gate A may then be inconclusive, and `production` would waive it on a margin that nobody could judge."""
-    for few in (figure(0.2)._replace(n=29), figure(0.2)._replace(articles=9)):
+    for few in (figure(0.2).replace(n=29), figure(0.2).replace(articles=9)):
         gates = gates_of()
         gates["A"]["VAL"]["margin"] = few
         passed = dict.fromkeys(GATES, True) | {"A": False}

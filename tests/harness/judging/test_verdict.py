@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
+from lvm_gates.harness.base.record import plain
 from lvm_gates.harness.corpus.splits import JUDGED as SPLITS
 from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
 from lvm_gates.harness.judging.gates import GATES
@@ -109,11 +110,11 @@ def test_leaked_windows_are_left_out_of_every_figure_and_their_effect_is_told(ma
 def test_what_a_model_was_trained_on_blocks_it_and_is_told(make_observations):
     clean = made(make_observations(), training_data=TrainingData("clean", "none of it"))
     assert clean.decision.verdict == "release"
-    assert clean.as_dict()["training_data"] == {"status": "clean", "detail": "none of it"}
+    assert plain(clean.record())["training_data"] == {"status": "clean", "detail": "none of it"}
     seen = made(make_observations(), training_data=TrainingData("contaminated", "all of it", ("contaminated: all",)))
     assert seen.decision.verdict == "blocked"
     assert seen.decision.reasons[0] == "contaminated: all"
-    assert made(make_observations()).as_dict()["training_data"] is None
+    assert plain(made(make_observations()).record())["training_data"] is None
 
 
 def test_a_model_that_broke_is_blocked_by_that_and_not_by_what_its_missing_answers_say(make_observations):
@@ -122,13 +123,13 @@ def test_a_model_that_broke_is_blocked_by_that_and_not_by_what_its_missing_answe
     found = made(broken, faults=["it hung"], outside=["an audit"])
     assert (found.decision.verdict, found.decision.reasons[:2]) == ("blocked", ("it hung", "an audit"))
     assert not any("not finite" in reason for reason in found.decision.reasons)
-    assert found.as_dict()["faults"] == ["it hung"]
+    assert plain(found.record())["faults"] == ["it hung"]
 
 
 def test_hashes_stay_in_the_checkpoint_and_the_rest_of_its_provenance_is_shown(make_observations):
     identity = Identity("m", provenance={RECORD: ["a"], "recipe": "p1"})
-    assert made(make_observations(), identity=identity).as_dict()["provenance"] == {"recipe": "p1"}
-    assert made(make_observations()).as_dict()["provenance"] is None
+    assert plain(made(make_observations(), identity=identity).record())["provenance"] == {"recipe": "p1"}
+    assert plain(made(make_observations()).record())["provenance"] is None
 
 
 def skill_card(make_observations, mrr=0.5, **more):
@@ -148,7 +149,7 @@ def skill_card(make_observations, mrr=0.5, **more):
 
 def test_under_skill_the_gates_of_skill_decide_and_the_absolute_ones_are_shown(make_observations):
     found = skill_card(make_observations)
-    shown = found.as_dict()
+    shown = plain(found.record())
     assert set(shown["gates"]) == set(GATES)
     assert set(shown["skill"]["gates"]) == set(load_profile("skill").gates)
     assert shown["gates"]["B"]["checks"] != []
@@ -160,7 +161,7 @@ def test_under_skill_the_gates_of_skill_decide_and_the_absolute_ones_are_shown(m
     assert (found.skill["VAL"]["n"], found.skill["VAL"]["articles"]) == (240, 30)
     assert found.skill["task"] == "frontier"
     assert found.skill["retained"].value == pytest.approx(1.0)
-    assert made(make_observations()).as_dict()["skill"] == {}
+    assert plain(made(make_observations()).record())["skill"] == {}
 
 
 def test_leaked_windows_are_left_out_of_skill_too(make_observations):
