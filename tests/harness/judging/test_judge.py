@@ -1,22 +1,33 @@
 """One figure against one limit: where it is taken from, what makes it inconclusive, and how it is told."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.judging.judge import judge_gate, show, show_offset
+from lvm_gates.harness.base.figure_text import figure_text
+from lvm_gates.harness.judging.judge import judge_gate, show_offset
 from lvm_gates.harness.judging.profile import Profile, Threshold
+from lvm_gates.harness.statistics.split import BySplit
+
+
+class Statistics(BySplit[Any], frozen=True, kw_only=True):
+    """Metrics of each split, and beside them one of both."""
+
+    a: Any
+
 
 COUNTS = {"n": 100, "articles": 20}
 
 
 def checks_of(figure, comparison="at_least", limit=0.5, *, split="VAL", interval=True, counts=COUNTS, other=COUNTS):
     threshold = Threshold("G", "a.b", "figure", comparison, {split: limit}, "SPEC 1", interval=interval)
-    profile = Profile("p", "5cat", True, True, 30, 10, (threshold,))
+    profile = Profile("p", 1, "5cat", True, True, 30, 10, (threshold,))
     nested = {"a": {"b": figure}}
     both = {"VAL": dict(counts), "OOD": dict(other)}
-    statistics = both | nested if split == "BOTH" else both | {split: both[split] | nested}
-    return judge_gate("G", statistics, profile)
+    both |= {} if split == "BOTH" else {split: both[split] | nested}
+    return judge_gate("G", Statistics(val=both["VAL"], ood=both["OOD"], a=nested["a"]), profile)
 
 
 def judged(*given, **more):
@@ -107,7 +118,7 @@ def test_a_check_says_figure_interval_n_and_limit():
 
 
 def test_a_figure_is_shown_with_what_is_known_of_it():
-    assert show(figure(-0.5, -0.6, -0.4, 7)) == "-0.500 [-0.600, -0.400], n = 7"
-    assert show(figure(low=np.nan, high=np.nan)) == "+0.500 [no interval], n = 100"
-    assert show(figure(np.nan)) == "undefined, n = 100"
+    assert figure_text(figure(-0.5, -0.6, -0.4, 7), signed=True, count=True) == "-0.500 [-0.600, -0.400], n = 7"
+    assert figure_text(figure(low=np.nan, high=np.nan), signed=True, count=True) == "+0.500, n = 100"
+    assert figure_text(figure(np.nan), count=True) == "undefined, n = 100"
     assert [show_offset(k) for k in (None, -1, 0, 2)] == ["no offset", "k=-1", "k=0", "k=+2"]

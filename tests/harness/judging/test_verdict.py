@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
+from scorecard_sample import skill_figures
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
 from lvm_gates.harness.base.record import plain
@@ -9,10 +11,15 @@ from lvm_gates.harness.corpus.splits import JUDGED as SPLITS
 from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
 from lvm_gates.harness.judging.gates import GATES
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.verdict import _lower_bound, _retained, _task_figure, make_card
+from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.predictors.predictor import Identity
 from lvm_gates.harness.rivals import RivalScores
 from lvm_gates.harness.statistics.skill import SkillInputs
+from lvm_gates.harness.statistics.task_skill import _lower_bound, _retained, _task_figure
+
+
+def skill_of(**figures):
+    return replace(skill_figures(0.5).val, **figures)
 
 
 def figure(value, low, high=None):
@@ -35,14 +42,15 @@ def figure(value, low, high=None):
     ],
 )
 def test_the_frontier_is_judged_by_the_gain_whose_lower_bound_is_above_zero(f, excess, chosen):
-    values = {"F": f, "excess_cosine": excess}
+    values = skill_of(gain=f, excess_cosine=excess)
     assert _task_figure(values, "frontier") is values[chosen]
 
 
 def test_another_task_has_its_own_figure_or_none():
-    values = {"F": figure(0.2, 0.1), "excess_cosine": figure(0.2, 0.1), "retrieval": figure(0.3, 0.2)}
-    assert _task_figure(values, "retrieval") is values["retrieval"]
-    assert _task_figure(values, "decoding") is UNDEFINED
+    values = skill_of(retrieval=figure(0.3, 0.2), decoding=figure(0.4, 0.2))
+    assert _task_figure(values, "retrieval") is values.retrieval
+    assert _task_figure(values, "decoding") is values.decoding
+    assert _task_figure(values, "another") is UNDEFINED
 
 
 def test_a_horizon_without_an_interval_is_worse_than_any_other():
@@ -52,8 +60,8 @@ def test_a_horizon_without_an_interval_is_worse_than_any_other():
 
 def of(f, excess=None, **more):
     """The figures of one split."""
-    figures = {"F": f, "excess_cosine": excess or figure(-0.1, -0.2), **more}
-    return figures | {"task_figure": _task_figure(figures, "frontier")}
+    figures = skill_of(gain=f, excess_cosine=excess or figure(-0.1, -0.2), **more)
+    return replace(figures, task_figure=_task_figure(figures, "frontier"))
 
 
 def test_what_is_retained_is_a_share_of_the_figure_that_val_is_judged_by():
@@ -72,7 +80,7 @@ def test_nothing_is_retained_of_no_skill(before):
 
 
 def test_another_task_retains_its_own_figure():
-    val, ood = ({"retrieval": v, "task_figure": v} for v in (figure(0.2, 0.1), figure(0.15, 0.1)))
+    val, ood = (skill_of(retrieval=v, task_figure=v) for v in (figure(0.2, 0.1), figure(0.15, 0.1)))
     assert _retained(val, ood, "retrieval").value == pytest.approx(0.75)
 
 
