@@ -70,7 +70,7 @@ def share_of(truth: float, between: float) -> Draw:
         clusters = np.repeat(np.arange(len(sizes)), sizes)
         hits = (rng.random(len(clusters)) < chance[clusters]).astype(np.float64)
         before = _before(hits, clusters)
-        return Drawn(truth, cluster_share(hits, clusters), before._replace(low=max(0.0, before.low)))
+        return Drawn(truth, cluster_share(hits, clusters), before.replace(low=max(0.0, before.low)))
 
     return draw
 
@@ -171,5 +171,5 @@ def _before(values: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]) ->
 
 
 def _shift(estimate: Estimate, by: float) -> Estimate:
-    value, low, high = (end + by for end in estimate[:3])
-    return estimate._replace(value=value, low=low, high=high)
+    value, low, high = (end + by for end in (estimate.value, estimate.low, estimate.high))
+    return estimate.replace(value=value, low=low, high=high)

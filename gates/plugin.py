@@ -239,6 +239,7 @@ def _give_up(session: pytest.Session, status: pytest.ExitCode, why: str) -> None
 
 def _report(session: pytest.Session) -> None:
     from lvm_gates.harness.report.write import write_report
+    from lvm_gates.harness.results.model import Arguments
     from lvm_gates.harness.results.scorecard import build_scorecard
 
     config = session.config
@@ -248,11 +249,13 @@ def _report(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if outcomes.broken:
         return
-    given = {"given": config.stash[GIVEN]}
-    resolved = {"resolved": {name: config.getoption(name) for name in OPTION_NAMES}}
-    config.stash[SCORECARD] = card = build_scorecard(run, given | resolved, incomplete)
+    arguments = Arguments(
+        given=config.stash[GIVEN],
+        resolved={name: config.getoption(name) for name in OPTION_NAMES},
+    )
+    config.stash[SCORECARD] = card = build_scorecard(run, arguments, incomplete)
     # What withholds a release may have been deselected; the scorecard knows all the same.
-    released = all(model["verdict"] == "release" for model in card["models"])
+    released = all(model.verdict == "release" for model in card.models)
     if not released and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     config.stash[RELEASED] = released and not incomplete

@@ -1,15 +1,16 @@
 """What is printed below everything pytest itself has to say."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from lvm_gates.harness.base.visible import spelled, visible
 from lvm_gates.harness.judging.session import GateRun
 from lvm_gates.harness.report.terminal import render_terminal
+from lvm_gates.harness.results.model import Scorecard
 
 
-def write_summary(reporter: Any, run: GateRun, scorecard: Mapping[str, Any] | None, unwritten: str | None) -> None:
+def write_summary(reporter: Any, run: GateRun, scorecard: Scorecard | None, unwritten: str | None) -> None:
     """Print the scorecard, or why there is none.
 
     Args:

@@ -25,6 +25,23 @@ else:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def every_scorecard_is_of_the_schema():
+    """Whatever a test writes as a report is held against the schema that is shipped."""
+    from ci.schema import check
+    from lvm_gates.harness.results import folder
+
+    write = folder.write_json
+
+    def checked(path, value):
+        check(value)
+        write(path, value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder, "write_json", checked)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Networks as small as those of the tests only wait for one another on several threads, for seconds."""
     threads = torch.get_num_threads()

@@ -8,11 +8,13 @@ release gate's, on fewer windows of VAL and without the ablations.
 
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 from jaxtyping import Float
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate, cluster_mean, paired_difference
+from lvm_gates.harness.base.record import plain
 from lvm_gates.harness.controls import Ingredients
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.windows import sample_windows, windows_of
@@ -23,7 +25,6 @@ from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.release import blocking_reasons, collapse
 from lvm_gates.harness.predictors.predictor import Clairvoyant, Identity, Predictor, Subject
-from lvm_gates.harness.results.scorecard import plain
 from lvm_gates.harness.rivals import Basis, family_of, score_rivals
 from lvm_gates.harness.statistics import offset_sweep, retrieval, rollout
 from lvm_gates.harness.statistics.frontier import Frontier
@@ -89,10 +90,10 @@ class Sentinel:
         pools = retrieval(observed)
         figures = {
             "cosine": cluster_mean(observed.cosine, observed.clusters),
-            **sweep,
-            "article": pools["article"],
-            "novel": pools["novel"],
-            "rollout": rollout(observed)["mean"],
+            **msgspec.structs.asdict(sweep),
+            "article": pools.article,
+            "novel": pools.novel,
+            "rollout": rollout(observed).mean,
             **self._skill(observed),
             **_shape(observed),
             "finite": float(np.mean(observed.finite)),

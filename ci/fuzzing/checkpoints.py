@@ -47,9 +47,9 @@ def _truth(model_type: str) -> str:
 
 def read_checkpoint_file(path: Path) -> str:
     """As a gate session reads it: loaded, asked, its record looked up and put into a scorecard."""
+    from lvm_gates.harness.base.record import plain
     from lvm_gates.harness.evaluation.contamination import RECORD
     from lvm_gates.harness.evaluation.resolve_model import load_subject
-    from lvm_gates.harness.results.scorecard import plain
 
     subject = load_subject(str(path))
     provenance = subject.identity.provenance or {}

@@ -18,6 +18,7 @@ def prepare(folder: Path) -> None:
     from lvm_gates.gates.options import OPTION_NAMES
     from lvm_gates.gates.session import open_run
     from lvm_gates.harness.report.write import write_report
+    from lvm_gates.harness.results.model import Arguments
     from lvm_gates.harness.results.scorecard import build_scorecard
     from lvm_gates.harness.worlds.world import synthesise
 
@@ -38,7 +39,7 @@ def prepare(folder: Path) -> None:
         }
         (folder / f"work-{name}").mkdir(exist_ok=True)
         run = open_run(given, folder / f"work-{name}", folder)
-        write_report(build_scorecard(run, {}, {}), run, folder / name)
+        write_report(build_scorecard(run, Arguments(), {}), run, folder / name)
 
 
 def reports() -> Path:

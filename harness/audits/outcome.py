@@ -1,14 +1,16 @@
 """What an audit finds, and what follows from it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+import msgspec
 import numpy as np
 
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.base.figure_text import figure_text
 from lvm_gates.harness.evaluation.session_data import Inputs
 
 Status = Literal["pass", "fail", "not checkable"]
@@ -38,15 +40,14 @@ class Audit:
         """Whether no model may be released on this data: a failure, or what a release needs could not be checked."""
         return self.status == "fail" or (self.status == "not checkable" and self.required)
 
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "figures": self.figures, "blocks": self.blocks}
-
     def save(self, path: Path) -> None:
         """Write atomically; another process may be waiting to read. NPZ keeps every bit of a figure, NaN included."""
         arrays = {
             **{field: np.array(getattr(self, field)) for field in ("name", "status", "detail", "required")},
             "labels": np.array(list(self.figures), dtype=np.str_),
-            "figures": np.array(list(self.figures.values()), dtype=np.float64).reshape(-1, len(Estimate._fields)),
+            "figures": np.array([msgspec.structs.astuple(f) for f in self.figures.values()], dtype=np.float64).reshape(
+                -1, len(Estimate.__struct_fields__)
+            ),
         }
         with atomic_write(path) as stream:
             np.savez(stream, allow_pickle=False, **arrays)
@@ -82,13 +83,5 @@ def not_described(name: str, why: str, figures: Mapping[str, Estimate] | None = 
 
 
 def listing(figures: Mapping[str, Estimate], *, signed: bool = False) -> str:
-    """``lag 1 VAL .457 [.450, .464]; …``: figures with their intervals, as sentences of a report want them."""
-    return "; ".join(f"{name} {written(figure, signed=signed)}" for name, figure in figures.items())
-
-
-def written(figure: Estimate, *, signed: bool = False) -> str:
-    """One figure with its interval, where it has one."""
-    if not np.isfinite(figure.value):
-        return "undefined"
-    value, low, high = (f"{part:{'+' if signed else ''}.3f}" for part in figure[:3])
-    return f"{value} [{low}, {high}]" if np.isfinite(figure.low) else value
+    """``lag 1 VAL 0.457 [0.450, 0.464]; …``: figures with their intervals, as sentences of a report want them."""
+    return "; ".join(f"{name} {figure_text(figure, signed=signed)}" for name, figure in figures.items())

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from lvm_gates.harness.audits.outcome import Audit, describing, listing, written
+from lvm_gates.harness.audits.outcome import Audit, describing, listing
 from lvm_gates.harness.base.estimate import Estimate, cluster_mean, paired_difference
+from lvm_gates.harness.base.figure_text import figure_text
 from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS
@@ -68,7 +69,7 @@ def _short(figures: dict[str, Estimate]) -> str:
         by_split.setdefault(name.rsplit(" ", 1)[1], []).append(figure)
     curves = []
     for split, curve in by_split.items():
-        values = " ".join(written(Estimate(one.value, np.nan, np.nan, one.n)) for one in curve)
+        values = " ".join(figure_text(Estimate(one.value, np.nan, np.nan, one.n)) for one in curve)
         widest = max(one.high - one.value for one in curve)
         curves.append(f"{split} {values}" + (f" (each ±{widest:.3f} at most)" if np.isfinite(widest) else ""))
     names = [name.rsplit(" ", 1)[0] for name in figures][: len(next(iter(by_split.values())))]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from lvm_gates.harness.audits.outcome import Audit, describing, not_described, written
+from lvm_gates.harness.audits.outcome import Audit, describing, not_described
+from lvm_gates.harness.base.figure_text import figure_text
 from lvm_gates.harness.corpus.corpus_statistics import difference, excludes_zero, portray, some_articles
 from lvm_gates.harness.evaluation.session_data import Inputs, training_windows
 
@@ -22,7 +23,7 @@ def train_against_val(inputs: Inputs) -> Audit:
         name: difference(figure, training.figures[name], paired=False) for name, figure in judged.figures.items()
     }
     unknown = [name for name, one in figures.items() if not np.isfinite(one.low)]
-    apart = [f"{name} {written(one, signed=True)}" for name, one in figures.items() if excludes_zero(one)]
+    apart = [f"{name} {figure_text(one, signed=True)}" for name, one in figures.items() if excludes_zero(one)]
     what = f"VAL less TRAIN: {len(apart)} of {len(figures) - len(unknown)} figures differ"
     what += f" ({'; '.join(apart)})" if apart else ""
     if unknown:

@@ -6,20 +6,22 @@ times too short). Two models are compared on the differences of the same windows
 wide an interval must be is the business of `harness.base.clusters`; what the intervals cover is in docs/intervals.md.
 """
 
-from typing import NamedTuple
+from typing import Any
 
+import msgspec
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import stdtrit  # `scipy.stats.t` says the same, but loading it takes longer than all else here
 
 from lvm_gates.harness.base.clusters import MINIMUM_ARTICLES, cluster_error
+from lvm_gates.harness.base.record import Count, Number, Record
 
 LEVEL = 0.95
 _NAN = float("nan")
 
 
-class Estimate(NamedTuple):
-    """A figure with its interval.
+class Estimate(Record, frozen=True):
+    """A figure with its 95 % interval, clustered by article.
 
     ``low`` and ``high`` are NaN where no interval holds (fewer than `harness.base.clusters.MINIMUM_ARTICLES` articles),
     ``value`` too where the figure itself is not defined (no window, or a non-finite prediction among them).
@@ -27,12 +29,16 @@ class Estimate(NamedTuple):
     a symmetric t-interval, from which `error` follows; NaN for intervals of another kind.
     """
 
-    value: float
-    low: float
-    high: float
-    n: int
-    articles: int = 0
-    df: float = _NAN
+    value: Number
+    low: Number
+    high: Number
+    n: Count
+    articles: Count = 0
+    df: Number = _NAN
+
+    def replace(self, **changes: Any) -> "Estimate":
+        """The same but for some fields."""
+        return msgspec.structs.replace(self, **changes)
 
     @property
     def error(self) -> float:
@@ -87,7 +93,7 @@ def ratio_of_means(
 ) -> Estimate:
     """mean(above) / mean(below) over the same windows, linearised; undefined where ``below`` has mean zero."""
     if len(above) == 0 or np.mean(below) == 0.0:
-        return UNDEFINED._replace(n=len(above), articles=len(np.unique(clusters)))
+        return UNDEFINED.replace(n=len(above), articles=len(np.unique(clusters)))
     return _ratio_of_totals(above, below, clusters)
 
 
@@ -190,8 +196,8 @@ def _welch(error: float, df: float, other: float, other_df: float) -> tuple[floa
 def absolute(estimate: Estimate) -> Estimate:
     """The estimate of a size: an interval that straddles zero starts at zero."""
     low, high = estimate.low, estimate.high
-    size = estimate._replace(value=abs(estimate.value), df=_NAN)
+    size = estimate.replace(value=abs(estimate.value), df=_NAN)
     if not np.isfinite(low):
         return size
     edges = sorted((abs(low), abs(high)))
-    return size._replace(low=0.0 if low <= 0.0 <= high else edges[0], high=edges[1])
+    return size.replace(low=0.0 if low <= 0.0 <= high else edges[0], high=edges[1])

@@ -24,9 +24,13 @@ def visible_lines(text: str) -> str:
 
 
 def all_visible(value: Any) -> Any:
-    """A copy of nested dictionaries and lists in which every text is visible, keys too."""
+    """A copy of nested records, dictionaries and lists in which every text is visible, keys too."""
     if isinstance(value, str):
         return visible(value)
+    if hasattr(value, "__struct_fields__"):
+        from msgspec.structs import replace  # only reports hold records, and every command imports this module
+
+        return replace(value, **{name: all_visible(getattr(value, name)) for name in value.__struct_fields__})
     if isinstance(value, Mapping):
         return {visible(key) if isinstance(key, str) else key: all_visible(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -22,8 +22,8 @@ def score(corpus: Path, split: str | None, context: int, by: str | None, out: Pa
     from rich.table import Table
 
     from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.base.figure_text import figure_text
     from lvm_gates.harness.base.suggest import did_you_mean
-    from lvm_gates.harness.cli.figures import with_interval
     from lvm_gates.harness.cli.outputs import require_free
     from lvm_gates.harness.corpus.corpus import check_vectors
     from lvm_gates.harness.corpus.curriculum import DEFINITIONS, STAGES, ranking, selected, similarities, stage
@@ -55,7 +55,7 @@ def score(corpus: Path, split: str | None, context: int, by: str | None, out: Pa
         order = ranking(name, found)
         for letter, share in STAGES.items():
             index = stage(order, share)
-            figures = [with_interval(one, count=False) for one in selected(found, windows.clusters, index)]
+            figures = [figure_text(one, bare=True) for one in selected(found, windows.clusters, index)]
             table.add_row(name if letter == "a" else "", letter.upper(), f"{len(index):,}", *figures)
         table.add_section()
     Console(width=120).print(table)

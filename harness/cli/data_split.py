@@ -83,7 +83,7 @@ def _show(corpus: "Corpus", coherence: "dict[SplitName, Estimate]", shared: "lis
     from rich.console import Console
     from rich.table import Table
 
-    from lvm_gates.harness.cli.figures import with_interval
+    from lvm_gates.harness.base.figure_text import figure_text
     from lvm_gates.harness.corpus.near_duplicates import NEAR
 
     console = Console()
@@ -91,10 +91,13 @@ def _show(corpus: "Corpus", coherence: "dict[SplitName, Estimate]", shared: "lis
     for split in ("TRAIN", "VAL", "OOD", ""):
         articles = (corpus.splits == split).nonzero()[0]
         if len(articles):
-            figure = with_interval(coherence[split]) if split in coherence else ""
+            figure = figure_text(coherence[split], bare=True, count=True) if split in coherence else ""
             table.add_row(split or "none", f"{len(articles):,}", f"{corpus.lengths[articles].sum():,}", figure)
     console.print(table)
     click.echo(f"Chunks with a cosine above {NEAR} to a chunk of another split, by content:")
     for one in shared:
         example = f"; closest: {one.example}" if one.example else ""
-        click.echo(f"  {one.split} in {one.other}: {one.near:,}, share {with_interval(one.share)}{example}")
+        click.echo(
+            f"  {one.split} in {one.other}: {one.near:,}, "
+            f"share {figure_text(one.share, bare=True, count=True)}{example}"
+        )

@@ -1,14 +1,16 @@
 """``lvm-report``: show a report again, compare two models, rank many."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from lvm_gates.harness.base.visible import spelled
 from lvm_gates.harness.cli.group import SentenceGroup
+
+if TYPE_CHECKING:
+    from lvm_gates.harness.results.model import Scorecard
 
 _REPORT = click.Path(path_type=Path)
 
@@ -73,7 +75,7 @@ def compare(report_a: Path, report_b: Path, model_a: str | None, model_b: str | 
                 "--max-samples."
             )
         by_split[split] = found
-    corpus = f"{a.scorecard['corpus'].get('path')}, fingerprint {str(a.fingerprint)[:12]}"
+    corpus = f"{a.scorecard.corpus.path}, fingerprint {str(a.fingerprint)[:12]}"
     pair = Pair((first, a.label), (second, b.label), corpus, by_split)
     click.echo(spelled(render_versus(pair, colour=sys.stdout.isatty()), sys.stdout.encoding), nl=False)
 
@@ -100,7 +102,15 @@ def leaderboard(reports: tuple[Path, ...], markdown: bool) -> None:
     click.echo(spelled(text, sys.stdout.encoding), nl=False)
 
 
-def _write_html(scorecard: Mapping[str, Any], file: Path) -> None:
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of scorecard.json."""
+    from lvm_gates.harness.results.schema import schema_text
+
+    click.echo(schema_text(), nl=False)
+
+
+def _write_html(scorecard: "Scorecard", file: Path) -> None:
     from lvm_gates.harness.base.atomic import atomic_write
     from lvm_gates.harness.base.errors import UserError
     from lvm_gates.harness.report.html import render_html

@@ -96,7 +96,7 @@ def symmetric_auc(scores: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n
     backward = np.sort(-scores)
     below, upto = (np.searchsorted(backward, scores, side=side) for side in ("left", "right"))
     mean = cluster_mean((below + upto) / (2 * max(1, len(scores))), clusters)  # ties count one half
-    return mean._replace(low=2 * mean.low - mean.value, high=2 * mean.high - mean.value)
+    return mean.replace(low=2 * mean.low - mean.value, high=2 * mean.high - mean.value)
 
 
 def _auc(corpus: Corpus, frames: Int[np.ndarray, "n w"], fold_of: Int[np.ndarray, " a"], components: int) -> Estimate:

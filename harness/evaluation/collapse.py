@@ -97,7 +97,7 @@ def rank_ratio(
     # All ranks fall as rows are left out, so the replicates are held against their own mean and not against the whole.
     influence = (logs.mean() - logs) * (1.0 - sizes / max(sizes.sum(), 1.0))
     around = linearised(float(np.log(value)), influence, sizes, n)
-    return undefined._replace(value=value, low=float(np.exp(around.low)), high=float(np.exp(around.high)))
+    return undefined.replace(value=value, low=float(np.exp(around.low)), high=float(np.exp(around.high)))
 
 
 def _sample(vectors: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " m"]:

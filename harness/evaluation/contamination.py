@@ -53,9 +53,6 @@ class TrainingData:
     detail: str
     reasons: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"status": self.status, "detail": self.detail}
-
 
 def judge_training_data(
     provenance: Mapping[str, Any] | None,

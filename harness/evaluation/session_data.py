@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -241,31 +240,6 @@ def _training_windows(corpus: Corpus, context: int) -> Windows:
     if len(articles) == 0 and not (corpus.splits != "").any():
         articles = np.arange(len(corpus.starts))
     return windows_of(corpus, articles, context)
-
-
-def describe(inputs: Inputs) -> dict[str, Any]:
-    """What was judged on, for the scorecard."""
-    corpus = inputs.corpus
-    return {
-        "path": corpus.path.name,
-        "fingerprint": corpus.fingerprint,
-        "dim": corpus.dim,
-        "chunks": corpus.size,
-        "articles": len(corpus.starts),
-        "kind": corpus.meta.get("kind", "folder"),
-        "world": corpus.meta.get("world"),
-        "encoder": corpus.meta.get("encoder"),
-        "licence": corpus.meta.get("licence"),
-        "controls_fitted_on": inputs.training_note,
-        "splits": {
-            split: {
-                "articles": len(evaluation.articles),
-                "chunks": len(evaluation.rows),
-                "windows": len(evaluation.windows),
-            }
-            for split, evaluation in inputs.evaluation.items()
-        },
-    }
 
 
 def training_windows(inputs: Inputs) -> Sequence[Windows]:

@@ -6,17 +6,18 @@ optimal in world `arrow`; where similarity decays fast, hiding the last frame hu
 when it fails the scorecard says that the gate does not tell a network from that control on this corpus.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.judging.additions import NOTHING_ADDED, Additions
+from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.judging.gates import GATES, SKILL
 from lvm_gates.harness.judging.judge import INCONCLUSIVE, show_offset
+from lvm_gates.harness.statistics.retrieval import Pool
 
 # An exact optimum through float64: measured 1 - 2e-16.
 _EXACT = 1e-9
@@ -38,47 +39,42 @@ class Expectation:
     """
 
     text: str
-    holds: Callable[[Mapping[str, Any]], bool]
+    holds: Callable[[CardRecord], bool]
     gates: tuple[str, ...]
     certain: bool = True
     must_pass: bool = False
 
-    def applies(self, card: Mapping[str, Any]) -> bool:
+    def applies(self, card: CardRecord) -> bool:
         """Whether every gate it speaks of has windows and articles enough."""
-        checks = [check for gate in self.gates for check in _gate(card, gate)["checks"]]
-        return not any(check["note"].startswith(INCONCLUSIVE) for check in checks)
-
-
-def _gate(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = card["gates"][name] if name in card["gates"] else card["skill"]["gates"][name]
-    return found
+        checks = [check for gate in self.gates for check in card.gate(gate).checks]
+        return not any(check.note.startswith(INCONCLUSIVE) for check in checks)
 
 
 def _passes(gate: str) -> Expectation:
-    return Expectation(f"passes gate {gate}", lambda card: _gate(card, gate)["passed"] is True, (gate,), must_pass=True)
+    return Expectation(f"passes gate {gate}", lambda card: card.gate(gate).passed, (gate,), must_pass=True)
 
 
 def _fails(gate: str, *, certain: bool = True) -> Expectation:
-    return Expectation(f"fails gate {gate}", lambda card: _gate(card, gate)["passed"] is False, (gate,), certain)
+    return Expectation(f"fails gate {gate}", lambda card: not card.gate(gate).passed, (gate,), certain)
 
 
 def _peaks(k: int, *gates: str) -> Expectation:
     return Expectation(
-        f"peaks at {show_offset(k)}", lambda card: all(card["gates"]["A"][s]["peak"] == k for s in JUDGED), gates
+        f"peaks at {show_offset(k)}", lambda card: all(card.gates.a.of(s).peak == k for s in JUDGED), gates
     )
 
 
 def _blocked(why: str) -> Expectation:
-    return Expectation("is blocked", lambda card: card["blocked"] and any(why in r for r in card["reasons"]), ("A",))
+    return Expectation("is blocked", lambda card: card.blocked and any(why in r for r in card.reasons), ("A",))
 
 
-def _retrieves_exactly(card: Mapping[str, Any]) -> bool:
+def _retrieves_exactly(card: CardRecord) -> bool:
     pools = [pool for split in JUDGED for pool in _pools(card, split)]
-    return all(abs(pool[m].value - 1.0) <= _EXACT for pool in pools for m in ("R@1", "R@5", "MRR"))
+    return all(abs(score.value - 1.0) <= _EXACT for pool in pools for score in (pool.r1, pool.r5, pool.mrr))
 
 
-def _rolls_out_exactly(card: Mapping[str, Any]) -> bool:
-    return all(abs(card["gates"]["D"][s]["mean"].value - 1.0) <= _EXACT for s in JUDGED)
+def _rolls_out_exactly(card: CardRecord) -> bool:
+    return all(abs(card.gates.d.of(s).mean.value - 1.0) <= _EXACT for s in JUDGED)
 
 
 def _slack(figure: Estimate) -> float:
@@ -86,40 +82,44 @@ def _slack(figure: Estimate) -> float:
     return max(_CHANCE_SLACK, 2 * (figure.high - figure.value)) if np.isfinite(figure.high) else _CHANCE_SLACK
 
 
-def _near_chance(card: Mapping[str, Any]) -> bool:
+def _near_chance(card: CardRecord) -> bool:
     return all(
-        abs(pool[m].value - pool["chance_of"][m]) <= _slack(pool[m])
+        abs(score.value - chance) <= _slack(score)
         for split in JUDGED
         for pool in _pools(card, split)
-        for m in ("R@1", "MRR")
+        for score, chance in ((pool.r1, pool.chance_of.r1), (pool.mrr, pool.chance_of.mrr))
+        if chance is not None
     )
 
 
-def _never_first(card: Mapping[str, Any]) -> bool:
+def _never_first(card: CardRecord) -> bool:
     # Worst rank or expected rank: no better than chance, and never the 1.000 that the original battery gave NaN.
     return all(
-        pool["R@1"].value <= pool["chance"] + _slack(pool["R@1"]) for split in JUDGED for pool in _pools(card, split)
+        pool.r1.value <= pool.chance + _slack(pool.r1)
+        for split in JUDGED
+        for pool in _pools(card, split)
+        if pool.chance is not None
     )
 
 
-def _pools(card: Mapping[str, Any], split: str) -> list[Mapping[str, Any]]:
-    return list(card["gates"]["B"][split].values())
+def _pools(card: CardRecord, split: str) -> list[Pool]:
+    return [pool for _, pool in card.gates.b.of(split).items()]
 
 
-def _reads_last_frame_only(card: Mapping[str, Any]) -> bool:
+def _reads_last_frame_only(card: CardRecord) -> bool:
     """Hiding any other frame changes nothing; hiding the last does (the original leave-one-out restored it)."""
-    effects = [card["gates"]["C"][split] for split in JUDGED]
+    effects = [card.gates.c.of(split) for split in JUDGED]
     return all(
-        abs(effect["repeat_last"].value) <= _EXACT
-        and all(abs(frame.value) <= _EXACT for frame in effect["leave_one_out_by_frame"][:-1])
-        and (len(effect["leave_one_out_by_frame"]) == 1 or abs(effect["leave_one_out_by_frame"][-1].value) > _EXACT)
+        abs(effect.repeat_last.value) <= _EXACT
+        and all(abs(frame.value) <= _EXACT for frame in effect.leave_one_out_by_frame[:-1])
+        and (len(effect.leave_one_out_by_frame) == 1 or abs(effect.leave_one_out_by_frame[-1].value) > _EXACT)
         for effect in effects
     )
 
 
-def _reads_no_order(card: Mapping[str, Any]) -> bool:
-    effects = [card["gates"]["C"][split] for split in JUDGED]
-    return all(abs(effect[name].value) <= _EXACT for effect in effects for name in ("shuffle", "reverse"))
+def _reads_no_order(card: CardRecord) -> bool:
+    effects = [card.gates.c.of(split) for split in JUDGED]
+    return all(abs(one.value) <= _EXACT for effect in effects for one in (effect.shuffle, effect.reverse))
 
 
 _NEVER_FIRST = Expectation("never ranks first beyond chance", _never_first, ("B",))
@@ -132,7 +132,7 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         *(_passes(gate) for gate in GATES),
         Expectation("ranks every target first in every pool", _retrieves_exactly, ("B",)),
         Expectation("rolls out with cosine 1", _rolls_out_exactly, ("D",)),
-        Expectation("is not blocked", lambda card: not card["blocked"], ("A",)),
+        Expectation("is not blocked", lambda card: not card.blocked, ("A",)),
     ),
     "persistence": (
         _fails("A"),
@@ -181,12 +181,11 @@ class Conduct:
     facts: tuple[str, ...] = ()
 
 
-def _missed(card: Mapping[str, Any], gate: str) -> list[str]:
+def _missed(card: CardRecord, gate: str) -> list[str]:
     return [
-        f"{check['label']} on {check['split']} {check['figure'].value:+.3f}, "
-        f"wanted {check['relation']} {check['limit']:g}"
-        for check in _gate(card, gate)["checks"]
-        if not check["passed"]
+        f"{check.label} on {check.split} {check.figure.value:+.3f}, wanted {check.relation} {check.limit:g}"
+        for check in card.gate(gate).checks
+        if not check.passed
     ]
 
 
@@ -201,8 +200,8 @@ def _declared(name: str, additions: Additions) -> tuple[Expectation, ...]:
     )
 
 
-def conduct(name: str, card: Mapping[str, Any], profile: str = "5cat", additions: Additions = NOTHING_ADDED) -> Conduct:
-    """Hold a control's card, with `Estimate` leaves, against its expectations.
+def conduct(name: str, card: CardRecord, profile: str = "5cat", additions: Additions = NOTHING_ADDED) -> Conduct:
+    """Hold a control's card against its expectations.
 
     Args:
         name: of the control.
@@ -220,6 +219,6 @@ def conduct(name: str, card: Mapping[str, Any], profile: str = "5cat", additions
         name,
         tuple(e.text for e in broken if e.certain),
         tuple(e.text for e in unusual),
-        tuple(e.gates[0] for e in unusual if _gate(card, e.gates[0])["passed"]),
+        tuple(e.gates[0] for e in unusual if card.gate(e.gates[0]).passed),
         tuple(fact for e in broken if e.must_pass for fact in _missed(card, e.gates[0])),
     )

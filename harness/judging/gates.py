@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.base.record import Record
 from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.judging.profile import Threshold
 from lvm_gates.harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
+from lvm_gates.harness.statistics.split import BySplit
 
-Statistic = Callable[[Observations], Mapping[str, Any]]
-"""Observations of one split to metrics by name: `Estimate` wherever a threshold looks."""
+Statistic = Callable[[Observations], Record | Mapping[str, Estimate]]
+"""Observations of one split to metrics by name; a gate from outside returns a dictionary of `Estimate`."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,15 @@ GATES: tuple[str, ...] = tuple(gate.name for gate in ABSOLUTE)
 TITLES: Mapping[str, str] = {gate.name: gate.title for gate in (*ABSOLUTE, *SKILL)}
 
 
-def statistics_of(observed: Mapping[str, Observations], added: tuple[Gate, ...] = ()) -> dict[str, Mapping[str, Any]]:
-    """Gate -> split -> metrics, of the gates A-E and of those added; of gate E its own metrics.
+def statistics_of(observed: Mapping[str, Observations], added: tuple[Gate, ...] = ()) -> dict[str, BySplit[Any]]:
+    """Gate -> metrics on both splits, of the gates A-E and of those added; of gate E its own metrics besides.
 
     Args:
         observed: split -> observations.
         added: gates from outside.
     """
-    found: dict[str, Mapping[str, Any]] = {
-        gate.name: {split: gate.statistic(values) for split, values in observed.items()}
+    found: dict[str, BySplit[Any]] = {
+        gate.name: BySplit(val=gate.statistic(observed["VAL"]), ood=gate.statistic(observed["OOD"]))
         for gate in (*ABSOLUTE, *added)
         if gate.statistic is not None
     }

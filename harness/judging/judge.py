@@ -1,13 +1,15 @@
 """Judgement: figures against thresholds. Computes no statistic; reads every limit from a profile."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
+from lvm_gates.harness.base.figure_text import figure_text
+from lvm_gates.harness.base.record import Finite, Record
 from lvm_gates.harness.judging.profile import BOTH, Comparison, Profile, Threshold
+from lvm_gates.harness.statistics.split import BySplit
 
 # How the note of a check begins that has too few windows or articles to be judged.
 INCONCLUSIVE = "inconclusive"
@@ -20,8 +22,7 @@ _RELATION: dict[Comparison, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Record, frozen=True, kw_only=True):
     """One figure held against one threshold.
 
     Attributes:
@@ -37,28 +38,20 @@ class Check:
     """
 
     gate: str
-    split: str
+    split: Annotated[str, msgspec.Meta(pattern="^(VAL|OOD|BOTH)$")]
     label: str
     figure: Estimate
     relation: str
-    limit: float
+    limit: Finite
     passed: bool
     note: str
     source: str
 
     def sentence(self) -> str:
         """The figure, its interval, n and the threshold, for people."""
-        text = f"{self.label} on {self.split} = {show(self.figure)}, wanted {self.relation} {self.limit:+.3g}"
+        figure = figure_text(self.figure, signed=True, count=True)
+        text = f"{self.label} on {self.split} = {figure}, wanted {self.relation} {self.limit:+.3g}"
         return f"{text}; {self.note}" if self.note else text
-
-
-def show(figure: Estimate) -> str:
-    """``+0.512 [+0.498, +0.526], n = 3,185``, or "undefined"."""
-    if not np.isfinite(figure.value):
-        return f"undefined, n = {figure.n:,}"
-    if not np.isfinite(figure.low):
-        return f"{figure.value:+.3f} [no interval], n = {figure.n:,}"
-    return f"{figure.value:+.3f} [{figure.low:+.3f}, {figure.high:+.3f}], n = {figure.n:,}"
 
 
 def show_offset(k: int | None) -> str:
@@ -66,18 +59,18 @@ def show_offset(k: int | None) -> str:
     return "no offset" if k is None else f"k={k:+d}" if k else "k=0"
 
 
-def judge_gate(gate: str, statistics: Mapping[str, Any], profile: Profile) -> list[Check]:
+def judge_gate(gate: str, statistics: BySplit[Any], profile: Profile) -> list[Check]:
     """Every check of one gate.
 
     Args:
         gate: its name in the profile.
-        statistics: split -> figures, and figures of both splits at the top level.
+        statistics: metrics on each split, and beside them those of both.
         profile: the thresholds.
     """
     return [check for threshold in profile.of_gate(gate) for check in judge_row(threshold, statistics, profile)]
 
 
-def judge_row(threshold: Threshold, statistics: Mapping[str, Any], profile: Profile) -> list[Check]:
+def judge_row(threshold: Threshold, statistics: BySplit[Any], profile: Profile) -> list[Check]:
     """The checks of one threshold, one for each of its splits.
 
     Args:
@@ -91,7 +84,7 @@ def judge_row(threshold: Threshold, statistics: Mapping[str, Any], profile: Prof
     ]
 
 
-def _lookup(statistics: Mapping[str, Any], threshold: Threshold, split: str) -> Estimate:
+def _lookup(statistics: BySplit[Any], threshold: Threshold, split: str) -> Estimate:
     node: Any = statistics if split == BOTH else statistics[split]
     for key in threshold.statistic.split("."):
         node = node[key]
@@ -99,15 +92,22 @@ def _lookup(statistics: Mapping[str, Any], threshold: Threshold, split: str) -> 
     figure: Estimate = (
         node
         if isinstance(node, Estimate)
-        else UNDEFINED._replace(value=float("nan") if node is None else float(node), n=_of(statistics, split, "n"))
+        else UNDEFINED.replace(value=float("nan") if node is None else float(node), n=_of(statistics, split, "n"))
     )
-    return figure if figure.articles else figure._replace(articles=_of(statistics, split, "articles"))
+    return figure if figure.articles else figure.replace(articles=_of(statistics, split, "articles"))
 
 
-def _of(statistics: Mapping[str, Any], split: str, count: str) -> int:
+def _of(statistics: BySplit[Any], split: str, count: str) -> int:
     """Windows ("n") or "articles" of a split, of the smaller one where the figure is of both."""
     splits = ("VAL", "OOD") if split == BOTH else (split,)
-    return min(int(statistics.get(s, {}).get(count, 0)) for s in splits)
+    return min(_count(statistics, s, count) for s in splits)
+
+
+def _count(statistics: BySplit[Any], split: str, name: str) -> int:
+    try:
+        return int(statistics[split][name])
+    except KeyError:  # not every gate counts its windows by itself
+        return 0
 
 
 def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, profile: Profile) -> Check:
@@ -122,15 +122,15 @@ def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, pro
     elif threshold.interval and not np.isfinite(figure.low):
         note = f"{INCONCLUSIVE}: no interval is defined"
     return Check(
-        threshold.gate,
-        split,
-        threshold.label,
-        figure,
-        _RELATION[threshold.comparison],
-        limit,
-        not note and _meets(threshold.comparison, figure, limit),
-        note,
-        threshold.source,
+        gate=threshold.gate,
+        split=split,
+        label=threshold.label,
+        figure=figure,
+        relation=_RELATION[threshold.comparison],
+        limit=limit,
+        passed=not note and _meets(threshold.comparison, figure, limit),
+        note=note,
+        source=threshold.source,
     )
 
 

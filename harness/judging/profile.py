@@ -66,6 +66,7 @@ class Profile:
 
     Attributes:
         name: as given to ``--profile``.
+        version: of its file; raised whenever a verdict may change by it.
         protocol: "5cat", or "published" for the original battery's indexing, tie rule and pools.
         can_release: whether a model may be released under it.
         blocks_on_negative_margin: whether a negative margin blocks by itself.
@@ -77,6 +78,7 @@ class Profile:
     """
 
     name: str
+    version: int
     protocol: Literal["5cat", "published"]
     can_release: bool
     blocks_on_negative_margin: bool
@@ -131,6 +133,7 @@ def load_profile(name: str) -> Profile:
     data = tomllib.loads(resources.files("lvm_gates.harness.judging.profiles").joinpath(f"{name}.toml").read_text())
     return Profile(
         data["name"],
+        data["version"],
         data["protocol"],
         data["can_release"],
         data["blocks_on_negative_margin"],

@@ -195,7 +195,7 @@ class GateRun:
         found = {}
         for name in self.control_names:
             card = judged_again(self.control_card(name), self._both(CONTROL + name), profile, "strict")
-            found[name] = conduct(name, card.as_dict(), session, self.settings.additions)
+            found[name] = conduct(name, card.record(), session, self.settings.additions)
         return found
 
     @cached_property

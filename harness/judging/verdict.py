@@ -1,23 +1,38 @@
 """One scorecard entry: everything said of one model or control. Figures stay `Estimate` until they are written."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from jaxtyping import Bool
 
-from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, independent_ratio
+from lvm_gates.harness.base.record import Record
 from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
 from lvm_gates.harness.evaluation.observations import Observations
+from lvm_gates.harness.judging.card import (
+    AddedGate,
+    CardRecord,
+    Gates,
+    JudgedGate,
+    JudgedGeneralisation,
+    Skill,
+    SkillGate,
+    TrainingVerdict,
+)
 from lvm_gates.harness.judging.gates import GATES, Gate, statistics_of
 from lvm_gates.harness.judging.judge import Check, judge_gate
 from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import Decision, blocking_reasons, decide
 from lvm_gates.harness.predictors.predictor import Identity
-from lvm_gates.harness.statistics.leak_effect import effect
-from lvm_gates.harness.statistics.skill import SkillInputs, skill
+from lvm_gates.harness.statistics.leak_effect import LeakEffect, effect
+from lvm_gates.harness.statistics.skill import SkillInputs
+from lvm_gates.harness.statistics.split import BySplit
+from lvm_gates.harness.statistics.task_skill import SkillStatistics, skill_statistics
+
+J = TypeVar("J", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -27,7 +42,7 @@ class Card:
     Attributes:
         identity: who.
         gates: gate -> statistics by split, of the gates A-E and of those added.
-        skill: statistics of profile `skill` by split, {} where not computed.
+        skill: statistics of profile `skill` by split, None where not computed.
         leaks: split -> leaked windows, and what they would change (`harness.statistics.leak_effect`).
         training_data: whether it has seen what it is judged on, None of controls.
         checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
@@ -36,10 +51,10 @@ class Card:
     """
 
     identity: Identity
-    gates: Mapping[str, Mapping[str, Any]]
-    skill: dict[str, Any]
-    leaks: dict[str, Any]
-    training_data: dict[str, Any] | None
+    gates: dict[str, BySplit[Any]]
+    skill: SkillStatistics | None
+    leaks: dict[str, LeakEffect]
+    training_data: TrainingVerdict | None
     checks: dict[str, list[Check]]
     decision: Decision
     faults: tuple[str, ...] = ()
@@ -49,85 +64,43 @@ class Card:
         checks = self.checks.get(gate, [])
         return bool(checks) and all(check.passed for check in checks)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The CARD of docs/scorecard.md."""
-        gates = {g: {"passed": self.passed(g), **self.gates[g], "checks": _checks(self.checks[g])} for g in self.gates}
-        skill_gates = [g for g in self.checks if g not in self.gates]
-        return {
-            "name": self.identity.name,
-            "sha256": self.identity.sha256,
-            "verdict": self.decision.verdict,
-            "blocked": self.decision.verdict == "blocked",
-            "reasons": list(self.decision.reasons),
-            "tolerated": list(self.decision.tolerated),
-            "faults": list(self.faults),
-            "provenance": _without_hashes(self.identity.provenance),
-            "leaks": self.leaks,
-            "training_data": self.training_data,
-            "gates": gates,
-            "skill": {
-                **self.skill,
-                "passed": all(self.passed(g) for g in skill_gates),
-                "gates": {g: {"passed": self.passed(g), "checks": _checks(self.checks[g])} for g in skill_gates},
-            }
-            if self.skill
-            else {},
+    def record(self) -> CardRecord:
+        """What the scorecard says of it."""
+        own = Gates.__struct_encode_fields__
+        gates: dict[str, Any] = {gate.lower(): self._judged(gate, JudgedGate) for gate in own if gate != "E"}
+        return CardRecord(
+            name=self.identity.name,
+            sha256=self.identity.sha256,
+            verdict=self.decision.verdict,
+            blocked=self.decision.verdict == "blocked",
+            reasons=list(self.decision.reasons),
+            tolerated=list(self.decision.tolerated),
+            faults=list(self.faults),
+            provenance=_without_hashes(self.identity.provenance),
+            leaks=self.leaks,
+            training_data=self.training_data,
+            gates=Gates(**gates, e=self._judged("E", JudgedGeneralisation)),
+            skill=Skill() if self.skill is None else self._judged_skill(self.skill),
+            added_gates={gate: self._judged(gate, AddedGate) for gate in self.gates if gate not in own},
+        )
+
+    def _judged(self, gate: str, kind: type[J]) -> J:
+        statistics = msgspec.structs.asdict(self.gates[gate])
+        return kind(**statistics, passed=self.passed(gate), checks=self.checks[gate])
+
+    def _judged_skill(self, found: SkillStatistics) -> Skill:
+        gates = {
+            gate: SkillGate(passed=self.passed(gate), checks=checks)
+            for gate, checks in self.checks.items()
+            if gate not in self.gates
         }
+        passed = all(gate.passed for gate in gates.values())
+        return Skill(**msgspec.structs.asdict(found), passed=passed, gates=gates)
 
 
 def _without_hashes(provenance: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Thousands of hashes belong into the checkpoint, not into a report."""
     return None if provenance is None else {key: value for key, value in provenance.items() if key != RECORD}
-
-
-def _checks(checks: Sequence[Check]) -> list[dict[str, Any]]:
-    return [{**asdict(check), "figure": check.figure} for check in checks]
-
-
-def skill_statistics(
-    observed: Mapping[str, Observations],
-    inputs: Mapping[str, SkillInputs],
-    task: str,
-    left_out: Mapping[str, Bool[np.ndarray, " _"]] | None = None,
-) -> dict[str, Any]:
-    """The statistics of profile `skill`, the task's own figure picked out."""
-    figures: dict[str, Any] = {"task": task}
-    for split in JUDGED:
-        given = inputs[split] if left_out is None else inputs[split].without(left_out[split])
-        values = skill(observed[split], given)
-        worst = [step["difference"] for step in values["rollout"]]
-        figures[split] = {
-            **values,
-            "n": len(given.kept),
-            "articles": len(np.unique(given.clusters)),
-            "task_figure": _task_figure(values, task),
-            "rollout_worst": min(worst, key=_lower_bound) if worst else UNDEFINED,
-        }
-    figures["retained"] = _retained(figures["VAL"], figures["OOD"], task)
-    return figures
-
-
-def _task_figure(values: Mapping[str, Any], task: str) -> Estimate:
-    if task != "frontier":
-        figure: Estimate = values.get(task, UNDEFINED)
-        return figure
-    # Past the largest cosine of any rival the frontier is flat, and a gain in cosine counts there by the same rule.
-    gains: list[Estimate] = [values["F"], values["excess_cosine"]]
-    return max((g for g in gains if g.low > 0), key=lambda g: g.value, default=gains[0])
-
-
-def _lower_bound(difference: Estimate) -> float:
-    # NaN sorts nowhere: a horizon at which the rollout broke down is worse than any number.
-    return difference.low if np.isfinite(difference.low) else float("-inf")
-
-
-def _retained(val: Mapping[str, Any], ood: Mapping[str, Any], task: str) -> Estimate:
-    """Share of the VAL figure that is left on OOD: of one and the same figure, whichever the task judges by on VAL."""
-    kinds = ("F", "excess_cosine") if task == "frontier" else (task,)
-    kind = next((k for k in kinds if val.get(k) == val["task_figure"]), kinds[0])
-    before, after = val.get(kind, UNDEFINED), ood.get(kind, UNDEFINED)
-    found = independent_ratio(after, before)
-    return found if before.value > 0 else found._replace(value=float("nan"), low=float("nan"), high=float("nan"))
 
 
 def make_card(
@@ -165,7 +138,7 @@ def make_card(
     absolute = profile if set(GATES) <= set(profile.gates) else load_profile("5cat")
     checks = {gate: judge_gate(gate, gates[gate], absolute) for gate in GATES}
     checks |= {gate.name: judge_gate(gate.name, gates[gate.name], profile) for gate in added}
-    figures: dict[str, Any] = {}
+    figures: SkillStatistics | None = None
     if skill_inputs is not None:
         figures = skill_statistics(observed, skill_inputs, task, left_out)
         relative = load_profile("skill")
@@ -174,7 +147,7 @@ def make_card(
     own = () if faults else blocking_reasons(observed, gates, profile)
     decision = _decide(checks, gates, profile, rule, [*faults, *outside, *contaminated, *own])
     leaks = effect(gates, statistics_of(observed), observed, left_out)
-    seen = None if training_data is None else training_data.as_dict()
+    seen = None if training_data is None else TrainingVerdict(status=training_data.status, detail=training_data.detail)
     return Card(identity, gates, figures, leaks, seen, checks, decision, tuple(faults))
 
 

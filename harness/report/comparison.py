@@ -2,24 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.judging.card import CardRecord, ControlRecord, Skill
 from lvm_gates.harness.judging.judge import show_offset
 from lvm_gates.harness.report import words
-from lvm_gates.harness.report.view import ABSOLUTE, gates, notes, profile_gates
+from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, gates, notes, profile_gates
+from lvm_gates.harness.results.model import Scorecard
+from lvm_gates.harness.statistics.skill_figures import TaskSkill
 
 CONTROL = "control:"
-# Column -> (heading, path in a card's split figures); shared by the terminal and the HTML file.
-_FIGURES: dict[str, tuple[str, ...]] = {
-    "c(+1)": ("A", "c", "1"),
-    "R@1": ("B", "article", "R@1"),
-    "MRR": ("B", "article", "MRR"),
-    "novel": ("B", "novel", "MRR"),
-    "rollout": ("D", "mean"),
-}
-# `skill` is the figure of the session's task, and so F unless another task was asked for.
-_SKILL = {"cosine": "cosine", "skill": "task_figure"}
-HEADINGS: tuple[str, ...] = (*_FIGURES, *_SKILL)
+# Columns of the terminal and the HTML file. `skill` is the figure of the session's task, and so F unless another task
+# was asked for.
+HEADINGS: tuple[str, ...] = ("c(+1)", "R@1", "MRR", "novel", "rollout", "cosine", "skill")
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,7 @@ class Line:
         is_model: whether it was gated, or stands beside as a control.
         peak: offset of the peak.
         beyond: whether ``skill`` is a gain in cosine over every rival instead of F.
-        figures: heading -> VALUE, null where not computed.
+        figures: heading -> figure, None where not computed.
         letters: initials of the gates that passed, "." for those that failed.
         verdict: release, hold or blocked.
         misbehaved: certain expectations that did not hold.
@@ -42,7 +37,7 @@ class Line:
     is_model: bool
     peak: int | None
     beyond: bool
-    figures: Mapping[str, Mapping[str, Any]]
+    figures: Mapping[str, Estimate | None]
     letters: str
     verdict: str
     misbehaved: Sequence[str]
@@ -54,24 +49,26 @@ class Line:
         return "!" if self.misbehaved else "?" if self.unusual else ""
 
 
-def lines(scorecard: Mapping[str, Any], split: str) -> list[Line]:
+def lines(scorecard: Scorecard, split: str) -> list[Line]:
     """Every model, then every control, with the figures of one split."""
-    models = [_line(scorecard, card, split, is_model=True) for card in scorecard["models"]]
-    return models + [_line(scorecard, card, split, is_model=False) for card in scorecard["controls"]]
+    return [_line(scorecard, card, split) for card in _cards(scorecard)]
 
 
-def legend(scorecard: Mapping[str, Any]) -> str:
+def _cards(scorecard: Scorecard) -> list[CardRecord]:
+    return [*scorecard.models, *scorecard.controls]
+
+
+def legend(scorecard: Scorecard) -> str:
     """What the initials of profile `skill` stand for; "" where they are the gates' names."""
-    cards = [*scorecard["models"], *scorecard["controls"]]
-    names = dict.fromkeys(name for card in cards for name in profile_gates(scorecard, card))
+    names = dict.fromkeys(name for card in _cards(scorecard) for name in profile_gates(scorecard.profile, card))
     long = [f"{name[0].upper()} {name}" for name in names if name not in ABSOLUTE]
     return f"gates: {', '.join(long)}" if long else ""
 
 
-def explanation(scorecard: Mapping[str, Any]) -> str:
+def explanation(scorecard: Scorecard) -> str:
     """What the columns mean that do not explain themselves."""
-    task = scorecard.get("task")
-    if not any(card.get("skill") for card in [*scorecard["models"], *scorecard["controls"]]):
+    task = scorecard.task
+    if not any(card.skill.task for card in _cards(scorecard)):
         meant = "-: not computed under this profile"
     elif task == "retrieval":
         meant = "skill: MRR less that of the best rival"
@@ -83,80 +80,88 @@ def explanation(scorecard: Mapping[str, Any]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def beyond(skill: Mapping[str, Any], task: str | None) -> bool:
+def beyond(skill: TaskSkill | None, task: str | None) -> bool:
     """Whether the task's figure is the gain in cosine: the frontier of rivals ends before the model's cosine."""
-    chosen, along, excess = ((skill.get(key) or {}).get("value") for key in ("task_figure", "F", "excess_cosine"))
-    return task == "frontier" and chosen is not None and chosen == excess and chosen != along
+    if skill is None or task != "frontier":
+        return False
+    chosen = skill.task_figure.value
+    return chosen == skill.excess_cosine.value and chosen != skill.gain.value
 
 
-def skill_text(skill: Mapping[str, Any], split: str) -> str:
-    """The figure of task `frontier` on one split, in words."""
-    figures = skill.get(split) or {}
-    if beyond(figures, skill.get("task")):
-        return f"{split} beyond every rival's cosine by {words.figure_text(figures['excess_cosine'], signed=True)}"
-    return f"{split} F {words.figure_text(figures.get('F') or {}, signed=True)}"
+def skill_texts(skill: Skill) -> list[str]:
+    """The figure of task `frontier` on each split, in words; none under another task."""
+    if skill.task != "frontier":
+        return []
+    return [_skill_text(split, found) for split in SPLITS if (found := skill.of(split)) is not None]
 
 
-def conduct_notes(scorecard: Mapping[str, Any]) -> list[str]:
+def _skill_text(split: str, found: TaskSkill) -> str:
+    if beyond(found, "frontier"):
+        return f"{split} beyond every rival's cosine by {words.figure_text(found.excess_cosine, signed=True)}"
+    return f"{split} F {words.figure_text(found.gain, signed=True)}"
+
+
+def conduct_notes(scorecard: Scorecard) -> list[str]:
     """One sentence for everything a control did otherwise than it must, or than it usually does."""
     found = []
-    for card in scorecard["controls"]:
-        if broken := card.get("misbehaved"):
-            untrue = ", that it ".join(broken)
-            found.append(f"! {card['name']} misbehaves: not true that it {untrue}; no model gets a verdict on this run")
-    for card in scorecard["controls"]:
-        if passed := card.get("open_gates"):
+    for card in scorecard.controls:
+        if card.misbehaved:
+            untrue = ", that it ".join(card.misbehaved)
+            found.append(f"! {card.name} misbehaves: not true that it {untrue}; no model gets a verdict on this run")
+    for card in scorecard.controls:
+        if passed := card.open_gates:
             gates_named = f"gate {passed[0]} does" if len(passed) == 1 else f"gates {', '.join(passed)} do"
-            found.append(f"? {gates_named} not tell a network from {card['name']} on this corpus")
+            found.append(f"? {gates_named} not tell a network from {card.name} on this corpus")
     return found
 
 
-def findings(scorecard: Mapping[str, Any]) -> list[str]:
+def findings(scorecard: Scorecard) -> list[str]:
     """What the best possible predictor of a synthetic world says about the gates on that world.
 
     A gate that the oracle fails too, or that has too few windows, says nothing about the world and is left out.
     """
-    corpus = scorecard.get("corpus") or {}
-    cards = {card["name"].removeprefix(CONTROL): card for card in scorecard["controls"]}
-    if corpus.get("kind") != "synthetic" or "bayes" not in cards:
+    corpus = scorecard.corpus
+    cards = {card.name.removeprefix(CONTROL): card for card in scorecard.controls}
+    if corpus.kind != "synthetic" or "bayes" not in cards:
         return []
-    oracle = profile_gates(scorecard, cards.get("oracle", {"gates": {}}))
-    open_to_oracle = {name for name, gate in oracle.items() if gate["passed"]}
+    oracle = profile_gates(scorecard.profile, cards["oracle"]) if "oracle" in cards else {}
+    open_to_oracle = {name for name, gate in oracle.items() if gate.passed}
     found = []
     for gate in gates(scorecard, cards["bayes"]):
         if gate.passed or gate.name not in open_to_oracle or notes([gate]):
             continue
         if gate.name == "A":
-            sweep = cards["bayes"]["gates"]["A"]["VAL"]
-            margin = words.number((sweep.get("margin") or {}).get("value"), signed=True)
-            how = f"peak at {show_offset(sweep.get('peak'))}, margin {margin}; no model can pass it on this corpus"
+            sweep = cards["bayes"].gates.a.val
+            margin = words.number(sweep.margin.value, signed=True)
+            how = f"peak at {show_offset(sweep.peak)}, margin {margin}; no model can pass it on this corpus"
         else:
             values = [f"{row.label} {row.value(row.failed[0])}" for row in gate.rows if row.failed]
             how = f"{', '.join(values)}; no model is expected to pass it on this corpus"
-        found.append(f"the best possible predictor of world {corpus.get('world')} fails gate {gate.name} here: {how}")
+        found.append(f"the best possible predictor of world {corpus.world} fails gate {gate.name} here: {how}")
     return found
 
 
-def _line(scorecard: Mapping[str, Any], card: Mapping[str, Any], split: str, *, is_model: bool) -> Line:
-    absolute = card["gates"]
-    skill = (card.get("skill") or {}).get(split) or {}
-    figures = {head: _find(absolute, (gate, split, *keys)) for head, (gate, *keys) in _FIGURES.items()}
-    figures |= {head: skill.get(key) or {} for head, key in _SKILL.items()}
-    passed = {gate: given["passed"] for gate, given in profile_gates(scorecard, card).items()}
+def _line(scorecard: Scorecard, card: CardRecord, split: str) -> Line:
+    gates, skill = card.gates, card.skill.of(split)
+    pools = gates.b.of(split)
+    passed = {name: gate.passed for name, gate in profile_gates(scorecard.profile, card).items()}
+    control = card if isinstance(card, ControlRecord) else None
     return Line(
-        card["name"] if is_model else card["name"].removeprefix(CONTROL),
-        is_model,
-        _find(absolute, ("A", split)).get("peak"),
-        beyond(skill, scorecard.get("task")),
-        figures,
+        card.name if control is None else card.name.removeprefix(CONTROL),
+        control is None,
+        gates.a.of(split).peak,
+        beyond(skill, scorecard.task),
+        {
+            "c(+1)": gates.a.of(split).c.get("1"),
+            "R@1": pools.article.r1,
+            "MRR": pools.article.mrr,
+            "novel": pools.novel.mrr,
+            "rollout": gates.d.of(split).mean,
+            "cosine": None if skill is None else skill.cosine,
+            "skill": None if skill is None else skill.task_figure,
+        },
         "".join(gate[0].upper() if ok else "." for gate, ok in passed.items()) or "-",
-        card["verdict"],
-        card.get("misbehaved", []),
-        card.get("unusual", []),
+        card.verdict,
+        () if control is None else control.misbehaved,
+        () if control is None else control.unusual,
     )
-
-
-def _find(node: Any, keys: Sequence[str]) -> Mapping[str, Any]:
-    for key in keys:
-        node = (node or {}).get(key)
-    return node or {}

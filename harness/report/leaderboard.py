@@ -3,13 +3,14 @@
 Models of different corpora, or judged by different tasks, share no scale: each pair of corpus and task has a table.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from math import inf, isfinite
 
 from rich.console import RenderableType
 from rich.text import Text
 
+from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
 from lvm_gates.harness.base.visible import all_visible, visible
 from lvm_gates.harness.report import comparison, layout, words
 from lvm_gates.harness.results.reading import Report
@@ -43,8 +44,8 @@ class Entry:
     tied: bool = False
 
     @property
-    def skill(self) -> Mapping[str, Any]:
-        """VALUE of the task's figure on the split that orders the table."""
+    def skill(self) -> Estimate | None:
+        """The task's figure on the split that orders the table."""
         return self.ood.figures["skill"]
 
 
@@ -74,7 +75,7 @@ def boards(reports: Sequence[Report]) -> list[Board]:
         report = replace(given, scorecard=all_visible(given.scorecard))
         # A corpus that nobody can identify is comparable with no other.
         corpus = report.fingerprint or str(report.path)
-        grouped.setdefault((corpus, str(report.scorecard.get("task"))), []).append((number, report))
+        grouped.setdefault((corpus, str(report.scorecard.task)), []).append((number, report))
     return [_board(group) for group in grouped.values()]
 
 
@@ -110,10 +111,9 @@ def _board(group: Sequence[tuple[int, Report]]) -> Board:
     ]
     number, first = group[0]
     shown = {entry.val.name: entry for entry in _entries(number, first) if not entry.val.is_model}
-    corpus = first.scorecard.get("corpus") or {}
-    title = f"corpus {corpus.get('path')}, {(first.fingerprint or '')[:12] or 'no fingerprint'}"
+    title = f"corpus {first.scorecard.corpus.path}, {(first.fingerprint or '')[:12] or 'no fingerprint'}"
     return Board(
-        f"{title}, task {first.scorecard.get('task')}",
+        f"{title}, task {first.scorecard.task}",
         separated,
         [shown[name] for name in REFERENCE if name in shown],
         [_report(number, report) for number, report in group],
@@ -128,24 +128,23 @@ def _entries(number: int, report: Report) -> list[Entry]:
 
 def _order(entry: Entry) -> tuple[float, float, str]:
     """Largest lower bound first; undefined ones last, those that have a value at all before those that have none."""
-    low, value = (entry.skill.get(key) for key in ("low", "value"))
-    ends = [float("inf") if figure is None else -figure for figure in (low, value)]
-    return ends[0], ends[1], entry.val.name
+    skill = entry.skill or UNDEFINED
+    low, value = (-number if isfinite(number) else inf for number in (skill.low, skill.value))
+    return low, value, entry.val.name
 
 
 def _tied(above: Entry, below: Entry) -> bool:
     if above.ood.beyond != below.ood.beyond:
         return True
     # The row above has the larger lower bound, so that the two overlap where the row below reaches up to it.
-    lowest, highest = above.skill.get("low"), below.skill.get("high")
-    return lowest is None or highest is None or highest >= lowest
+    lowest, highest = (above.skill or UNDEFINED).low, (below.skill or UNDEFINED).high
+    return not highest < lowest  # also where one is not defined
 
 
 def _report(number: int, report: Report) -> str:
     card = report.scorecard
-    splits = (card.get("corpus") or {}).get("splits") or {}
-    sizes = ", ".join(f"{words.count(of.get('windows'))} {split}" for split, of in splits.items())
-    return f"#{number} {visible(report.label)}: profile {card['profile']}, require {card['require']}, windows {sizes}"
+    sizes = ", ".join(f"{words.count(of.windows)} {split}" for split, of in card.corpus.splits.items())
+    return f"#{number} {visible(report.label)}: profile {card.profile}, require {card.require}, windows {sizes}"
 
 
 def _parts(found: Sequence[Board]) -> Iterator[RenderableType]:
@@ -162,7 +161,7 @@ def _parts(found: Sequence[Board]) -> Iterator[RenderableType]:
         width = _name_width(rows)
         for j, (entry, cells) in enumerate(zip(entries, rows, strict=True)):
             name = Text(layout.fit(cells[0], width), style="bold" if entry.val.is_model else "")
-            verdict = Text(cells[2], style=layout.VERDICT_STYLES.get(entry.val.verdict, ""))
+            verdict = Text(cells[2], style=layout.VERDICT_STYLES[entry.val.verdict])
             table.add_row(name, cells[1], verdict, *cells[3:], end_section=j + 1 == len(board.models))
         yield table
         yield from map(layout.bullet, board.reports)
@@ -183,16 +182,10 @@ def _cells(entry: Entry, name: str) -> list[str]:
     return [
         name,
         f"{'~' if entry.tied else ''}{entry.report}",
-        words.VERDICTS.get(val.verdict, val.verdict),
+        words.VERDICTS[val.verdict],
         val.letters,
-        f"{_short(val.figures['c(+1)'])}/{_short(ood.figures['c(+1)'])}",
-        _short(ood.figures["novel"]),
+        f"{words.short(val.figures['c(+1)'])}/{words.short(ood.figures['c(+1)'])}",
+        words.short(ood.figures["novel"]),
         f"{skill}{'c' if ood.beyond else ''}",
-        _short(ood.figures["rollout"]),
+        words.short(ood.figures["rollout"]),
     ]
-
-
-def _short(figure: Mapping[str, Any]) -> str:
-    if not figure:
-        return "-"
-    return "undef" if figure.get("value") is None else words.number(figure["value"], bare=True)

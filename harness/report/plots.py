@@ -16,8 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.report.view import SPLITS
 from lvm_gates.harness.statistics.frontier import frontier_mrr
+from lvm_gates.harness.statistics.skill_figures import SkillFigures, Vertex
 
 # Okabe and Ito's palette, which colour-blind readers tell apart.
 MODEL, SECOND, THIRD, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8a8a8a", "#222222"
@@ -45,8 +48,7 @@ _ABLATIONS = {
     "repeat_last": "last repeated",
     "cross_article": "foreign last",
 }
-Card = Mapping[str, Any]
-Controls = Mapping[str, Card]
+Controls = Mapping[str, CardRecord]
 
 
 def draw(plot: Callable[..., None], title: str, *arguments: Any, key: str, height: float) -> str:
@@ -77,13 +79,13 @@ def draw(plot: Callable[..., None], title: str, *arguments: Any, key: str, heigh
     return _inline(stream.getvalue(), title, key)
 
 
-def offset_curves(axes: Sequence[Axes], card: Card, controls: Controls, limits: Mapping[str, float]) -> None:
+def offset_curves(axes: Sequence[Axes], card: CardRecord, controls: Controls, limits: Mapping[str, float]) -> None:
     """Gate A: mean cosine of the prediction to the chunk at each offset."""
     for ax, split in zip(axes, SPLITS, strict=True):
         for i, (name, other) in enumerate(controls.items()):
-            _behind(ax, *_curve(other["gates"]["A"][split]["c"])[:2], name, i)
-        curve = _curve(card["gates"]["A"][split]["c"])
-        _bars(ax, *curve, label=card["name"])
+            _behind(ax, *_curve(other.gates.a.of(split).c)[:2], name, i)
+        curve = _curve(card.gates.a.of(split).c)
+        _bars(ax, *curve, label=card.name)
         _say_if_undefined(ax, curve[1])
         if split in limits:
             ax.hlines(limits[split], 0.75, 1.25, color=SECOND, linewidth=2, label="c(+1) wanted")
@@ -93,19 +95,19 @@ def offset_curves(axes: Sequence[Axes], card: Card, controls: Controls, limits: 
     axes[0].set_ylabel("mean cosine")
 
 
-def retrieval_bars(axes: Sequence[Axes], card: Card) -> None:
+def retrieval_bars(axes: Sequence[Axes], card: CardRecord) -> None:
     """Gate B: R@1, R@5 and MRR in each pool, with what chance would score."""
     for ax, split in zip(axes, SPLITS, strict=True):
-        pools = card["gates"]["B"][split]
-        names = [name for name, pool in pools.items() if isinstance(pool, Mapping) and "MRR" in pool]
+        pools = dict(card.gates.b.of(split).items())
+        names = list(pools)
         for i, metric in enumerate(("R@1", "R@5", "MRR")):
             at = np.arange(len(names)) + (i - 1) * 0.27
             values, errors = _values([pools[name][metric] for name in names])
             colour = (MODEL, "#56B4E9", THIRD)[i]
             ax.bar(at, values, 0.25, yerr=errors, color=colour, ecolor=INK, capsize=2, label=metric)
-            chance = [_number((pools[name].get("chance_of") or {}).get(metric)) for name in names]
+            chance = [_number(pools[name].chance_of[metric]) for name in names]
             ax.hlines(chance, at - 0.13, at + 0.13, color=SECOND, linewidth=2, label="chance")
-        sizes = [_number(pools[name].get("size")) for name in names]
+        sizes = [_number(pools[name].size) for name in names]
         ticks = [f"{n}\n(of {s:,.0f})" if np.isfinite(s) else f"{n}\n(none)" for n, s in zip(names, sizes, strict=True)]
         ax.set_xticks(range(len(names)), ticks)
         ax.set_ylim(0, 1.05)
@@ -113,14 +115,14 @@ def retrieval_bars(axes: Sequence[Axes], card: Card) -> None:
     axes[0].set_ylabel("score")
 
 
-def rollout_curves(axes: Sequence[Axes], card: Card, controls: Controls, limits: Mapping[str, float]) -> None:
+def rollout_curves(axes: Sequence[Axes], card: CardRecord, controls: Controls, limits: Mapping[str, float]) -> None:
     """Gate D: cosine to the true chunk at each horizon of the closed loop."""
     for ax, split in zip(axes, SPLITS, strict=True):
         for i, (name, other) in enumerate(controls.items()):
-            y = _values(other["gates"]["D"][split].get("by_horizon") or [])[0]
+            y = _values(other.gates.d.of(split).by_horizon)[0]
             _behind(ax, np.arange(1, len(y) + 1), y, name, i)
-        y, errors = _values(card["gates"]["D"][split].get("by_horizon") or [])
-        _bars(ax, np.arange(1, len(y) + 1), y, errors, label=card["name"])
+        y, errors = _values(card.gates.d.of(split).by_horizon)
+        _bars(ax, np.arange(1, len(y) + 1), y, errors, label=card.name)
         _say_if_undefined(ax, y)
         if split in limits:
             ax.axhline(limits[split], color=SECOND, linewidth=1.5, linestyle="-.", label="mean wanted")
@@ -129,11 +131,10 @@ def rollout_curves(axes: Sequence[Axes], card: Card, controls: Controls, limits:
     axes[0].set_ylabel("mean cosine")
 
 
-def ablation_bars(axes: Sequence[Axes], card: Card, limits: Mapping[str, Mapping[str, float]]) -> None:
+def ablation_bars(axes: Sequence[Axes], card: CardRecord, limits: Mapping[str, Mapping[str, float]]) -> None:
     """Gate C: change of the cosine when the context is spoilt, with the side of the limit that passes."""
     for ax, split in zip(axes, SPLITS, strict=True):
-        found = card["gates"]["C"][split]
-        keys = [key for key in _ABLATIONS if key in found]
+        found, keys = card.gates.c.of(split), list(_ABLATIONS)
         values, errors = _values([found[key] for key in keys])
         at = np.arange(len(keys))[::-1]
         ax.barh(at, values, 0.6, xerr=errors, color=MODEL, ecolor=INK, capsize=2, label="change of cosine")
@@ -149,27 +150,28 @@ def ablation_bars(axes: Sequence[Axes], card: Card, limits: Mapping[str, Mapping
         ax.set_xlabel("change of the cosine to the target")
 
 
-def frontier(axes: Sequence[Axes], card: Card, controls: Controls) -> None:
+def frontier(axes: Sequence[Axes], card: CardRecord, controls: Controls) -> None:
     """Profile `skill`: cosine against MRR (pool `novel`); rivals reach the curve, a model has to beat it."""
     for ax, split in zip(axes, SPLITS, strict=True):
-        skill = card["skill"].get(split) or {}
-        points = list((skill.get("frontier") or {}).values())
-        _envelope(ax, points)
-        ax.plot(*_points(points), "o", color=INK, markersize=3, label="rivals that make it")
+        skill = card.skill.of(split)
+        if skill is None:
+            continue
+        points = _points(list(skill.frontier.values()))
+        _envelope(ax, *points)
+        ax.plot(*points, "o", color=INK, markersize=3, label="rivals that make it")
         for (name, other), marker in zip(controls.items(), "sv^Dx*" * 3, strict=False):
-            found = (other.get("skill") or {}).get(split) or {}
-            if name != "oracle" and "MRR" in found:  # the oracle, at (1, 1), would squeeze the scale
+            found = other.skill.of(split)
+            if name != "oracle" and found is not None:  # the oracle, at (1, 1), would squeeze the scale
                 ax.plot(*_points([found]), marker, color=GREY, markersize=6, label=name)
-        x, errors_x = _values([skill.get("cosine") or {}])
-        y, errors_y = _values([skill.get("MRR") or {}])
-        ax.errorbar(x, y, errors_y, errors_x, "o", color=MODEL, capsize=3, markersize=7, label=card["name"], zorder=5)
+        x, errors_x = _values([skill.cosine])
+        y, errors_y = _values([skill.mrr])
+        ax.errorbar(x, y, errors_y, errors_x, "o", color=MODEL, capsize=3, markersize=7, label=card.name, zorder=5)
         _say_if_undefined(ax, x + y)
         ax.set_xlabel("mean cosine to the target")
     axes[0].set_ylabel("MRR, pool novel")
 
 
-def _envelope(ax: Axes, points: Sequence[Mapping[str, Any]]) -> None:
-    x, y = _points(points)
+def _envelope(ax: Axes, x: Any, y: Any) -> None:
     finite = np.isfinite(x) & np.isfinite(y)
     if not finite.any():
         return
@@ -196,20 +198,20 @@ def _behind(ax: Axes, x: Any, y: Any, name: str, index: int) -> None:
         ax.plot(x, y, color=GREY, linewidth=1, marker="sv^Dx*"[index % 6], markersize=4, label=name)
 
 
-def _curve(c: Mapping[str, Mapping[str, Any]]) -> tuple[Any, Any, Any]:
+def _curve(c: Mapping[str, Estimate]) -> tuple[Any, Any, Any]:
     offsets = sorted(int(k) for k in c)
     return (np.array(offsets), *_values([c[str(k)] for k in offsets]))
 
 
-def _values(figures: Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
+def _values(figures: Sequence[Estimate]) -> tuple[Any, Any]:
     """Values, and error bars as matplotlib wants them; a figure without an interval gets none."""
-    value, low, high = (np.array([_number(f.get(key)) for f in figures], float) for key in ("value", "low", "high"))
+    value, low, high = (np.array([getattr(f, end) for f in figures], float) for end in ("value", "low", "high"))
     errors = np.maximum(np.stack([value - low, high - value]), 0.0)
     return value, np.where(np.isfinite(errors), errors, 0.0)
 
 
-def _points(found: Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
-    return _values([p["cosine"] for p in found])[0], _values([p["MRR"] for p in found])[0]
+def _points(found: Sequence[Vertex | SkillFigures]) -> tuple[Any, Any]:
+    return _values([p.cosine for p in found])[0], _values([p.mrr for p in found])[0]
 
 
 def _number(value: float | None) -> float:

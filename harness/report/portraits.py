@@ -8,7 +8,7 @@ from jaxtyping import Int
 from rich.console import RenderableType
 from rich.text import Text
 
-from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.base.figure_text import figure_text
 from lvm_gates.harness.corpus.corpus_statistics import Portrait, difference, excludes_zero
 from lvm_gates.harness.report import layout, words
 
@@ -52,7 +52,11 @@ def _parts(one: Side, other: Side, context: int, paired: bool) -> Iterator[Rende
         second = other.portrait.figures[name]
         gap = difference(second, first, paired=paired)
         mark = Text(_DIFFERS if excludes_zero(gap) else "", style="bold")
-        cells = _text(first.estimate), _text(second.estimate), _text(gap, signed=True)
+        cells = [
+            figure_text(first.estimate, bare=True),
+            figure_text(second.estimate, bare=True),
+            figure_text(gap, bare=True, signed=True),
+        ]
         grid.add_row(_LABELS.get(name, name), *cells, mark)
     yield grid
     how = "the same articles on both sides, paired" if paired else "different articles, intervals in quadrature"
@@ -61,9 +65,3 @@ def _parts(one: Side, other: Side, context: int, paired: bool) -> Iterator[Rende
         f"temporal signal: cos(last, target) less cos(first, target) of {context} frames; random pair: chunks of "
         "different articles; anisotropy: norm of the mean embedding, the root of random pair"
     )
-
-
-def _text(estimate: Estimate, *, signed: bool = False) -> str:
-    figure = {key: getattr(estimate, key) for key in ("value", "low", "high")}
-    known = {key: part for key, part in figure.items() if np.isfinite(part)}
-    return words.figure_text(known, signed=signed, bare=True)

@@ -1,7 +1,6 @@
 """The scorecard in a terminal: eighty columns, and every mark a word, so that nothing is lost without colour."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -9,15 +8,17 @@ from rich.table import Table
 from rich.text import Text
 
 from lvm_gates.harness.base.visible import all_visible
+from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.report import words
-from lvm_gates.harness.report.comparison import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_text
+from lvm_gates.harness.report.comparison import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_texts
 from lvm_gates.harness.report.layout import VERDICT_STYLES, fit, hanging, render, table
 from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes, remarks
+from lvm_gates.harness.results.model import Scorecard
 
 _NAME_WIDTH = 17
 
 
-def render_terminal(scorecard: Mapping[str, Any], *, colour: bool) -> str:
+def render_terminal(scorecard: Scorecard, *, colour: bool) -> str:
     """The scorecard for people, in lines of at most eighty columns.
 
     Args:
@@ -27,46 +28,43 @@ def render_terminal(scorecard: Mapping[str, Any], *, colour: bool) -> str:
     return render(_parts(all_visible(scorecard)), colour=colour)
 
 
-def _parts(scorecard: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _parts(scorecard: Scorecard) -> Iterator[RenderableType]:
     yield _heading(scorecard)
     yield from _audits(scorecard)
-    for card in scorecard["models"]:
+    for card in scorecard.models:
         yield Text()
         yield from _model(scorecard, card)
     yield Text()
     yield from _controls(scorecard)
 
 
-def _heading(scorecard: Mapping[str, Any]) -> Text:
-    corpus = scorecard.get("corpus") or {}
-    sizes = [f"{split} {words.count(of.get('windows'))}" for split, of in (corpus.get("splits") or {}).items()]
-    what = f"profile {scorecard['profile']}, require {scorecard['require']}, corpus {corpus.get('path')}"
+def _heading(scorecard: Scorecard) -> Text:
+    sizes = [f"{split} {words.count(of.windows)}" for split, of in scorecard.corpus.splits.items()]
+    what = f"profile {scorecard.profile}, require {scorecard.require}, corpus {scorecard.corpus.path}"
     return Text(f"{what}; windows: {', '.join(sizes)}" if sizes else what, style="dim")
 
 
-def _audits(scorecard: Mapping[str, Any]) -> Iterator[RenderableType]:
-    audits = scorecard.get("audits", [])
-    rest = [audit for audit in audits if audit["status"] != "pass"]
-    style = "red" if any(words.blocks(audit) for audit in rest) else "dim"
+def _audits(scorecard: Scorecard) -> Iterator[RenderableType]:
+    audits = scorecard.audits
+    rest = [audit for audit in audits if audit.status != "pass"]
+    style = "red" if any(audit.in_the_way for audit in rest) else "dim"
     yield Text(f"data audits: {len(audits) - len(rest)} of {len(audits)} pass", style=style)
     for audit in rest:
-        colour = "red" if words.blocks(audit) else "yellow"
-        yield _bullet(f"{audit['name']}: {audit['status'].upper()}; {audit['detail']}", colour)
+        colour = "red" if audit.in_the_way else "yellow"
+        yield _bullet(f"{audit.name}: {audit.status.upper()}; {audit.detail}", colour)
 
 
-def _model(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> Iterator[RenderableType]:
-    style = VERDICT_STYLES.get(card["verdict"], "bold")
-    yield Text.assemble((words.VERDICTS.get(card["verdict"], card["verdict"]), style), "  ", (card["name"], "bold"))
-    for reason in card["reasons"]:
+def _model(scorecard: Scorecard, card: CardRecord) -> Iterator[RenderableType]:
+    yield Text.assemble((words.VERDICTS[card.verdict], VERDICT_STYLES[card.verdict]), "  ", (card.name, "bold"))
+    for reason in card.reasons:
         yield _bullet(reason)
-    if card.get("tolerated"):
-        yield _bullet(f"tolerated by --require={scorecard['require']}: {', '.join(card['tolerated'])} (FAIL*)")
+    if card.tolerated:
+        yield _bullet(f"tolerated by --require={scorecard.require}: {', '.join(card.tolerated)} (FAIL*)")
     arranged = gates(scorecard, card)
     yield _gate_table(arranged)
     for note in (*notes(arranged), *remarks(card)):
         yield _bullet(note)
-    if card.get("skill") and card["skill"].get("task") == "frontier":
-        texts = [skill_text(card["skill"], split) for split in SPLITS]
+    if texts := skill_texts(card.skill):
         yield _bullet(f"against the frontier of rivals: {'; '.join(texts)}")
 
 
@@ -92,7 +90,7 @@ def _section(gate: Gate) -> list[str]:
     return [title, *beside, "", "PASS" if gate.passed else "FAIL*" if gate.tolerated else "FAIL"]
 
 
-def _controls(scorecard: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _controls(scorecard: Scorecard) -> Iterator[RenderableType]:
     shown = lines(scorecard, "VAL")
     grid = table()
     grid.add_column("on VAL", no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)
@@ -114,18 +112,12 @@ def _controls(scorecard: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 
 def _cells(line: Line) -> list[RenderableType]:
-    figures = [_short(line.figures[name]) for name in HEADINGS]
+    figures = [words.short(line.figures[name]) for name in HEADINGS]
     figures[-1] += "c" if line.beyond else ""
     peak = "-" if line.peak is None else f"{line.peak:+d}" if line.peak else "0"
     name = Text(fit(f"{line.mark} {line.name}".strip(), _NAME_WIDTH), style="bold" if line.is_model else "")
-    verdict = Text(words.VERDICTS.get(line.verdict, line.verdict), style=VERDICT_STYLES.get(line.verdict, ""))
+    verdict = Text(words.VERDICTS[line.verdict], style=VERDICT_STYLES[line.verdict])
     return [name, figures[0], peak, *figures[1:], line.letters, verdict]
-
-
-def _short(figure: Mapping[str, Any]) -> str:
-    if not figure:
-        return "-"  # not computed under this profile, which is another thing than undefined
-    return "undef" if figure.get("value") is None else words.number(figure["value"], bare=True)
 
 
 def _bullet(text: str, style: str = "") -> Padding:

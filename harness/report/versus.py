@@ -74,16 +74,14 @@ def _windows(split: str, found: Comparison) -> str:
 
 
 def _cells(one: Difference) -> list[str]:
-    value, low, high, n = one.estimate[:4]
-    figure = {"value": _finite(value), "low": _finite(low), "high": _finite(high)}
     signed = one.figure in ("shuffle", "reverse") or one.figure.startswith("c(+1)")
     return [
         one.figure,
-        words.number(_finite(one.first), signed=signed, bare=True),
-        words.number(_finite(one.second), signed=signed, bare=True),
-        words.figure_text(figure, signed=True, bare=True),
-        words.count(n),
-        "-" if _finite(one.detectable) is None else words.number(one.detectable, bare=True),
+        words.number(one.first, signed=signed, bare=True),
+        words.number(one.second, signed=signed, bare=True),
+        words.figure_text(one.estimate, signed=True, bare=True),
+        words.count(one.estimate.n),
+        words.number(one.detectable, bare=True).replace(words.UNDEFINED, "-"),
     ]
 
 
@@ -102,7 +100,3 @@ def _explanations(tests: int) -> list[str]:
         "shuffle, reverse: change of the cosine when the context is spoiled; B less A below zero means that B "
         "loses more, and so uses the order more",
     ]
-
-
-def _finite(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None

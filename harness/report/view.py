@@ -5,10 +5,11 @@ Nothing is judged here: every mark comes from the scorecard.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from lvm_gates.harness.judging.judge import show_offset
+from lvm_gates.harness.judging.card import AnyGate, CardRecord
+from lvm_gates.harness.judging.judge import Check, show_offset
 from lvm_gates.harness.report import words
+from lvm_gates.harness.results.model import Scorecard
 
 SPLITS = ("VAL", "OOD")
 ABSOLUTE = ("A", "B", "C", "D", "E")
@@ -41,12 +42,12 @@ class Row:
     """
 
     label: str
-    checks: Mapping[str, Mapping[str, Any]]
+    checks: Mapping[str, Check]
 
     @property
     def failed(self) -> list[str]:
         """The splits on which it fails."""
-        return [split for split, check in self.checks.items() if not check["passed"]]
+        return [split for split, check in self.checks.items() if not check.passed]
 
     @property
     def mark(self) -> str:
@@ -58,7 +59,7 @@ class Row:
     @property
     def source(self) -> str:
         """The evidence for the threshold."""
-        return str(next(iter(self.checks.values()))["source"])
+        return next(iter(self.checks.values())).source
 
     def figure(self, split: str, *, bare: bool = False) -> str:
         """Value and interval on one split; a figure of both splits stands in the first column."""
@@ -72,16 +73,16 @@ class Row:
 
     def value(self, split: str) -> str:
         """The figure alone on one split, without its interval."""
-        return words.number(self.checks[split]["figure"].get("value"), signed=self.label in _SIGNED)
+        return words.number(self.checks[split].figure.value, signed=self.label in _SIGNED)
 
     def wanted(self, *, bare: bool = False) -> str:
         """``>= .50 / .48``: one limit, or that of VAL and that of OOD."""
-        relation = next(iter(self.checks.values()))["relation"]
-        limits = dict.fromkeys(words.limit_text(check["limit"], bare=bare) for check in self.checks.values())
+        relation = next(iter(self.checks.values())).relation
+        limits = dict.fromkeys(words.limit_text(check.limit, bare=bare) for check in self.checks.values())
         return f"{words.RELATIONS.get(relation, relation)} {' / '.join(limits)}"
 
-    def _text(self, check: Mapping[str, Any], bare: bool) -> str:
-        return words.figure_text(check["figure"], signed=self.label in _SIGNED, bare=bare)
+    def _text(self, check: Check, bare: bool) -> str:
+        return words.figure_text(check.figure, signed=self.label in _SIGNED, bare=bare)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Gate:
     def n(self, split: str) -> str:
         """``n = 3,125``; a gate of both splits has one n, which stands under the first."""
         counts = [
-            int(check["figure"].get("n") or 0)
+            check.figure.n
             for row in self.rows
             for on, check in row.checks.items()
             if on == split or (on == "BOTH" and split == SPLITS[0])
@@ -140,56 +141,55 @@ def notes(arranged: Sequence[Gate]) -> list[str]:
         for split in (*SPLITS, "BOTH"):
             checks = {row.label: row.checks[split] for row in gate.rows if split in row.checks}
             on = "" if split == "BOTH" else f" on {split}"
-            for note in dict.fromkeys(check["note"] for check in checks.values() if check["note"]):
-                labels = [label for label, check in checks.items() if check["note"] == note]
+            for note in dict.fromkeys(check.note for check in checks.values() if check.note):
+                labels = [label for label, check in checks.items() if check.note == note]
                 which = "" if len(labels) == len(checks) else f" ({', '.join(labels)})"
                 found.setdefault(note, []).append(f"{gate.name}{which}{on}")
     return [f"{note}: {', '.join(where)}" for note, where in found.items()]
 
 
-def remarks(card: Mapping[str, Any]) -> list[str]:
+def remarks(card: CardRecord) -> list[str]:
     """What the verdict does not cover: a model that may have seen these windows, and windows that were left out."""
     found = []
-    seen = card.get("training_data") or {}
-    if seen.get("status") == "not checkable":
-        found.append(f"training data: not checkable; {seen['detail']} (this blocks nothing)")
-    for split, leaks in (card.get("leaks") or {}).items():
-        if not leaks["leaked"]:
+    seen = card.training_data
+    if seen is not None and seen.status == "not checkable":
+        found.append(f"training data: not checkable; {seen.detail} (this blocks nothing)")
+    for split, leaks in card.leaks.items():
+        if not leaks.leaked:
             continue
-        text = f"{words.count(leaks['leaked'])} of {words.count(leaks['windows'])} {split} windows leaked and left out"
+        text = f"{words.count(leaks.leaked)} of {words.count(leaks.windows)} {split} windows leaked and left out"
         changed = [
-            f"{name} {words.number(figure['without']['value'], bare=True)} "
-            f"({words.number(figure['with']['value'], bare=True)} with them)"
-            for name, figure in leaks["figures"].items()
+            f"{name} {words.number(figure.kept.value, bare=True)} "
+            f"({words.number(figure.whole.value, bare=True)} with them)"
+            for name, figure in leaks.figures.items()
         ]
         found.append(f"{text}: {', '.join(changed)}")
     return found
 
 
-def profile_gates(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Gate -> {"passed", "checks", ...} for the gates that decide in this session."""
-    if scorecard["profile"] == "skill":
-        gates: Mapping[str, Any] = (card.get("skill") or {}).get("gates") or {}
-        return gates
-    return {gate: card["gates"][gate] for gate in ABSOLUTE if gate in card["gates"]}
+def profile_gates(profile: str, card: CardRecord) -> Mapping[str, AnyGate]:
+    """The gates that decide under a profile, by name; those that were added decide under every one."""
+    decisive = card.skill.gates if profile == "skill" else {gate: card.gate(gate) for gate in ABSOLUTE}
+    return {**decisive, **card.added_gates}
 
 
-def gates(scorecard: Mapping[str, Any], card: Mapping[str, Any]) -> list[Gate]:
-    """The gates that decide in this session, arranged."""
-    label = _TASK_LABELS.get(scorecard.get("task", ""), "F")
-    return [_arrange(name, given, card, label) for name, given in profile_gates(scorecard, card).items()]
+def gates(scorecard: Scorecard, card: CardRecord, profile: str | None = None) -> list[Gate]:
+    """The gates that decide under the session's profile, or another, arranged."""
+    label = _TASK_LABELS.get(scorecard.task or "", "F")
+    decisive = profile_gates(profile or scorecard.profile, card)
+    return [_arrange(name, given, card, label) for name, given in decisive.items()]
 
 
-def _arrange(name: str, given: Mapping[str, Any], card: Mapping[str, Any], task_label: str) -> Gate:
-    rows: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for check in given.get("checks", []):
-        label = task_label if (name, check["label"]) == ("frontier", "F") else check["label"]
-        rows.setdefault(label, {})[check["split"]] = check
-    peaks = {split: (given.get(split) or {}).get("peak") for split in SPLITS} if name == "A" else {}
+def _arrange(name: str, given: AnyGate, card: CardRecord, task_label: str) -> Gate:
+    rows: dict[str, dict[str, Check]] = {}
+    for check in given.checks:
+        label = task_label if (name, check.label) == ("frontier", "F") else check.label
+        rows.setdefault(label, {})[check.split] = check
+    peaks = {split: card.gates.a.of(split).peak for split in SPLITS} if name == "A" else {}
     return Gate(
         name,
-        bool(given["passed"]),
-        name in card.get("tolerated", []),
+        given.passed,
+        name in card.tolerated,
         [Row(label, checks) for label, checks in rows.items()],
         peaks,
     )

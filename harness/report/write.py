@@ -1,16 +1,15 @@
 """The report of a session, written."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from lvm_gates.harness.judging.session import GateRun
 from lvm_gates.harness.report.html import render_html
 from lvm_gates.harness.results.folder import write
+from lvm_gates.harness.results.model import Scorecard
 from lvm_gates.harness.results.scorecard import samples_of
 
 
-def write_report(scorecard: Mapping[str, Any], run: GateRun, folder: Path) -> None:
+def write_report(scorecard: Scorecard, run: GateRun, folder: Path) -> None:
     """Write ``scorecard.json``, ``samples.npz`` and ``scorecard.html`` into ``folder``, all three or none.
 
     Raises:

@@ -10,15 +10,17 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 from jaxtyping import Shaped
 
 from lvm_gates.harness.base.atomic import appear_together, atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.paths import is_file
+from lvm_gates.harness.base.record import plain
 from lvm_gates.harness.files.npz_file import NpzFile
+from lvm_gates.harness.results.model import Scorecard
 
 SCORECARD, SAMPLES, PAGE = "scorecard.json", "samples.npz", "scorecard.html"
 ID = "report_id"
@@ -32,9 +34,9 @@ _LARGEST_ID = 4096
 
 def write(
     folder: Path,
-    scorecard: Mapping[str, Any],
+    scorecard: Scorecard,
     samples: Mapping[str, Shaped[np.ndarray, "..."]],
-    render: Callable[[Mapping[str, Any]], str],
+    render: Callable[[Scorecard], str],
 ) -> None:
     """Write the three files under a new id; what was there is replaced, other files stay.
 
@@ -47,13 +49,14 @@ def write(
     Raises:
         OSError: a file cannot be written; no report is there then, and the one before is withdrawn at most.
     """
-    whole = {**scorecard, ID: uuid.uuid4().hex}
+    report_id = uuid.uuid4().hex
+    whole = msgspec.structs.replace(scorecard, report_id=report_id)
     with appear_together(folder, _FILES) as temporary:
         with atomic_write(temporary / SAMPLES) as stream:
-            np.savez_compressed(stream, allow_pickle=False, **{ID: np.array(whole[ID])}, **samples)
+            np.savez_compressed(stream, allow_pickle=False, **{ID: np.array(report_id)}, **samples)
         with atomic_write(temporary / PAGE) as stream:
             stream.write(render(whole).encode())
-        write_json(temporary / SCORECARD, whole)
+        write_json(temporary / SCORECARD, plain(whole))
         withdraw(folder)
     for name in _FILES:
         (folder / f"{name}{WITHDRAWN}").unlink(missing_ok=True)
@@ -78,7 +81,7 @@ def is_withdrawn(folder: Path) -> bool:
     return is_file(folder / f"{SCORECARD}{WITHDRAWN}") and not is_file(folder / SCORECARD)
 
 
-def check_one_report(file: Path, scorecard: Mapping[str, Any]) -> None:
+def check_one_report(file: Path, scorecard: Scorecard) -> None:
     """Whether ``samples.npz`` and ``scorecard.html`` beside a scorecard are of the same report, as far as they exist.
 
     Args:
@@ -88,7 +91,7 @@ def check_one_report(file: Path, scorecard: Mapping[str, Any]) -> None:
     Raises:
         UserError: they are not, or cannot be read.
     """
-    own = scorecard.get(ID)
+    own = scorecard.report_id
     beside = {SAMPLES: _samples_id, PAGE: _page_id}
     for name, read in beside.items():
         other = file.parent / name

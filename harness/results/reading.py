@@ -1,20 +1,20 @@
 """Reports read back from disk: ``scorecard.json``, and ``samples.npz`` beside it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.paths import is_file, is_folder
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.files.json_file import read_json
-from lvm_gates.harness.files.json_shape import ShapeError
 from lvm_gates.harness.results.folder import SAMPLES, SCORECARD, WITHDRAWN, check_one_report, is_withdrawn
+from lvm_gates.harness.results.model import SCHEMA_VERSION, Scorecard
 from lvm_gates.harness.results.paired import Sampled
+from lvm_gates.harness.results.place import first_fault
 from lvm_gates.harness.results.samples import member_name, read_columns
-from lvm_gates.harness.results.schema import check_scorecard
-from lvm_gates.harness.results.scorecard import SCHEMA_VERSION
 
 PUBLISHED = "5cat-published"
 # A scorecard of one model and all controls has 0.4 MB.
@@ -31,7 +31,7 @@ class Report:
     """
 
     path: Path
-    scorecard: Mapping[str, Any]
+    scorecard: Scorecard
 
     @property
     def label(self) -> str:
@@ -41,18 +41,17 @@ class Report:
     @property
     def models(self) -> list[str]:
         """Names of the models, as they were given to ``--model``."""
-        return [card["name"] for card in self.scorecard["models"]]
+        return [card.name for card in self.scorecard.models]
 
     @property
     def names(self) -> list[str]:
         """Models, then controls."""
-        return list(dict.fromkeys([*self.models, *(card["name"] for card in self.scorecard["controls"])]))
+        return list(dict.fromkeys([*self.models, *(card.name for card in self.scorecard.controls)]))
 
     @property
     def fingerprint(self) -> str | None:
         """Of the corpus."""
-        found = (self.scorecard.get("corpus") or {}).get("fingerprint")
-        return found if isinstance(found, str) else None
+        return self.scorecard.corpus.fingerprint
 
 
 def read_report(path: Path) -> Report:
@@ -89,12 +88,24 @@ def read_report(path: Path) -> Report:
             "model again."
         )
     try:
-        check_scorecard(card, "")
-    except ShapeError as error:
-        raise UserError(f"{file}: the scorecard is incomplete or damaged ({error}); gate the model again.") from error
+        scorecard = msgspec.convert(_current(card), Scorecard)
+    except msgspec.ValidationError as error:
+        fault = first_fault(card, Scorecard, error)
+        raise UserError(f"{file}: the scorecard is incomplete or damaged ({fault}); gate the model again.") from error
     if file.name == SCORECARD:
-        check_one_report(file, card)
-    return Report(file, card)
+        check_one_report(file, scorecard)
+    return Report(file, scorecard)
+
+
+def _current(card: dict[str, Any]) -> dict[str, Any]:
+    """The same in the form of today: the share of the skill kept on OOD once had no interval."""
+    cards = [each for group in ("models", "controls") if isinstance(card.get(group), list) for each in card[group]]
+    for each in cards:
+        skill = each.get("skill") if isinstance(each, dict) else None
+        share = skill.get("retained") if isinstance(skill, dict) else None
+        if isinstance(skill, dict) and isinstance(share, int | float) and not isinstance(share, bool):
+            skill["retained"] = {"value": share, "low": None, "high": None, "n": 0}
+    return card
 
 
 def check_comparable(first: Report, second: Report) -> None:
@@ -111,7 +122,7 @@ def check_comparable(first: Report, second: Report) -> None:
             f"{first.label} is on corpus {_corpus(first)} and {second.label} on {_corpus(second)}; only models gated "
             "on one corpus are compared."
         )
-    published = [report.scorecard["profile"] == PUBLISHED for report in (first, second)]
+    published = [report.scorecard.profile == PUBLISHED for report in (first, second)]
     if published[0] != published[1]:
         one = first if published[0] else second
         raise UserError(
@@ -157,4 +168,4 @@ def read_samples(report: Report, name: str, split: str) -> Sampled:
 
 
 def _corpus(report: Report) -> str:
-    return f"{brief(report.scorecard['corpus'].get('path'))} ({brief(str(report.fingerprint)[:12])})"
+    return f"{brief(report.scorecard.corpus.path)} ({brief(str(report.fingerprint)[:12])})"

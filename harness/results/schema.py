@@ -1,141 +1,56 @@
-"""The shape of ``scorecard.json``, as far as its readers rely on it; other fields may hold anything."""
+"""The JSON Schema of ``scorecard.json``, from the types that it is written from.
 
+The schema says what this version writes; `harness.results.reading` takes scorecards of earlier versions too, which lack
+fields that were added since.
+"""
+
+import inspect
+import json
+import re
 from typing import Any
 
-from lvm_gates.harness.files.json_shape import (
-    Shape,
-    ShapeError,
-    either,
-    flag,
-    listed,
-    mapped,
-    maybe,
-    number,
-    one_of,
-    record,
-    text,
-    whole,
-)
+import msgspec
 
-# VALUE; null or {} where a figure was not computed.
-_FIGURE = maybe(record({}, {"value": maybe(number), "low": maybe(number), "high": maybe(number), "n": maybe(whole)}))
-_CHECK = record(
-    {
-        "label": text,
-        "split": one_of("VAL", "OOD", "BOTH"),
-        "figure": record({}, {"value": maybe(number), "low": maybe(number), "high": maybe(number), "n": maybe(whole)}),
-        "relation": text,
-        "limit": number,
-        "passed": flag,
-        "note": text,
-        "source": text,
-    }
-)
+from lvm_gates.harness.base.record import Record
+from lvm_gates.harness.judging.card import Skill
+from lvm_gates.harness.results.model import Scorecard
+
+FILE = "scorecard.schema.json"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n     +\S.*)*)", re.MULTILINE)
 
 
-def _gate(split: Shape | None = None, **more: Shape) -> Shape:
-    by_split = {} if split is None else {"VAL": maybe(split), "OOD": maybe(split)}
-    return record({"passed": flag}, {"checks": listed(_CHECK), **by_split, **more})
+def schema() -> dict[str, Any]:
+    """The schema, with the descriptions of every record and field."""
+    made = msgspec.json.schema(Scorecard)
+    kinds = {name.split("[")[0]: kind for name, kind in _records(Record)}
+    for name, definition in made["$defs"].items():
+        _describe(definition, kinds[name.split("_")[0]])
+        if name == Skill.__name__:  # all of it, or none where it was not computed
+            definition["anyOf"] = [{"required": list(definition["properties"])}, {"maxProperties": 0}]
+        else:
+            definition["required"] = list(definition["properties"])
+    return {"$schema": _DIALECT, "title": "scorecard.json of lvm-gates", **made}
 
 
-def _offsets(value: Any, place: str) -> None:
-    mapped(_FIGURE)(value, place)
-    for name in value:
-        if not name.removeprefix("-").isdecimal() or len(name) > 4:
-            raise ShapeError(f"{place} has an offset {name[:20]!r}, which is no whole number")
+def schema_text() -> str:
+    """The same as it stands in the file."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-_MARGINS = dict.fromkeys(("margin", "margin_vs_last", "margin_vs_previous"), _FIGURE)
-_POOL = record(
-    {},
-    {
-        **dict.fromkeys(("R@1", "R@5", "MRR", "mean_rank"), _FIGURE),
-        "size": maybe(number),
-        "chance": maybe(number),
-        "chance_of": maybe(mapped(maybe(number))),
-    },
-)
-_EFFECTS = ("shuffle", "reverse", "leave_one_out", "repeat_last", "cross_article")
-_GATES = record(
-    {
-        "A": _gate(record({}, {"c": maybe(_offsets), "peak": maybe(whole), **_MARGINS})),
-        "B": _gate(mapped(_POOL)),
-        "C": _gate(record({}, {**dict.fromkeys(_EFFECTS, _FIGURE), "leave_one_out_by_frame": maybe(listed(_FIGURE))})),
-        "D": _gate(record({}, {"mean": _FIGURE, "by_horizon": maybe(listed(_FIGURE))})),
-        "E": _gate(mapped(_FIGURE), delta=_FIGURE),
-    }
-)
-_RANK = record({}, {"rankme": maybe(number), "rankme_centred": maybe(number), "n": maybe(whole)})
-_GAINS = ("F", "excess_cosine", "retrieval", "decoding", "task_figure", "rollout_worst")
-_SCORES = ("cosine", "MRR", "par", "par_linear", "echo", "rank_ratio")
-_SKILL = record(
-    {},
-    {
-        **dict.fromkeys((*_GAINS, *_SCORES), _FIGURE),
-        "near_duplicates": maybe(whole),
-        "best_mrr_control": maybe(text),
-        "best_cosine_control": maybe(text),
-        "rollout": maybe(listed(record({"horizon": whole, "control": text, "difference": _FIGURE}))),
-        "by_coherence": maybe(listed(record({"from": maybe(number), "to": maybe(number), "F": _FIGURE}))),
-        "rankme": maybe(mapped(_RANK)),
-        "frontier": maybe(mapped(record({"cosine": _FIGURE, "MRR": _FIGURE}))),
-    },
-)
-_CARD = record(
-    {
-        "name": text,
-        "verdict": one_of("release", "hold", "blocked"),
-        "reasons": listed(text),
-        "gates": _GATES,
-        "skill": maybe(
-            record(
-                {},
-                {
-                    "VAL": maybe(_SKILL),
-                    "OOD": maybe(_SKILL),
-                    "task": maybe(text),
-                    "retained": maybe(either(number, _FIGURE)),  # a number before it had an interval
-                    "gates": maybe(mapped(_gate())),
-                },
-            )
-        ),
-    },
-    {
-        "sha256": maybe(text),
-        "tolerated": listed(text),
-        "misbehaved": listed(text),
-        "unusual": listed(text),
-        "open_gates": listed(text),
-        "provenance": maybe(mapped(lambda value, place: None)),
-    },
-)
-_CORPUS = record(
-    {},
-    {
-        "path": maybe(text),
-        "fingerprint": maybe(text),
-        "kind": maybe(text),
-        "world": maybe(text),
-        "splits": maybe(mapped(record({}, {"windows": maybe(whole)}))),
-    },
-)
-_AUDIT = record({"name": text, "status": text, "detail": text}, {"blocks": flag})
-_ARGUMENTS = record({}, {"given": maybe(listed(text)), "resolved": maybe(mapped(lambda value, place: None))})
+def _records(kind: type[Record]) -> list[tuple[str, type[Record]]]:
+    return [(kind.__name__, kind), *(found for inner in kind.__subclasses__() for found in _records(inner))]
 
-#: Raises `ShapeError` at the first place of a scorecard that is not as its readers expect.
-check_scorecard: Shape = record(
-    {
-        "profile": text,
-        "require": text,
-        "models": listed(_CARD),
-        "controls": listed(_CARD),
-    },
-    {
-        "task": maybe(text),
-        "corpus": maybe(_CORPUS),
-        "audits": listed(_AUDIT),
-        "arguments": maybe(_ARGUMENTS),
-        "packages": maybe(mapped(maybe(text))),
-        "revision": maybe(record({}, {"commit": maybe(text), "dirty": maybe(flag)})),
-    },
-)
+
+def _describe(definition: dict[str, Any], kind: type[Record]) -> None:
+    definition["description"] = _line(inspect.cleandoc(kind.__doc__ or "").partition("\n\nAttributes:\n")[0])
+    words: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        words |= dict(_ATTRIBUTE.findall(inspect.cleandoc(base.__doc__ or "").partition("\n\nAttributes:\n")[2]))
+    for field in msgspec.structs.fields(kind):
+        if field.name in words:
+            definition["properties"][field.encode_name]["description"] = _line(words[field.name])
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,7 +1,6 @@
-"""The scorecard: one dictionary that holds everything a run found, and the files it is written to."""
+"""The scorecard of a session: everything that a run found, gathered."""
 
 import importlib.metadata
-import math
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -9,85 +8,74 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.corpus.splits import JUDGED
-from lvm_gates.harness.evaluation.session_data import describe
+from lvm_gates.harness.judging.card import CardRecord, ControlRecord
+from lvm_gates.harness.judging.control_checks import Conduct
 from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.results.model import (
+    SCHEMA_VERSION,
+    Arguments,
+    AuditRecord,
+    CorpusRecord,
+    Revision,
+    Scorecard,
+    ThresholdRecord,
+)
 
-SCHEMA_VERSION = 1
 _PACKAGE = "lvm_gates"
 _PACKAGES = ("lvm-gates", "torch", "numpy", "scipy", "faiss-cpu", "pytest", "pytest-xdist")
 
 
-def build_scorecard(run: GateRun, arguments: Mapping[str, Any], incomplete: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Everything of one run, ready for JSON (docs/specification.md, "Reports": fields are added freely, none renamed).
+def build_scorecard(run: GateRun, arguments: Arguments, incomplete: Mapping[str, list[str]]) -> Scorecard:
+    """Everything of one run (docs/specification.md, "Reports": fields are added freely, none renamed).
 
     Args:
         run: with all observations made.
-        arguments: "given" (as typed) and "resolved".
+        arguments: of the session.
         incomplete: model -> required gates that did not run; such a model is never released.
     """
-    models = [_withhold(run.card(name).as_dict(), incomplete.get(name, [])) for name in run.settings.models]
-    controls = [run.control_card(name).as_dict() | _conduct(run, name) for name in run.control_names]
-    card: dict[str, Any] = plain(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "profile": run.settings.profile.name,
-            "task": run.settings.task,
-            "require": run.settings.rule,
-            "arguments": arguments,
-            "corpus": describe(run.inputs),
-            "revision": _revision(),
-            "packages": {"python": platform.python_version()} | _versions(),
-            "thresholds": [
-                {"gate": t.gate, "label": t.label, "comparison": t.comparison, "limits": t.limits, "source": t.source}
-                for t in run.settings.profile.thresholds
-            ],
-            "audits": [a.as_dict() for a in run.audits],
-            "models": models,
-            "controls": controls,
-        }
+    profile = run.settings.profile
+    return Scorecard(
+        schema_version=SCHEMA_VERSION,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        profile=profile.name,
+        profile_version=profile.version,
+        task=run.settings.task,
+        require=run.settings.rule,
+        arguments=arguments,
+        corpus=CorpusRecord.of(run.inputs),
+        revision=_revision(),
+        packages=_versions(),
+        thresholds=[
+            ThresholdRecord(gate=t.gate, label=t.label, comparison=t.comparison, limits=t.limits, source=t.source)
+            for t in profile.thresholds
+        ],
+        audits=[AuditRecord.of(audit) for audit in run.audits],
+        models=[_withhold(run.card(name).record(), incomplete.get(name, [])) for name in run.settings.models],
+        controls=[_control(run, name) for name in run.control_names],
     )
-    return card
 
 
-def plain(value: Any) -> Any:
-    """Only what JSON knows: `Estimate` becomes VALUE, NaN and infinity become null, numpy scalars become Python's."""
-    if isinstance(value, Estimate):
-        return {name: plain(figure) for name, figure in value._asdict().items()}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    return str(value)
+def _withhold(card: CardRecord, missing: list[str]) -> CardRecord:
+    if not missing:
+        return card
+    reasons = [f"incomplete: gates that did not run: {', '.join(missing)}", *card.reasons]
+    verdict = "hold" if card.verdict == "release" else card.verdict
+    return msgspec.structs.replace(card, verdict=verdict, reasons=reasons)
 
 
-def _withhold(card: dict[str, Any], missing: list[str]) -> dict[str, Any]:
-    if missing and card["verdict"] == "release":
-        card["verdict"] = "hold"
-    if missing:
-        card["reasons"] = [f"incomplete: gates that did not run: {', '.join(missing)}", *card["reasons"]]
-    return card
-
-
-def _conduct(run: GateRun, name: str) -> dict[str, Any]:
-    found = run.conducts.get(name)
-    if found is None:
-        return {"misbehaved": [], "unusual": [], "open_gates": []}
-    return {
-        "misbehaved": list(found.misbehaved),
-        "unusual": list(found.unusual),
-        "open_gates": list(found.open_gates),
-    }
+def _control(run: GateRun, name: str) -> ControlRecord:
+    card: dict[str, Any] = msgspec.structs.asdict(run.control_card(name).record())
+    found = run.conducts.get(name) or Conduct(name, (), (), ())
+    return ControlRecord(
+        **card,
+        misbehaved=list(found.misbehaved),
+        unusual=list(found.unusual),
+        open_gates=list(found.open_gates),
+    )
 
 
 def samples_of(run: GateRun) -> dict[str, np.ndarray]:
@@ -111,8 +99,8 @@ def samples_of(run: GateRun) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
@@ -121,7 +109,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _revision() -> dict[str, Any]:
+def _revision() -> Revision:
     """Commit of the code that judged, and whether it had been changed since; null where it is not our own checkout.
 
     An installed package may lie inside anybody's repository, whose commits say nothing of the gates: there the version
@@ -142,7 +130,7 @@ def _revision() -> dict[str, Any]:
 
     try:
         if not own.is_dir() or Path(git("rev-parse", "--show-toplevel")).resolve() != root:
-            return {"commit": None, "dirty": None}
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+            return Revision()
+        return Revision(commit=git("rev-parse", "HEAD"), dirty=bool(git("status", "--porcelain")))
     except (OSError, subprocess.SubprocessError):
-        return {"commit": None, "dirty": None}
+        return Revision()

@@ -3,19 +3,48 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 from jaxtyping import Bool
 
 from lvm_gates.harness.base.estimate import Estimate, cluster_share
+from lvm_gates.harness.base.record import Count, Record
 from lvm_gates.harness.evaluation.observations import Observations
+from lvm_gates.harness.statistics.offsets import OffsetSweep
+from lvm_gates.harness.statistics.retrieval import Retrieval
+from lvm_gates.harness.statistics.rollout import Rollout
+from lvm_gates.harness.statistics.split import BySplit
+
+
+class WithAndWithout(Record, frozen=True, kw_only=True):
+    """A figure with the leaked windows and without them."""
+
+    whole: Estimate = msgspec.field(name="with")
+    kept: Estimate = msgspec.field(name="without")
+
+
+class LeakEffect(Record, frozen=True, kw_only=True):
+    """What the leaked windows of one split would have done.
+
+    Attributes:
+        windows: of the split.
+        leaked: of them, left out of every figure.
+        share: of the windows that are leaked.
+        figures: name -> figure.
+    """
+
+    windows: Count
+    leaked: Count
+    share: Estimate
+    figures: dict[str, WithAndWithout]
 
 
 def effect(
-    kept: Mapping[str, Any],
-    whole: Mapping[str, Any],
+    kept: Mapping[str, BySplit[Any]],
+    whole: Mapping[str, BySplit[Any]],
     observed: Mapping[str, Observations],
     left_out: Mapping[str, Bool[np.ndarray, " _"]],
-) -> dict[str, Any]:
+) -> dict[str, LeakEffect]:
     """Leaked windows of each split, and the main figures with and without them.
 
     Args:
@@ -25,27 +54,29 @@ def effect(
         left_out: split -> which of them are leaked.
 
     Returns:
-        split -> ``windows``, ``leaked`` (counts), ``share`` (Estimate) and ``figures``: name -> ``with``, ``without``.
+        split -> what they would have done.
     """
     found = {}
     for split, mask in left_out.items():
         without, all_of_them = _main(kept, split), _main(whole, split)
-        found[split] = {
-            "windows": len(mask),
-            "leaked": int(mask.sum()),
-            "share": cluster_share(mask.astype(np.float64), observed[split].clusters),
-            "figures": {name: {"with": all_of_them[name], "without": without[name]} for name in without},
-        }
+        found[split] = LeakEffect(
+            windows=len(mask),
+            leaked=int(mask.sum()),
+            share=cluster_share(mask.astype(np.float64), observed[split].clusters),
+            figures={name: WithAndWithout(whole=all_of_them[name], kept=without[name]) for name in without},
+        )
     return found
 
 
-def _main(gates: Mapping[str, Any], split: str) -> dict[str, Estimate]:
-    sweep, ranks = gates["A"][split], gates["B"][split]
+def _main(gates: Mapping[str, BySplit[Any]], split: str) -> dict[str, Estimate]:
+    sweep: OffsetSweep = gates["A"].of(split)
+    ranks: Retrieval = gates["B"].of(split)
+    closed_loop: Rollout = gates["D"].of(split)
     return {
-        "c(+1)": sweep["c"]["1"],
-        "margin": sweep["margin"],
-        "R@1": ranks["article"]["R@1"],
-        "MRR": ranks["article"]["MRR"],
-        "MRR novel": ranks["novel"]["MRR"],
-        "rollout": gates["D"][split]["mean"],
+        "c(+1)": sweep.c["1"],
+        "margin": sweep.margin,
+        "R@1": ranks.article.r1,
+        "MRR": ranks.article.mrr,
+        "MRR novel": ranks.novel.mrr,
+        "rollout": closed_loop.mean,
     }

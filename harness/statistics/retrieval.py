@@ -1,44 +1,86 @@
 """Gate B: is the target found among the candidates?"""
 
-from typing import Any
-
+import msgspec
 import numpy as np
 from jaxtyping import Float, Int
 
-from lvm_gates.harness.base.estimate import cluster_mean, cluster_share
+from lvm_gates.harness.base.estimate import Estimate, cluster_mean, cluster_share
+from lvm_gates.harness.base.record import Finite, Record
 from lvm_gates.harness.evaluation.candidates import POOLS
 from lvm_gates.harness.evaluation.observations import Observations
 
 
-def retrieval(observed: Observations) -> dict[str, Any]:
-    """R@1, R@5, MRR and mean rank in each pool, with the pool's mean size and what chance would score.
+class Chance(Record, frozen=True, kw_only=True):
+    """What a random order of the candidates would score; null without windows."""
 
-    Returns:
-        pool -> ``R@1``, ``R@5``, ``MRR``, ``mean_rank`` (Estimates), ``size`` (mean number of candidates), ``chance``
-        (R@1 of a random order) and ``chance_of`` (R@1, R@5 and MRR of a random order).
+    r1: Finite | None = msgspec.field(name="R@1")
+    r5: Finite | None = msgspec.field(name="R@5")
+    mrr: Finite | None = msgspec.field(name="MRR")
+
+
+class Pool(Record, frozen=True, kw_only=True):
+    """The rank of the target among one set of candidates.
+
+    Attributes:
+        r1: share of windows whose target ranks first.
+        r5: among the first five.
+        mrr: mean reciprocal rank.
+        mean_rank: from 1.
+        size: mean number of candidates, the target included.
+        chance: R@1 of a random order.
+        chance_of: the same of the other scores.
     """
-    return {
-        pool: _pool(observed.rank[:, i], observed.pool_size[:, i], observed.clusters) for i, pool in enumerate(POOLS)
-    }
+
+    r1: Estimate = msgspec.field(name="R@1")
+    r5: Estimate = msgspec.field(name="R@5")
+    mrr: Estimate = msgspec.field(name="MRR")
+    mean_rank: Estimate
+    size: Finite | None
+    chance: Finite | None
+    chance_of: Chance
 
 
-def _pool(
-    rank: Float[np.ndarray, " n"], size: Int[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]
-) -> dict[str, Any]:
-    chance = {
-        "R@1": float(np.mean(1.0 / size)) if len(size) else None,
-        "R@5": float(np.mean(np.minimum(1.0, 5.0 / size))) if len(size) else None,
-        "MRR": float(np.mean(_harmonic(size) / size)) if len(size) else None,
-    }
-    return {
-        "R@1": cluster_share(_hits(rank, 1), clusters),
-        "R@5": cluster_share(_hits(rank, 5), clusters),
-        "MRR": cluster_share(1.0 / rank, clusters),
-        "mean_rank": cluster_mean(rank, clusters),
-        "size": float(np.mean(size)) if len(size) else None,
-        "chance": chance["R@1"],
-        "chance_of": chance,
-    }
+class Retrieval(Record, frozen=True, kw_only=True):
+    """The pools of candidates.
+
+    Attributes:
+        article: the chunks of the target's article.
+        novel: those of them outside the context.
+        everywhere: chunks of the whole split.
+    """
+
+    article: Pool
+    novel: Pool
+    everywhere: Pool = msgspec.field(name="global")
+
+    def items(self) -> list[tuple[str, Pool]]:
+        """Name and scores of each pool."""
+        return [(pool, self[pool]) for pool in POOLS]
+
+
+def retrieval(observed: Observations) -> Retrieval:
+    """R@1, R@5, MRR and mean rank in each pool, with the pool's mean size and what chance would score."""
+    article, novel, everywhere = (
+        _pool(observed.rank[:, i], observed.pool_size[:, i], observed.clusters) for i in range(len(POOLS))
+    )
+    return Retrieval(article=article, novel=novel, everywhere=everywhere)
+
+
+def _pool(rank: Float[np.ndarray, " n"], size: Int[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]) -> Pool:
+    chance = Chance(
+        r1=float(np.mean(1.0 / size)) if len(size) else None,
+        r5=float(np.mean(np.minimum(1.0, 5.0 / size))) if len(size) else None,
+        mrr=float(np.mean(_harmonic(size) / size)) if len(size) else None,
+    )
+    return Pool(
+        r1=cluster_share(_hits(rank, 1), clusters),
+        r5=cluster_share(_hits(rank, 5), clusters),
+        mrr=cluster_share(1.0 / rank, clusters),
+        mean_rank=cluster_mean(rank, clusters),
+        size=float(np.mean(size)) if len(size) else None,
+        chance=chance.r1,
+        chance_of=chance,
+    )
 
 
 def _hits(rank: Float[np.ndarray, " n"], k: int) -> Float[np.ndarray, " n"]:

@@ -12,10 +12,18 @@ from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, cluster_mean, p
 from lvm_gates.harness.evaluation.candidates import POOLS
 from lvm_gates.harness.evaluation.collapse import rank_ratio
 from lvm_gates.harness.evaluation.observations import Observations
-from lvm_gates.harness.evaluation.perturbations import REVERSE, SHUFFLE
 from lvm_gates.harness.rivals.scores import RivalScores
 from lvm_gates.harness.statistics.frontier import Frontier
 from lvm_gates.harness.statistics.perturbations import ablation_effects
+from lvm_gates.harness.statistics.skill_figures import (
+    EffectiveRank,
+    EffectiveRanks,
+    OrderEffects,
+    SkillFigures,
+    Step,
+    Third,
+    Vertex,
+)
 
 _NOVEL = POOLS.index("novel")
 
@@ -81,82 +89,76 @@ class SkillInputs:
         return Frontier.of(scores.cosine, scores.reciprocal_rank, self.clusters[part])
 
 
-def skill(observed: Observations, inputs: SkillInputs) -> dict[str, Any]:
+def skill(observed: Observations, inputs: SkillInputs) -> SkillFigures:
     """Every figure of profile `skill` for one split.
 
     Args:
         observed: of the model.
         inputs: what it is compared with, on the same windows.
-
-    Returns:
-        ``F`` (model's MRR less the frontier's at the model's cosine), ``excess_cosine`` (over every rival),
-        ``beyond_frontier``, ``retrieval`` and ``decoding`` (paired differences to the best rival), ``order``,
-        ``rollout``, ``par``, ``echo``, ``rank_ratio``, ``by_coherence`` and the rivals that make the frontier.
     """
     observed = observed.take(inputs.kept)
     names, clusters = inputs.rivals.names, observed.clusters
-    own_mrr = 1.0 / observed.rank[:, _NOVEL]
+    near_duplicates, shape = int(inputs.near_duplicate.sum()), _shape(observed, inputs)
     if not len(observed):
-        return {"near_duplicates": int(inputs.near_duplicate.sum()), **_nothing(), **_shape(observed, inputs)}
+        return SkillFigures(near_duplicates=near_duplicates, **_NOTHING, **shape)
+    own_mrr = 1.0 / observed.rank[:, _NOVEL]
     gain, excess = inputs.frontier.gains(observed.cosine, own_mrr)
     scores = inputs.rivals.take(inputs.kept)
     mean_cosine, mean_mrr = inputs.frontier.means
     best_mrr, best_cosine = int(np.argmax(mean_mrr)), int(np.argmax(mean_cosine))
     vertices = inputs.frontier.vertices()
-    return {
-        "near_duplicates": int(inputs.near_duplicate.sum()),
-        "cosine": cluster_mean(observed.cosine, clusters),
-        "MRR": cluster_mean(own_mrr, clusters),
-        "F": gain,
-        "excess_cosine": excess,
-        "beyond_frontier": bool(excess.value > 0.0),
-        "rivals": len(names),
-        "rivals_know_domain": bool(inputs.rivals.knows_domain.any()),
-        "frontier": {
-            names[i]: {
-                "cosine": cluster_mean(scores.cosine[:, i], clusters),
-                "MRR": cluster_mean(scores.reciprocal_rank[:, i], clusters),
-                "weights": inputs.rivals.weights[i].tolist(),
-            }
+    return SkillFigures(
+        near_duplicates=near_duplicates,
+        cosine=cluster_mean(observed.cosine, clusters),
+        mrr=cluster_mean(own_mrr, clusters),
+        gain=gain,
+        excess_cosine=excess,
+        beyond_frontier=bool(excess.value > 0.0),
+        rivals=len(names),
+        rivals_know_domain=bool(inputs.rivals.knows_domain.any()),
+        frontier={
+            names[i]: Vertex(
+                cosine=cluster_mean(scores.cosine[:, i], clusters),
+                mrr=cluster_mean(scores.reciprocal_rank[:, i], clusters),
+                weights=inputs.rivals.weights[i].tolist(),
+            )
             for i in vertices
         },
-        "best_mrr_control": names[best_mrr],
-        "best_cosine_control": names[best_cosine],
-        "retrieval": paired_difference(own_mrr, scores.reciprocal_rank[:, best_mrr], clusters),
-        "decoding": paired_difference(observed.cosine, scores.cosine[:, best_cosine], clusters),
-        "order": _order(observed),
-        "rollout": _rollout(observed, inputs, {names[i]: float(mean_cosine[i]) for i in vertices}),
-        "by_coherence": [
-            {"from": low, "to": high, "F": frontier.gains(observed.cosine[part], own_mrr[part])[0]}
+        best_mrr_control=names[best_mrr],
+        best_cosine_control=names[best_cosine],
+        retrieval=paired_difference(own_mrr, scores.reciprocal_rank[:, best_mrr], clusters),
+        decoding=paired_difference(observed.cosine, scores.cosine[:, best_cosine], clusters),
+        order=_order(observed),
+        rollout=_rollout(observed, inputs, {names[i]: float(mean_cosine[i]) for i in vertices}),
+        by_coherence=[
+            Third(start=low, end=high, gain=frontier.gains(observed.cosine[part], own_mrr[part])[0])
             for low, high, part, frontier in inputs.thirds
         ],
-        **_shape(observed, inputs),
-    }
+        **shape,
+    )
 
 
-def _nothing() -> dict[str, Any]:
-    """The figures of a split whose every target is a near-duplicate."""
-    undefined = ("cosine", "MRR", "F", "excess_cosine", "retrieval", "decoding")
-    return {
-        **dict.fromkeys(undefined, UNDEFINED),
-        "beyond_frontier": False,
-        "rivals": 0,
-        "rivals_know_domain": False,
-        "frontier": {},
-        "best_mrr_control": None,
-        "best_cosine_control": None,
-        "order": {SHUFFLE: UNDEFINED, REVERSE: UNDEFINED},
-        "rollout": [],
-        "by_coherence": [],
-    }
+# Of a split whose every target is a near-duplicate.
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("cosine", "mrr", "gain", "excess_cosine", "retrieval", "decoding"), UNDEFINED),
+    "beyond_frontier": False,
+    "rivals": 0,
+    "rivals_know_domain": False,
+    "frontier": {},
+    "best_mrr_control": None,
+    "best_cosine_control": None,
+    "order": OrderEffects(shuffle=UNDEFINED, reverse=UNDEFINED),
+    "rollout": [],
+    "by_coherence": [],
+}
 
 
-def _order(observed: Observations) -> dict[str, Estimate]:
+def _order(observed: Observations) -> OrderEffects:
     effects = ablation_effects(observed)
-    return {SHUFFLE: effects[SHUFFLE], REVERSE: effects[REVERSE]}
+    return OrderEffects(shuffle=effects.shuffle, reverse=effects.reverse)
 
 
-def _rollout(observed: Observations, inputs: SkillInputs, vertices: Mapping[str, float]) -> list[dict[str, Any]]:
+def _rollout(observed: Observations, inputs: SkillInputs, vertices: Mapping[str, float]) -> list[Step]:
     """At each horizon the paired difference to the rival on the frontier that is nearest to the model in cosine.
 
     A closed-loop cosine is compared with that of the rival that has the same cosine at horizon 1.
@@ -168,7 +170,7 @@ def _rollout(observed: Observations, inputs: SkillInputs, vertices: Mapping[str,
     kept = observed.rollout_exists
     theirs = inputs.rollout_of(nearest)[inputs.kept]
     return [
-        {"horizon": h, "control": nearest, "difference": paired_difference(mine, other, observed.clusters[kept])}
+        Step(horizon=h, control=nearest, difference=paired_difference(mine, other, observed.clusters[kept]))
         for h, (mine, other) in enumerate(zip(observed.rollout[kept].T, theirs[kept].T, strict=True), start=1)
     ]
 
@@ -181,11 +183,11 @@ def _shape(observed: Observations, inputs: SkillInputs) -> dict[str, Any]:
         "par": ratio_of_means(observed.nearest_context, observed.nearest_reference, observed.clusters),
         "par_linear": ratio_of_means(linear.nearest_context, linear.nearest_reference, linear.clusters),
         "echo": ratio_of_means(1.0 - observed.nearest_context, 1.0 - linear.nearest_context, observed.clusters),
-        "rankme": {
-            "model": observed.spread._asdict(),
-            "linear": linear.spread._asdict(),
-            "target": observed.target_spread._asdict(),
-        },
+        "rankme": EffectiveRanks(
+            model=EffectiveRank.of(observed.spread),
+            linear=EffectiveRank.of(linear.spread),
+            target=EffectiveRank.of(observed.target_spread),
+        ),
         "rank_ratio": _rank_ratio(observed, linear, 0),
         "rank_ratio_centred": _rank_ratio(observed, linear, 1),
     }

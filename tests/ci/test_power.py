@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import astuple
 
 from ci import power
 from lvm_gates.harness.rivals.scores import RivalScores
@@ -34,7 +35,7 @@ def test_sums_by_article_give_the_gain_that_windows_give():
     found = power.Pool.of(scores, article, None, 0).gains(np.arange(12))
     expected = Frontier.of(cosine[:, 1:], mrr[:, 1:], article).gains(cosine[:, 0], mrr[:, 0])
     for mine, theirs in zip(found, expected, strict=True):
-        assert mine[:3] == pytest.approx(theirs[:3], abs=1e-12)
+        assert astuple(mine)[:3] == pytest.approx(astuple(theirs)[:3], abs=1e-12)
 
 
 def test_the_command_prints_a_table_for_each_number_of_windows(monkeypatch):

@@ -1,5 +1,6 @@
 """A small corpus and a way to run the gates on it, in this process or as a user would."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ci.schema import check
 from lvm_gates.gates.options import OPTION_NAMES
 from lvm_gates.gates.session import open_run
 from lvm_gates.harness.judging.session import GateRun
@@ -92,7 +94,11 @@ def _run_gates(
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", *LEFT_OUT, *arguments]
     environment = {**os.environ, **(env or {})}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    for report in (cwd / one.removeprefix("--report=") for one in arguments if one.startswith("--report=")):
+        if (report / "scorecard.json").is_file():
+            check(json.loads((report / "scorecard.json").read_text()))
+    return done
 
 
 @pytest.fixture(scope="session")

@@ -145,5 +145,5 @@ def test_a_predictor_that_works_in_place_is_judged_like_another(make_run, monkey
     monkeypatch.syspath_prepend(Path(__file__).parent)
     run = make_run("python:predictors:InPlace", "control:persistence")
     run.prepare()
-    spoiling, persistence = (run.card(model).as_dict() for model in run.settings.models)
+    spoiling, persistence = (run.card(model).record() for model in run.settings.models)
     assert spoiling["gates"] == persistence["gates"]

@@ -13,6 +13,7 @@ from lvm_gates.harness.evaluation.recorded_leaks import record_of
 from lvm_gates.harness.judging.session import GateRun
 from lvm_gates.harness.leaks.record_file import FIELD, record_fields
 from lvm_gates.harness.report.terminal import render_terminal
+from lvm_gates.harness.results.model import Arguments
 from lvm_gates.harness.results.scorecard import build_scorecard
 from lvm_gates.models.registry import build
 
@@ -81,13 +82,13 @@ def test_a_record_of_chunks_finds_judged_windows_and_leaves_them_out(
     assert "OOD windows stand in what it was trained on, more than 10%" in found
     assert "VAL windows" not in found
     (model,) = run.settings.models
-    card = run.card(model).as_dict()
+    card = run.card(model).record()
     assert card["training_data"]["status"] == "contaminated"
     held_out = run.inputs.evaluation["OOD"].windows
     mine = np.isin(held_out.clusters, corpus.articles("OOD")[:2]).sum()
     assert card["leaks"]["OOD"]["leaked"] >= mine > 0
     assert card["gates"]["B"]["OOD"]["article"]["MRR"].n == len(held_out) - card["leaks"]["OOD"]["leaked"]
-    assert run.control_card("persistence").as_dict()["leaks"]["OOD"]["leaked"] < mine  # of this model alone
+    assert run.control_card("persistence").record()["leaks"]["OOD"]["leaked"] < mine  # of this model alone
 
 
 def test_a_clean_record_says_so_and_no_record_is_not_checkable(
@@ -108,7 +109,7 @@ def test_a_checkpoint_without_a_record_says_that_nothing_could_be_checked(
     torch.save({"model_type": "lstm", "model_state_dict": network.state_dict()}, tmp_path / "m.pt")
     run = make_run(str(tmp_path / "m.pt"), beside=observed)
     assert "contaminated" not in reasons(run)
-    card = build_scorecard(run, {}, {})
+    card = build_scorecard(run, Arguments(), {})
     assert card["models"][0]["training_data"]["status"] == "not checkable"
     shown = " ".join(render_terminal(card, colour=False).split())
     assert "training data: not checkable; the model records no chunks that it was trained on" in shown

@@ -30,13 +30,13 @@ def test_a_predictor_is_judged(session):
 
 def test_a_gate_decides_and_is_proven_on_controls(session):
     said, card = session
-    oracle, mean = (model["gates"]["tail"] for model in card["models"])
+    oracle, mean = (model["added_gates"]["tail"] for model in card["models"])
     assert oracle["passed"]
     assert "6 of 6 gates passed" in card["models"][0]["reasons"][0]
     assert not mean["passed"]
     assert mean["checks"][0]["limit"] == 0.3
     random = next(control for control in card["controls"] if control["name"] == "control:random")
-    assert not random["gates"]["tail"]["passed"]
+    assert not random["added_gates"]["tail"]["passed"]
     assert "test_added_gate[VAL-control:oracle-tail]" in said or "test_added_gate[control:oracle-VAL-tail]" in said
 
 

@@ -18,7 +18,7 @@ def judged(make_run: MakeRun, arrow: Path, observed: Path, monkeypatch: pytest.M
 
     def judge(name: str, **options: object) -> dict:
         run = make_run(f"python:predictors:{name}", beside=observed, **options)
-        return run.card(run.settings.models[0]).as_dict()
+        return run.card(run.settings.models[0]).record()
 
     return judge
 

@@ -13,6 +13,7 @@ from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.session import GateRun, Settings
 from lvm_gates.harness.predictors.predictor import Identity, Subject
 from lvm_gates.harness.report.terminal import render_terminal
+from lvm_gates.harness.results.model import Arguments
 from lvm_gates.harness.results.scorecard import build_scorecard
 
 
@@ -79,12 +80,12 @@ def test_a_small_leak_is_left_out_and_shown(leak, tmp_path: Path) -> None:
     vectors[rows] = vectors[source]
     corpus = write_corpus(tmp_path / "c", vectors, clean.lengths, splits=clean.splits, meta={"kind": "test"})
     run = judged(corpus, tmp_path)
-    card = run.card("reciter").as_dict()
+    card = run.card("reciter").record()
     assert not [reason for reason in run.outside_reasons if "audit" in reason]
     found = card["leaks"]["VAL"]
     assert 1 <= found["leaked"] <= 12
     figures = found["figures"]["c(+1)"]
     assert figures["with"].value > figures["without"].value
     assert figures["without"] == card["gates"]["A"]["VAL"]["c"]["1"]
-    shown = " ".join(render_terminal(build_scorecard(run, {}, {}), colour=False).split())
+    shown = " ".join(render_terminal(build_scorecard(run, Arguments(), {}), colour=False).split())
     assert f"{found['leaked']} of 200 VAL windows leaked and left out: c(+1)" in shown

@@ -57,7 +57,7 @@ def session(arrow, finished, tmp_path):
     temporary.mkdir()
     for file in finished.iterdir():
         (out / file.name).write_bytes(file.read_bytes())
-    assert read_report(out).scorecard["models"][0]["verdict"] == "release"
+    assert read_report(out).scorecard.models[0].verdict == "release"
 
     def run(what: str, *options: str) -> subprocess.CompletedProcess[str]:
         line = [str(ROOT / "gates"), "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from lvm_gates.harness.audits import AUDITS, audit
+from lvm_gates.harness.base.record import plain
 from lvm_gates.harness.corpus.splitting import rewrite_splits
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.session import GateRun, Settings
-from lvm_gates.harness.results.scorecard import plain
+from lvm_gates.harness.results.model import AuditRecord
 from lvm_gates.harness.worlds.world import synthesise
 
 SMALL = ("--max-samples=120", "--horizon=3")
@@ -60,7 +61,7 @@ def test_each_audit_is_made_once_by_two_workers_and_may_have_nothing_to_check(ru
     assert "audit train against val: not checkable; no training split is named" in " ".join(done.stdout.split())
     card = json.loads((report / "scorecard.json").read_text())
     inputs = resolve(CorpusArguments(corpus=untrained), context=5, max_samples=120, horizon=3, seed=0)
-    assert card["audits"] == [plain(one.as_dict()) for one in audit(inputs)]
+    assert card["audits"] == [plain(AuditRecord.of(one)) for one in audit(inputs)]
     assert [one["name"] for one in card["audits"] if one["status"] != "pass"] == ["leaked windows", "train against val"]
     for shown in (done.stdout, (report / "scorecard.html").read_text()):
         assert "NOT CHECKABLE" in shown

@@ -1,15 +1,34 @@
 """A small scorecard with everything a reader may meet; judged by the real judge, so that its shape stays true."""
 
-from dataclasses import asdict
 from typing import Any
 
+import msgspec
+
 from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.judging.judge import judge_gate
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.results.scorecard import plain
+from lvm_gates.harness.results.model import Scorecard
+from lvm_gates.harness.statistics.generalisation import Generalisation
+from lvm_gates.harness.statistics.offsets import OffsetSweep
+from lvm_gates.harness.statistics.perturbations import AblationEffects
+from lvm_gates.harness.statistics.retrieval import Retrieval
+from lvm_gates.harness.statistics.rollout import Rollout
+from lvm_gates.harness.statistics.split import BySplit
+from lvm_gates.harness.statistics.task_skill import SkillStatistics
 
 SPLITS = ("VAL", "OOD")
 NAN = float("nan")
+
+
+STATISTICS: dict[str, Any] = {
+    "A": BySplit[OffsetSweep],
+    "B": BySplit[Retrieval],
+    "C": BySplit[AblationEffects],
+    "D": BySplit[Rollout],
+    "E": Generalisation,
+}
 
 
 def figure(value: float, n: int = 400) -> Estimate:
@@ -26,22 +45,23 @@ def five_gates(level: float, n: int = 400) -> dict[str, Any]:
     offsets = {str(k): figure(level if k == 1 else level / 3, n) for k in range(-3, 4)}
     a = {
         "c": offsets,
-        "margin": effect._replace(value=level - 0.6),
+        "margin": effect.replace(value=level - 0.6),
         "peak": (1 if level > 0.6 else 0) if finite else None,
     }
     a |= {"margin_vs_last": figure(level / 4), "margin_vs_previous": figure(level / 4)}
     c = dict.fromkeys(("shuffle", "reverse", "leave_one_out", "repeat_last", "cross_article"), effect)
     bins = dict.fromkeys(("normal", "low", "high"), f)
-    return {
+    found = {
         "A": dict.fromkeys(SPLITS, a),
         "B": dict.fromkeys(SPLITS, dict.fromkeys(("article", "novel", "global"), pool)),
         "C": {split: {**c, "leave_one_out_by_frame": [effect] * 3} for split in SPLITS},
         "D": {split: {"mean": f, "by_horizon": [f] * 4} for split in SPLITS},
         "E": {"delta": figure(0.02 if finite else NAN, n), **dict.fromkeys(SPLITS, bins)},
     }
+    return {gate: msgspec.convert(plain(found[gate]), kind) for gate, kind in STATISTICS.items()}
 
 
-def skill_figures(level: float) -> dict[str, Any]:
+def skill_figures(level: float) -> SkillStatistics:
     f, gain = figure(level), figure(0.03)
     points = {
         name: {"cosine": figure(0.3 + 0.05 * i), "MRR": figure(0.2 - 0.02 * i), "weights": [0.2] * 7}
@@ -53,7 +73,7 @@ def skill_figures(level: float) -> dict[str, Any]:
         "cosine": f,
         "MRR": f,
         "F": gain,
-        "excess_cosine": gain._replace(value=-0.02),
+        "excess_cosine": gain.replace(value=-0.02),
         "beyond_frontier": False,
         "rivals": 700,
         "rivals_know_domain": False,
@@ -72,19 +92,25 @@ def skill_figures(level: float) -> dict[str, Any]:
         "retrieval": gain,
         "decoding": gain,
         "n": 400,
+        "articles": 30,
         "task_figure": gain,
         "rollout_worst": gain,
     }
-    return {"task": "frontier", "VAL": split, "OOD": split, "retained": Estimate(0.8, 0.6, 1.1, 300, 30)}
+    retained = Estimate(0.8, 0.6, 1.1, 300, 30)
+    found = {"task": "frontier", "VAL": split, "OOD": split, "retained": retained}
+    return msgspec.convert(plain(found), SkillStatistics)
 
 
 def card(name: str, level: float, verdict: str, reasons: list[str], *, n: int = 400, **more: Any) -> dict[str, Any]:
     found = five_gates(level, n)
-    gates = {gate: {**_judged(gate, found[gate], "5cat"), **found[gate]} for gate in "ABCDE"}
-    skill = skill_figures(level)
-    skill["gates"] = {gate: _judged(gate, skill, "skill") for gate in load_profile("skill").gates}
+    gates = {gate: {**_judged(gate, found[gate], "5cat"), **plain(found[gate])} for gate in "ABCDE"}
+    figures = skill_figures(level)
+    judged = {gate: _judged(gate, figures, "skill") for gate in load_profile("skill").gates}
+    skill = {**plain(figures), "gates": judged, "passed": all(gate["passed"] for gate in judged.values())}
     made = {"name": name, "sha256": None, "verdict": verdict, "reasons": reasons, "tolerated": [], "provenance": None}
-    made |= {"blocked": verdict == "blocked", "gates": gates, "skill": skill, "misbehaved": [], "unusual": []}
+    made |= {"blocked": verdict == "blocked", "gates": gates, "skill": skill}
+    if name.startswith("control:"):
+        made |= {"misbehaved": [], "unusual": [], "open_gates": []}
     return plain({**made, **more})
 
 
@@ -111,9 +137,19 @@ def scorecard(models: list[dict[str, Any]] | None = None, **more: Any) -> dict[s
     return {**made, **more}
 
 
+def typed(whole: dict[str, Any]) -> Scorecard:
+    """As it is read."""
+    return msgspec.convert(whole, Scorecard)
+
+
+def typed_card(card: dict[str, Any]) -> CardRecord:
+    """The same of one card."""
+    return msgspec.convert(card, CardRecord)
+
+
 def without_skill(whole: dict[str, Any]) -> dict[str, Any]:
     """As profile `5cat-published` leaves it: no skill, and nothing known of two pools."""
-    null = {"value": None, "low": None, "high": None, "n": 400}
+    null = {"value": None, "low": None, "high": None, "n": 400, "articles": 0, "df": None}
     for each in [*whole["models"], *whole["controls"]]:
         each["skill"] = {}
         for split in SPLITS:
@@ -123,7 +159,7 @@ def without_skill(whole: dict[str, Any]) -> dict[str, Any]:
                     **empty,
                     "size": None,
                     "chance": None,
-                    "chance_of": dict.fromkeys(empty),
+                    "chance_of": dict.fromkeys(("R@1", "R@5", "MRR")),
                 }
     return {**whole, "profile": "5cat-published"}
 
@@ -132,7 +168,7 @@ def numbered(node: Any, places: list[str], place: str = "") -> Any:
     """A copy in which every decimal number is its index in ``places``, where its path is put down."""
     if isinstance(node, dict) and {"value", "n"} <= node.keys():
         places.append(place)
-        return {"value": float(len(places) - 1), "low": None, "high": None, "n": node["n"]}
+        return {"value": float(len(places) - 1), "low": None, "high": None, "n": node["n"], "articles": 0, "df": None}
     if isinstance(node, dict):
         return {key: numbered(value, places, f"{place} {key}".strip()) for key, value in node.items()}
     if isinstance(node, list):
@@ -143,9 +179,9 @@ def numbered(node: Any, places: list[str], place: str = "") -> Any:
     return float(len(places) - 1)
 
 
-def _judged(gate: str, statistics: dict[str, Any], profile: str) -> dict[str, Any]:
+def _judged(gate: str, statistics: BySplit[Any], profile: str) -> dict[str, Any]:
     checks = judge_gate(gate, statistics, load_profile(profile))
     return {
         "passed": all(check.passed for check in checks),
-        "checks": [{**asdict(check), "figure": check.figure} for check in checks],
+        "checks": checks,
     }

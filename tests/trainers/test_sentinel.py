@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.record import plain
 from lvm_gates.harness.controls import Ingredients, build_control
 from lvm_gates.harness.corpus.windows import sample_windows, windows_of
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.predictors.predictor import PROBED_AGAIN, PROBED_ALONE, Identity, Subject
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
-from lvm_gates.harness.results.scorecard import plain
 from lvm_gates.harness.rivals import Basis, family_of, score_rivals
 from lvm_gates.harness.statistics import offset_sweep, retrieval, rollout
 from lvm_gates.harness.statistics.skill import SkillInputs, skill

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from msgspec.structs import astuple
 
 from lvm_gates.harness.audits import (
     AUDITS,
@@ -307,9 +308,9 @@ def test_a_session_without_training_is_not_blocked_by_what_describes(make_corpus
     run = make_run(make_corpus([30] * 10, dim=8, splits=["VAL"] * 5 + ["OOD"] * 5))
     assert {a.name for a in run.audits if a.status != "pass"} == {"train against val", "leaked windows"}
     assert not [reason for reason in run.outside_reasons if "audit" in reason]
-    (found,) = [a.as_dict() for a in run.audits if a.name == "train against val"]
-    assert (found["status"], found["required"]) == ("not checkable", False)
-    assert "blocks nothing" in found["detail"]
+    (found,) = [a for a in run.audits if a.name == "train against val"]
+    assert (found.status, found.required) == ("not checkable", False)
+    assert "blocks nothing" in found.detail
 
 
 def test_a_required_audit_that_cannot_look_blocks(tmp_path, make_run):
@@ -362,7 +363,7 @@ def test_an_outcome_is_read_back_bit_for_bit(tmp_path, required):
         given.save(tmp_path / "audit.npz")
         found = Audit.load(tmp_path / "audit.npz")
         assert repr(found) == repr(given)  # NaN equals NaN there, and -0.0 is no 0.0
-        assert {type(part) for figure in found.figures.values() for part in figure} <= {float, int}
+        assert {type(part) for figure in found.figures.values() for part in astuple(figure)} <= {float, int}
 
 
 # similarity

@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from scorecard_sample import card, scorecard
+from scorecard_sample import card, scorecard, typed
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.visible import all_visible, spelled, visible
@@ -42,7 +42,7 @@ def named(name):
     whole = scorecard([card(name, 0.97, "release", ["5 of 5 gates passed", f"about {name}"])])
     whole["corpus"]["path"] = name
     whole["arguments"]["given"] = [f"--model={name}"]
-    return whole
+    return typed(whole)
 
 
 def assert_harmless(text):
@@ -53,7 +53,7 @@ def assert_harmless(text):
 @pytest.mark.parametrize("name", NASTY)
 def test_a_report_of_any_name_is_written_read_and_shown(tmp_path, name):
     samples = {member_name("VAL", name, "cosine"): np.arange(3.0)}
-    report.write(tmp_path, named(name), samples, lambda card: f'<meta name="report-id" content="{card["report_id"]}">')
+    report.write(tmp_path, named(name), samples, lambda card: f'<meta name="report-id" content="{card.report_id}">')
     found = read_report(tmp_path)
     assert found.models == [name], "it is found again by its own name"
     board = boards([found])

@@ -4,10 +4,12 @@ import os
 
 import pytest
 from filelock import FileLock
+from msgspec.structs import replace
 
 from lvm_gates.gates.options import OPTION_NAMES
 from lvm_gates.gates.session import open_run
 from lvm_gates.harness.report import write
+from lvm_gates.harness.results.model import Arguments
 from lvm_gates.harness.results.scorecard import build_scorecard
 from lvm_gates.harness.worlds.world import synthesise
 
@@ -55,10 +57,10 @@ def _make_reports(root):
     synthesise("arrow", root / "arrow", articles=100, dim=16, seed=1)
     with pytest.MonkeyPatch.context() as patch:
         run = _open(root, ["control:bayes", "control:linear"])
-        both = build_scorecard(run, {}, {})
-        write.write_report({**both, "models": both["models"][:1]}, run, root / "best")
+        both = build_scorecard(run, Arguments(), {})
+        write.write_report(replace(both, models=both.models[:1]), run, root / "best")
         # A second a page, and one page is enough; its id is read.
-        patch.setattr(write, "render_html", lambda card: f'<meta name="report-id" content="{card["report_id"]}">')
-        write.write_report({**both, "models": both["models"][1:]}, run, root / "ridge")
+        patch.setattr(write, "render_html", lambda card: f'<meta name="report-id" content="{card.report_id}">')
+        write.write_report(replace(both, models=both.models[1:]), run, root / "ridge")
         run = _open(root, ["control:ewma-0.5", "control:context-mean"], seed=1, max_samples=80)
-        write.write_report(build_scorecard(run, {}, {}), run, root / "pair")
+        write.write_report(build_scorecard(run, Arguments(), {}), run, root / "pair")

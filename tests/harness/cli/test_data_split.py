@@ -65,10 +65,10 @@ def test_split_by_ranges_reports_what_splits_share(folder):
     assert corpus.article_ids[corpus.articles("OOD")].tolist() == [107]
     assert corpus.article_ids[corpus.splits == ""].tolist() == [118, 119]
     assert (
-        "VAL in TRAIN: 1, share .042 n=24; closest: chunk 3 of article 105 and chunk 1 of article 110, cosine 1.000"
+        "VAL in TRAIN: 1, share .042, n = 24; closest: chunk 3 of article 105 and chunk 1 of article 110, cosine 1.000"
         in result.output
     )
-    assert "OOD in TRAIN: 0, share .000 n=8" in result.output
+    assert "OOD in TRAIN: 0, share .000, n = 8" in result.output
     assert corpus.meta["split"]["exclude"] == "118-140"
 
 

@@ -9,14 +9,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import astuple
 from spoken import sentence
 
 from lvm_gates.harness.base.estimate import paired_difference
 from lvm_gates.harness.cli.report import main
 from lvm_gates.harness.report.terminal import render_terminal
+from lvm_gates.harness.results.model import Scorecard
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,7 +77,7 @@ def test_show(reports, given):
     result = lvm_report("show", reports / given)
     assert result.exit_code == 0, result.output
     card = json.loads((reports / "best" / "scorecard.json").read_text())
-    assert result.output == render_terminal(card, colour=False)
+    assert result.output == render_terminal(msgspec.convert(card, Scorecard), colour=False)
     assert narrow(result.output)
 
 
@@ -119,11 +122,11 @@ def test_show_says_where_the_page_cannot_go(reports, tmp_path):
         ('{"schema_version": 1}', "incomplete or damaged (it has no 'profile')"),
         (
             '{"schema_version": 1, "profile": "", "require": "", "models": {}, "controls": []}',
-            "models is an object and must be a list",
+            "models: expected array, got object",
         ),
         (
             '{"schema_version": 1, "profile": "", "require": "", "models": [3], "controls": []}',
-            "models/0 is 3 and must be an object",
+            "models/0: expected object, got int",
         ),
     ],
 )
@@ -152,7 +155,7 @@ def test_compare_is_the_paired_difference_of_the_samples(reports):
             expected = paired_difference(
                 b[f"{split}/control:linear/cosine"], a[f"{split}/control:bayes/cosine"], a[f"{split}/article"]
             )
-            assert [float(field) for field in row[2:5]] == pytest.approx(expected[:3], abs=5e-4)
+            assert [float(field) for field in row[2:5]] == pytest.approx(astuple(expected)[:3], abs=5e-4)
             assert row[5] == str(expected.n)
             assert (row[7] != "") == (expected.high < 0)
             assert expected.value < 0  # nothing beats the optimum

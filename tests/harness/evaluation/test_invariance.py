@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 
-from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.base.record import Record
 from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.judging.gates import statistics_of
 
@@ -58,7 +59,9 @@ def reference(watch, corpus):
 
 def assert_same_figures(one, other):
     """Every leaf of two trees of statistics agrees."""
-    if isinstance(one, Estimate) or (isinstance(one, int | float) and not isinstance(one, bool)):
+    if isinstance(one, Record):
+        assert_same_figures(asdict(one), asdict(other))
+    elif isinstance(one, int | float) and not isinstance(one, bool):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-9)
     elif isinstance(one, dict):
         assert one.keys() == other.keys()

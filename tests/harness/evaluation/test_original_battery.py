@@ -92,7 +92,7 @@ def test_nan_was_first_and_is_now_last(published, corrected):
         then = published.control_card("nan").gates["B"][split]["article"]
         assert (then["R@1"].value, then["R@5"].value, then["MRR"].value) == (1, 1, 1)
         now = corrected.control_card("nan").gates["B"][split]
-        for pool in now.values():
+        for _, pool in now.items():
             assert pool["R@1"].value == pool["R@5"].value == 0
             assert pool["mean_rank"].value == pytest.approx(pool["size"])
     assert corrected.control_card("nan").decision.verdict == "blocked"

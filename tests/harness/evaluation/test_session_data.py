@@ -10,12 +10,12 @@ from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.controls.linear import fit_linear
 from lvm_gates.harness.evaluation.session_data import (
     CorpusArguments,
-    describe,
     open_any,
     parse_articles,
     resolve,
     training_windows,
 )
+from lvm_gates.harness.results.model import CorpusRecord, SplitSize
 
 DIM = 8
 
@@ -72,8 +72,9 @@ def test_articles_of_a_file_are_split_by_id_and_the_rest_is_training(articles_np
     assert inputs.training["VAL"][0].targets.tolist() == [*range(12, 17), *range(37, 46)]
     assert inputs.has_training_split
     assert training_windows(inputs) is inputs.training["OOD"]
-    assert describe(inputs)["splits"]["OOD"] == {"articles": 1, "chunks": 10, "windows": 7}
-    assert describe(inputs)["splits"]["VAL"] == {"articles": 2, "chunks": 16, "windows": 10}
+    found = CorpusRecord.of(inputs).splits
+    assert found["OOD"] == SplitSize(articles=1, chunks=10, windows=7)
+    assert found["VAL"] == SplitSize(articles=2, chunks=16, windows=10)
 
 
 def test_without_a_training_split_each_split_learns_from_the_other(articles_npz):

@@ -91,7 +91,7 @@ def test_figures_are_those_of_the_windows_that_are_left(make_observations):
     left_out = {"VAL": leaked, "OOD": np.zeros(60, dtype=bool)}
     card = make_card(
         Identity("m"), observed, load_profile("5cat"), "strict", skill_inputs=None, task="frontier", left_out=left_out
-    ).as_dict()
+    ).record()
     assert card["gates"]["A"]["VAL"]["c"]["1"].value == pytest.approx(0.2)
     assert card["gates"]["A"]["VAL"]["c"]["1"].n == 40
     assert card["gates"]["A"]["OOD"]["c"]["1"].n == 60

@@ -110,7 +110,7 @@ def test_a_control_that_does_not_do_what_a_gate_declares_misbehaves(make_run, ar
     assert upright.conducts["oracle"].misbehaved == ()
     assert upright.conducts["random"].misbehaved == ()
     assert upright.conducts[BLURRED.name].misbehaved == ()
-    card = upright.control_card(BLURRED.name).as_dict()
+    card = upright.control_card(BLURRED.name).record()
     wrong = Additions(controls={BLURRED.name: replace(BLURRED, passes=("C",), fails=("A",))})
     assert set(conduct(BLURRED.name, card, additions=wrong).misbehaved) == {"fails gate A"} | (
         set() if card["gates"]["C"]["passed"] else {"passes gate C"}

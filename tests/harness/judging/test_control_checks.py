@@ -2,13 +2,16 @@
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 
+from lvm_gates.harness.base.record import plain
 from lvm_gates.harness.controls import STANDARD_CONTROLS
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation import observe as evaluate
 from lvm_gates.harness.evaluation import perturbations as ablations
+from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, conduct
 
 
@@ -75,11 +78,13 @@ def test_every_standard_control_has_expectations():
 
 def corrupt(card, path, value):
     """A copy of a card with one figure changed on both splits."""
-    if isinstance(card, dict):
-        head, *rest = path
-        keys = list(card) if head == "*" else ["VAL", "OOD"] if head == "SPLIT" else [head]
-        return card | {k: corrupt(card[k], rest, value) if rest else value for k in keys}
-    return card._replace(value=value)
+    return msgspec.convert(changed(plain(card), path, value), CardRecord)
+
+
+def changed(node, path, value):
+    head, *rest = path
+    keys = ["VAL", "OOD"] if head == "SPLIT" else [head]
+    return node | {k: changed(node[k], rest, value) if rest else value for k in keys}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def corrupt(card, path, value):
     ],
 )
 def test_each_expectation_notices_its_own_breach(runs, name, path, value, expected):
-    card = runs["wiki"].control_card(name).as_dict()
+    card = runs["wiki"].control_card(name).record()
     assert conduct(name, card).misbehaved == ()
     assert conduct(name, corrupt(card, path, value)).misbehaved == (expected,)
 
@@ -119,7 +124,7 @@ def test_each_expectation_notices_its_own_breach(runs, name, path, value, expect
 )  # fmt: skip
 def test_a_gate_that_a_trivial_control_passes_is_said_to_be_open(runs, name, gate):
     """It withholds no verdict, but the gate does not tell a network from that control on this corpus."""
-    card = runs["wiki"].control_card(name).as_dict()
+    card = runs["wiki"].control_card(name).record()
     closed = conduct(name, corrupt(card, ("gates", gate, "passed"), False))
     opened = conduct(name, corrupt(card, ("gates", gate, "passed"), True))
     assert closed.misbehaved == opened.misbehaved == ()
@@ -129,7 +134,7 @@ def test_a_gate_that_a_trivial_control_passes_is_said_to_be_open(runs, name, gat
 
 @pytest.mark.parametrize("name", [c for c in STANDARD_CONTROLS if c not in ("oracle", "skip")])
 def test_under_skill_no_control_may_pass_the_frontier(runs, name):
-    card = runs["wiki"].control_card(name).as_dict()
+    card = runs["wiki"].control_card(name).record()
     breach = corrupt(card, ("skill", "gates", "frontier", "passed"), True)
     assert conduct(name, card, "skill").misbehaved == ()
     assert conduct(name, breach, "skill").misbehaved == ("fails gate frontier",)
@@ -137,8 +142,8 @@ def test_under_skill_no_control_may_pass_the_frontier(runs, name):
 
 
 def test_under_skill_the_oracle_passes_every_gate_of_skill_and_need_not_pass_a_to_e(runs):
-    card = runs["wiki"].control_card("oracle").as_dict()
-    gates = list(card["skill"]["gates"])
+    card = runs["wiki"].control_card("oracle").record()
+    gates = list(card.skill.gates)
     assert len(gates) == 5
     for gate in gates:
         found = conduct("oracle", corrupt(card, ("skill", "gates", gate, "passed"), False), "skill")

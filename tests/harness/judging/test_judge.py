@@ -1,22 +1,33 @@
 """One figure against one limit: where it is taken from, what makes it inconclusive, and how it is told."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.judging.judge import judge_gate, show, show_offset
+from lvm_gates.harness.base.figure_text import figure_text
+from lvm_gates.harness.judging.judge import judge_gate, show_offset
 from lvm_gates.harness.judging.profile import Profile, Threshold
+from lvm_gates.harness.statistics.split import BySplit
+
+
+class Statistics(BySplit[Any], frozen=True, kw_only=True):
+    """Metrics of each split, and beside them one of both."""
+
+    a: Any
+
 
 COUNTS = {"n": 100, "articles": 20}
 
 
 def checks_of(figure, comparison="at_least", limit=0.5, *, split="VAL", interval=True, counts=COUNTS, other=COUNTS):
     threshold = Threshold("G", "a.b", "figure", comparison, {split: limit}, "a source", interval=interval)
-    profile = Profile("p", "5cat", True, True, 30, 10, (threshold,))
+    profile = Profile("p", 1, "5cat", True, True, 30, 10, (threshold,))
     nested = {"a": {"b": figure}}
     both = {"VAL": dict(counts), "OOD": dict(other)}
-    statistics = both | nested if split == "BOTH" else both | {split: both[split] | nested}
-    return judge_gate("G", statistics, profile)
+    both |= {} if split == "BOTH" else {split: both[split] | nested}
+    return judge_gate("G", Statistics(val=both["VAL"], ood=both["OOD"], a=nested["a"]), profile)
 
 
 def judged(*given, **more):
@@ -48,15 +59,15 @@ def test_each_comparison_looks_at_its_own_end(comparison, passing, failing):
 def test_what_is_too_few_or_undefined_passes_nothing_and_says_why(comparison):
     good = 9.0 if comparison in ("at_least", "low_above") else -9.0
     fine = figure(good, good - 0.1, good + 0.1)
-    assert judged(fine._replace(n=30, articles=10), comparison).passed
+    assert judged(fine.replace(n=30, articles=10), comparison).passed
     for spoiled, note in [
-        (fine._replace(n=29), "inconclusive: 29 windows, at least 30 are needed"),
-        (fine._replace(articles=9), "inconclusive: 9 articles, at least 10 are needed"),
-        (fine._replace(articles=1), "inconclusive: 1 article, at least 10 are needed"),
-        (fine._replace(value=np.nan), "undefined: not every prediction is finite"),
-        (fine._replace(low=np.nan, high=np.nan), "inconclusive: no interval is defined"),
+        (fine.replace(n=29), "inconclusive: 29 windows, at least 30 are needed"),
+        (fine.replace(articles=9), "inconclusive: 9 articles, at least 10 are needed"),
+        (fine.replace(articles=1), "inconclusive: 1 article, at least 10 are needed"),
+        (fine.replace(value=np.nan), "undefined: not every prediction is finite"),
+        (fine.replace(low=np.nan, high=np.nan), "inconclusive: no interval is defined"),
         # The first of several is told.
-        (fine._replace(n=0, articles=0, value=np.nan), "inconclusive: 0 windows, at least 30 are needed"),
+        (fine.replace(n=0, articles=0, value=np.nan), "inconclusive: 0 windows, at least 30 are needed"),
     ]:
         check = judged(spoiled, comparison)
         assert (check.passed, check.note) == (False, note)
@@ -66,7 +77,7 @@ def test_what_is_too_few_or_undefined_passes_nothing_and_says_why(comparison):
 def test_a_figure_that_has_no_interval_by_nature_is_judged_by_its_value():
     bare = figure(low=np.nan, high=np.nan)
     assert judged(bare, interval=False).passed
-    assert not judged(bare._replace(value=0.4), interval=False).passed
+    assert not judged(bare.replace(value=0.4), interval=False).passed
     assert not judged(bare).passed
 
 
@@ -107,7 +118,7 @@ def test_a_check_says_figure_interval_n_and_limit():
 
 
 def test_a_figure_is_shown_with_what_is_known_of_it():
-    assert show(figure(-0.5, -0.6, -0.4, 7)) == "-0.500 [-0.600, -0.400], n = 7"
-    assert show(figure(low=np.nan, high=np.nan)) == "+0.500 [no interval], n = 100"
-    assert show(figure(np.nan)) == "undefined, n = 100"
+    assert figure_text(figure(-0.5, -0.6, -0.4, 7), signed=True, count=True) == "-0.500 [-0.600, -0.400], n = 7"
+    assert figure_text(figure(low=np.nan, high=np.nan), signed=True, count=True) == "+0.500, n = 100"
+    assert figure_text(figure(np.nan), count=True) == "undefined, n = 100"
     assert [show_offset(k) for k in (None, -1, 0, 2)] == ["no offset", "k=-1", "k=0", "k=+2"]

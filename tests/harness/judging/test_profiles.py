@@ -98,7 +98,7 @@ def test_too_few_windows_are_inconclusive_and_fail(profile, threshold, split):
     good = 9.0 if HIGHER_IS_BETTER[threshold.comparison] else -9.0
     figure = Estimate(good, good, good, profile.minimum_windows, profile.minimum_articles)
     assert judge(profile, threshold, split, figure).passed
-    few = judge(profile, threshold, split, figure._replace(n=profile.minimum_windows - 1))
+    few = judge(profile, threshold, split, figure.replace(n=profile.minimum_windows - 1))
     assert few.passed is False
     assert few.note.startswith("inconclusive")
 

@@ -96,7 +96,7 @@ def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected
 
 def test_a_rule_is_not_met_by_a_handful_of_windows_or_articles():
     """Gate A may then be inconclusive, and `production` would waive it on a margin that nobody could judge."""
-    for few in (figure(0.2)._replace(n=29), figure(0.2)._replace(articles=9)):
+    for few in (figure(0.2).replace(n=29), figure(0.2).replace(articles=9)):
         gates = gates_of()
         gates["A"]["VAL"]["margin"] = few
         passed = dict.fromkeys(GATES, True) | {"A": False}
@@ -242,7 +242,7 @@ def test_a_card_judges_decides_and_says_so(make_observations):
     good = card(make_observations)
     assert good.decision.verdict == "release"
     assert all(good.passed(g) for g in GATES)
-    shown = good.as_dict()
+    shown = good.record()
     assert shown["verdict"] == "release"
     assert not shown["blocked"]
     assert {g: shown["gates"][g]["passed"] for g in GATES} == dict.fromkeys(GATES, True)
@@ -268,7 +268,7 @@ def test_ood_alone_can_fail_a_gate(make_observations):
 def test_outside_reasons_block_a_card(make_observations):
     found = card(make_observations, outside=["control:oracle misbehaves"])
     assert found.decision.verdict == "blocked"
-    assert found.as_dict()["reasons"][0] == "control:oracle misbehaves"
+    assert found.record()["reasons"][0] == "control:oracle misbehaves"
 
 
 def test_too_few_windows_fail_every_gate(make_observations):

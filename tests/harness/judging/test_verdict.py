@@ -2,16 +2,24 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
+from scorecard_sample import skill_figures
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
+from lvm_gates.harness.base.record import plain
 from lvm_gates.harness.corpus.splits import JUDGED as SPLITS
 from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
 from lvm_gates.harness.judging.gates import GATES
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.verdict import _lower_bound, _retained, _task_figure, make_card
+from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.predictors.predictor import Identity
 from lvm_gates.harness.rivals import RivalScores
 from lvm_gates.harness.statistics.skill import SkillInputs
+from lvm_gates.harness.statistics.task_skill import _lower_bound, _retained, _task_figure
+
+
+def skill_of(**figures):
+    return replace(skill_figures(0.5).val, **figures)
 
 
 def figure(value, low, high=None):
@@ -34,14 +42,15 @@ def figure(value, low, high=None):
     ],
 )
 def test_the_frontier_is_judged_by_the_gain_whose_lower_bound_is_above_zero(f, excess, chosen):
-    values = {"F": f, "excess_cosine": excess}
+    values = skill_of(gain=f, excess_cosine=excess)
     assert _task_figure(values, "frontier") is values[chosen]
 
 
 def test_another_task_has_its_own_figure_or_none():
-    values = {"F": figure(0.2, 0.1), "excess_cosine": figure(0.2, 0.1), "retrieval": figure(0.3, 0.2)}
-    assert _task_figure(values, "retrieval") is values["retrieval"]
-    assert _task_figure(values, "decoding") is UNDEFINED
+    values = skill_of(retrieval=figure(0.3, 0.2), decoding=figure(0.4, 0.2))
+    assert _task_figure(values, "retrieval") is values.retrieval
+    assert _task_figure(values, "decoding") is values.decoding
+    assert _task_figure(values, "another") is UNDEFINED
 
 
 def test_a_horizon_without_an_interval_is_worse_than_any_other():
@@ -51,8 +60,8 @@ def test_a_horizon_without_an_interval_is_worse_than_any_other():
 
 def of(f, excess=None, **more):
     """The figures of one split."""
-    figures = {"F": f, "excess_cosine": excess or figure(-0.1, -0.2), **more}
-    return figures | {"task_figure": _task_figure(figures, "frontier")}
+    figures = skill_of(gain=f, excess_cosine=excess or figure(-0.1, -0.2), **more)
+    return replace(figures, task_figure=_task_figure(figures, "frontier"))
 
 
 def test_what_is_retained_is_a_share_of_the_figure_that_val_is_judged_by():
@@ -71,7 +80,7 @@ def test_nothing_is_retained_of_no_skill(before):
 
 
 def test_another_task_retains_its_own_figure():
-    val, ood = ({"retrieval": v, "task_figure": v} for v in (figure(0.2, 0.1), figure(0.15, 0.1)))
+    val, ood = (skill_of(retrieval=v, task_figure=v) for v in (figure(0.2, 0.1), figure(0.15, 0.1)))
     assert _retained(val, ood, "retrieval").value == pytest.approx(0.75)
 
 
@@ -109,11 +118,11 @@ def test_leaked_windows_are_left_out_of_every_figure_and_their_effect_is_told(ma
 def test_what_a_model_was_trained_on_blocks_it_and_is_told(make_observations):
     clean = made(make_observations(), training_data=TrainingData("clean", "none of it"))
     assert clean.decision.verdict == "release"
-    assert clean.as_dict()["training_data"] == {"status": "clean", "detail": "none of it"}
+    assert plain(clean.record())["training_data"] == {"status": "clean", "detail": "none of it"}
     seen = made(make_observations(), training_data=TrainingData("contaminated", "all of it", ("contaminated: all",)))
     assert seen.decision.verdict == "blocked"
     assert seen.decision.reasons[0] == "contaminated: all"
-    assert made(make_observations()).as_dict()["training_data"] is None
+    assert plain(made(make_observations()).record())["training_data"] is None
 
 
 def test_a_model_that_broke_is_blocked_by_that_and_not_by_what_its_missing_answers_say(make_observations):
@@ -122,13 +131,13 @@ def test_a_model_that_broke_is_blocked_by_that_and_not_by_what_its_missing_answe
     found = made(broken, faults=["it hung"], outside=["an audit"])
     assert (found.decision.verdict, found.decision.reasons[:2]) == ("blocked", ("it hung", "an audit"))
     assert not any("not finite" in reason for reason in found.decision.reasons)
-    assert found.as_dict()["faults"] == ["it hung"]
+    assert plain(found.record())["faults"] == ["it hung"]
 
 
 def test_hashes_stay_in_the_checkpoint_and_the_rest_of_its_provenance_is_shown(make_observations):
     identity = Identity("m", provenance={RECORD: ["a"], "recipe": "p1"})
-    assert made(make_observations(), identity=identity).as_dict()["provenance"] == {"recipe": "p1"}
-    assert made(make_observations()).as_dict()["provenance"] is None
+    assert plain(made(make_observations(), identity=identity).record())["provenance"] == {"recipe": "p1"}
+    assert plain(made(make_observations()).record())["provenance"] is None
 
 
 def skill_card(make_observations, mrr=0.5, **more):
@@ -148,7 +157,7 @@ def skill_card(make_observations, mrr=0.5, **more):
 
 def test_under_skill_the_gates_of_skill_decide_and_the_absolute_ones_are_shown(make_observations):
     found = skill_card(make_observations)
-    shown = found.as_dict()
+    shown = plain(found.record())
     assert set(shown["gates"]) == set(GATES)
     assert set(shown["skill"]["gates"]) == set(load_profile("skill").gates)
     assert shown["gates"]["B"]["checks"] != []
@@ -160,7 +169,7 @@ def test_under_skill_the_gates_of_skill_decide_and_the_absolute_ones_are_shown(m
     assert (found.skill["VAL"]["n"], found.skill["VAL"]["articles"]) == (240, 30)
     assert found.skill["task"] == "frontier"
     assert found.skill["retained"].value == pytest.approx(1.0)
-    assert made(make_observations()).as_dict()["skill"] == {}
+    assert plain(made(make_observations()).record())["skill"] == {}
 
 
 def test_leaked_windows_are_left_out_of_skill_too(make_observations):

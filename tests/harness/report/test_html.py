@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scorecard_sample import NAN, SPLITS, card, numbered, scorecard, without_skill
+from scorecard_sample import NAN, SPLITS, card, numbered, scorecard, typed, typed_card, without_skill
 
 from lvm_gates.harness.report import plots, words
 from lvm_gates.harness.report.html import render_html
@@ -68,7 +68,7 @@ def html() -> str:
     ]
     whole = scorecard(models)
     whole["controls"][0]["misbehaved"] = ["passes gate A"]
-    return render_html(whole)
+    return render_html(typed(whole))
 
 
 @pytest.fixture(scope="module")
@@ -120,11 +120,11 @@ def test_conduct_of_controls_is_shown(page: Page) -> None:
 @pytest.mark.parametrize("profile", ["5cat", "skill"])
 def test_same_scorecard_same_bytes(profile: str) -> None:
     whole = scorecard(profile=profile)
-    assert render_html(whole) == render_html(whole)
+    assert render_html(typed(whole)) == render_html(typed(whole))
 
 
 def test_published_profile_without_skill_and_pools() -> None:
-    page = Page(render_html(without_skill(scorecard())))
+    page = Page(render_html(typed(without_skill(scorecard()))))
     assert "not computed under this profile" in page.text
     assert "Skill against the controls" not in page.text
 
@@ -133,7 +133,7 @@ def test_failed_audit_and_finding_stand_above_the_gates() -> None:
     audits = [{"name": "contiguity", "status": "not checkable", "detail": "no chunk indices", "figures": {}}]
     whole = scorecard(audits=audits)
     whole["controls"].append(card("control:bayes", 0.55, "hold", []))
-    text = Page(render_html(whole)).text
+    text = Page(render_html(typed(whole))).text
     assert text.index("NOT CHECKABLE") < text.index("Gates of profile")
     assert text.index("the best possible predictor of world wiki fails gate A") < text.index("Gates of profile")
 
@@ -141,7 +141,7 @@ def test_failed_audit_and_finding_stand_above_the_gates() -> None:
 @pytest.mark.parametrize(("said", "marked"), [({"blocks": True}, True), ({"blocks": False}, False), ({}, True)])
 def test_only_an_audit_that_blocks_is_marked_as_bad(said: dict[str, bool], marked: bool) -> None:
     audits = [{"name": "arrow of time", "status": "not checkable", "detail": "one article", "figures": {}, **said}]
-    html = render_html(scorecard(audits=audits))
+    html = render_html(typed(scorecard(audits=audits)))
     assert ('<strong class="bad">Data audit arrow of time' in html) == marked
     assert ('<td class="mark fail">not checkable' in html) == marked
 
@@ -155,7 +155,7 @@ def test_svg_names_what_it_shows(html: str) -> None:
     ("profile", "other", "title"), [("5cat", "skill", "spread: no collapse"), ("skill", "5cat", "E generalisation")]
 )
 def test_the_gates_that_do_not_decide_stand_further_down(profile: str, other: str, title: str) -> None:
-    text = Page(render_html(scorecard(profile=profile))).text
+    text = Page(render_html(typed(scorecard(profile=profile)))).text
     heading = f"Gates of profile {other}, which do not decide here"
     assert text.count(title) == 1
     assert text.index(heading) < text.index(title)
@@ -178,7 +178,7 @@ def test_a_line_of_the_controls_table_shows_the_figures_of_its_split() -> None:
         ]
         for i, figure in enumerate(figures):
             figure["value"] = tenth / 10 + i / 100
-    text = Page(render_html(scorecard([model]))).text
+    text = Page(render_html(typed(scorecard([model])))).text
     assert "VAL model or control c(+1) peak R@1 MRR novel rollout cosine skill gates verdict conduct m.pt" in text
     assert "m.pt 0.100 +1 0.110 0.120 0.130 0.140 0.150 0.160 ABCDE RELEASE model" in text
     assert "m.pt 0.200 +2 0.210 0.220 0.230 0.240 0.250 0.260 ABCDE RELEASE model" in text
@@ -196,8 +196,9 @@ def both(label_to_path: dict[str, str]) -> dict[str, list[str]]:
 
 def test_every_row_of_the_gates_tables_holds_the_figures_that_its_label_names() -> None:
     places: list[str] = []
-    gates = numbered(card("m.pt", 0.97, "release", [])["gates"], places)
-    offsets, retrieval, ablations, rollout, coherence = figure_tables({"gates": gates})
+    whole = card("m.pt", 0.97, "release", [])
+    given = typed_card({**whole, "gates": numbered(whole["gates"], places)})
+    offsets, retrieval, ablations, rollout, coherence = figure_tables(given)
     assert offsets.rows[-1] == ["peak", "k=+1", "k=+1"]
     offsets.rows.pop()
     margins = {"the best other k": "margin", "k=0": "margin_vs_last", "k=-1": "margin_vs_previous"}
@@ -229,14 +230,15 @@ def test_every_row_of_the_gates_tables_holds_the_figures_that_its_label_names() 
 
 def test_every_row_of_the_skill_table_holds_the_figures_that_its_label_names() -> None:
     places: list[str] = []
-    skill = numbered(card("m.pt", 0.97, "release", [])["skill"], places)
+    whole = card("m.pt", 0.97, "release", [])
+    skill = typed_card({**whole, "skill": numbered(whole["skill"], places)}).skill
     table = skill_tables(skill)[0]
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows.pop("the rival of best MRR") == ["persistence", "persistence"]
     assert rows.pop("the rival of best cosine") == ["linear", "linear"]
     assert rows.pop("near-duplicate targets left out") == ["7", "7"]
     assert rows.pop("rivals") == ["700", "700"]
-    assert rows.pop("share of the skill kept on OOD") == [words.figure_text(skill["retained"]), "(both splits)"]
+    assert rows.pop("share of the skill kept on OOD") == [words.figure_text(skill.retained), "(both splits)"]
     table.rows[:] = [[label, *cells] for label, cells in rows.items()]
     assert sources(table, places) == both(
         {
@@ -262,7 +264,7 @@ def drawn(ax: Axes, label: str) -> list[Any]:
 
 
 def test_a_plot_draws_the_limits_of_its_split() -> None:
-    model, limits = card("m.pt", 0.97, "release", []), {"VAL": 0.25, "OOD": 0.125}
+    model, limits = typed_card(card("m.pt", 0.97, "release", [])), {"VAL": 0.25, "OOD": 0.125}
     sweep, bars = (list(Figure().subplots(1, 2)) for _ in range(2))
     plots.offset_curves(sweep, model, {}, limits)
     plots.ablation_bars(bars, model, {"shuffled": limits, "foreign last": {"VAL": 0.5, "OOD": 0.75}})
@@ -275,7 +277,7 @@ def test_a_plot_draws_the_limits_of_its_split() -> None:
 def test_a_plot_draws_the_chance_of_each_score_in_each_pool() -> None:
     model = numbered(card("m.pt", 0.97, "release", []), [])
     axes = list(Figure().subplots(1, 2))
-    plots.retrieval_bars(axes, model)
+    plots.retrieval_bars(axes, typed_card(model))
     for ax, split in zip(axes, SPLITS, strict=True):
         pools = model["gates"]["B"][split].values()
         chance = [pool["chance_of"][score] for score in ("R@1", "R@5", "MRR") for pool in pools if "MRR" in pool]

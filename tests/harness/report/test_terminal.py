@@ -3,8 +3,10 @@
 import re
 
 import pytest
-from scorecard_sample import NAN, card, scorecard, without_skill
+from msgspec.structs import replace
+from scorecard_sample import NAN, card, scorecard, skill_figures, typed, without_skill
 
+from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.report.comparison import beyond, findings
 from lvm_gates.harness.report.layout import WIDTH
 from lvm_gates.harness.report.terminal import render_terminal
@@ -18,7 +20,7 @@ def flat(text: str) -> str:
 
 
 def shown(whole: dict) -> str:
-    text = render_terminal(whole, colour=False)
+    text = render_terminal(typed(whole), colour=False)
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "\x1b" not in text
     return text
@@ -54,7 +56,7 @@ def test_every_check_of_the_profile_has_a_row_with_its_interval_limit_and_n() ->
 
 
 def test_colour_adds_nothing_but_colour() -> None:
-    plain, coloured = (render_terminal(scorecard(), colour=colour) for colour in (False, True))
+    plain, coloured = (render_terminal(typed(scorecard()), colour=colour) for colour in (False, True))
     assert "\x1b[" in coloured
     stripped = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
     assert [line.rstrip() for line in stripped.splitlines()] == plain.splitlines()
@@ -92,7 +94,7 @@ def test_failed_audit_stands_before_the_models() -> None:
 @pytest.mark.parametrize(("blocks", "colour"), [(True, "31"), (False, "33")])
 def test_an_audit_that_blocks_is_red_and_one_that_does_not_yellow(blocks: bool, colour: str) -> None:
     audits = [{"name": "arrow", "status": "not checkable", "detail": "", "figures": {}, "blocks": blocks}]
-    text = render_terminal(scorecard(audits=audits), colour=True)
+    text = render_terminal(typed(scorecard(audits=audits)), colour=True)
     assert re.search(rf"\x1b\[{colour}m[^\x1b]*arrow: NOT CHECKABLE", text)
     assert ("\x1b[31mdata audits: 0 of 1 pass" in text) == blocks
 
@@ -122,12 +124,12 @@ def test_only_what_the_oracle_passes_and_bayes_fails_on_enough_windows_is_a_find
         card(f"control:{name}", level, "hold", [], n=n)
         for name, level, n in (("oracle", 0.99, 400), ("bayes", 0.55, 400), ("bayes", 0.55, 12))
     )
-    on_a, on_b = findings({**scorecard(), "controls": [oracle, bayes]})
+    on_a, on_b = findings(typed({**scorecard(), "controls": [oracle, bayes]}))
     assert "fails gate A here: peak at k=0, margin -0.050;" in on_a
     assert "fails gate B here: R@1 0.550, R@5 0.550, MRR 0.550;" in on_b
-    assert findings({**scorecard(), "controls": [oracle, few]}) == []
+    assert findings(typed({**scorecard(), "controls": [oracle, few]})) == []
     oracle["gates"]["A"]["passed"] = False
-    assert findings({**scorecard(), "controls": [oracle, bayes]}) == [on_b]
+    assert findings(typed({**scorecard(), "controls": [oracle, bayes]})) == [on_b]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +146,12 @@ def test_only_what_the_oracle_passes_and_bayes_fails_on_enough_windows_is_a_find
 def test_a_gain_in_cosine_is_told_from_f(
     task: str, chosen: float | None, along: float | None, excess: float | None, expected: bool
 ) -> None:
-    figures = {"task_figure": {"value": chosen}, "F": {"value": along}, "excess_cosine": {"value": excess}}
-    assert beyond(figures, task) == expected
+    found = dict(zip(("task_figure", "gain", "excess_cosine"), map(value, (chosen, along, excess)), strict=True))
+    assert beyond(replace(skill_figures(0.5).val, **found), task) == expected
+
+
+def value(given: float | None) -> Estimate:
+    return Estimate(NAN if given is None else given, NAN, NAN, 400)
 
 
 def test_beyond_the_frontier_shows_the_gain_in_cosine() -> None:

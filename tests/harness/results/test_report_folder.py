@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scorecard_sample import card, scorecard
+from scorecard_sample import card, scorecard, typed
 
 from lvm_gates.harness.base import atomic
 from lvm_gates.harness.base.errors import UserError
@@ -21,11 +21,11 @@ SAMPLES = {"VAL/m.pt/cosine": np.arange(3.0)}
 
 def page(card):
     """Rendering takes a second, and what is in the page is tested elsewhere."""
-    return f'<meta name="report-id" content="{card["report_id"]}">'
+    return f'<meta name="report-id" content="{card.report_id}">'
 
 
 def named(name):
-    return scorecard([card(name, 0.97, "release", ["5 of 5 gates passed"])])
+    return typed(scorecard([card(name, 0.97, "release", ["5 of 5 gates passed"])]))
 
 
 @pytest.fixture

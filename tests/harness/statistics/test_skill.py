@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import asdict, astuple
 
 from lvm_gates.harness.evaluation.collapse import Spread
 from lvm_gates.harness.judging.judge import judge_gate
@@ -178,7 +179,7 @@ def test_thirds_of_coherence_are_judged_as_windows_of_their_own(build, controls)
     for i, third in enumerate(found):
         kept = np.flatnonzero(order * 3 // N == i)
         alone = skill(observed.take(kept), against({k: c.take(kept) for k, c in controls.items()}, NONE[kept]))
-        assert tuple(third["F"]) == pytest.approx(tuple(alone["F"]), abs=1e-12)
+        assert astuple(third["F"]) == pytest.approx(astuple(alone["F"]), abs=1e-12)
         assert third["F"].low < third["F"].value < third["F"].high
 
 
@@ -209,7 +210,7 @@ def test_rank_ratios_divide_by_the_ranks_of_ridge_not_of_the_targets(build, cont
     found = skill(build(0.5, 0.2, 5, spread=Spread(60.0, 30.0, 0.5, 512)), against(controls))
     assert found["rank_ratio"].value == pytest.approx(60 / 120)
     assert found["rank_ratio_centred"].value == pytest.approx(30 / 50)
-    shown = {who: (ranks["rankme"], ranks["rankme_centred"]) for who, ranks in found["rankme"].items()}
+    shown = {who: (ranks["rankme"], ranks["rankme_centred"]) for who, ranks in asdict(found.rankme).items()}
     assert shown == {"model": (60, 30), "linear": (120, 50), "target": (300, 300)}
 
 
