@@ -62,6 +62,7 @@ SKILL: tuple[Gate, ...] = (
 )
 GATES: tuple[str, ...] = tuple(gate.name for gate in ABSOLUTE)
 TITLES: Mapping[str, str] = {gate.name: gate.title for gate in (*ABSOLUTE, *SKILL)}
+QUESTIONS: Mapping[str, str] = {gate.name: gate.question for gate in (*ABSOLUTE, *SKILL)}
 
 
 def statistics_of(observed: Mapping[str, Observations], added: tuple[Gate, ...] = ()) -> dict[str, BySplit[Any]]:

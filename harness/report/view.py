@@ -6,25 +6,15 @@ Nothing is judged here: every mark comes from the scorecard.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.judging.card import AnyGate, CardRecord
+from lvm_gates.harness.judging.gates import GATES, QUESTIONS, TITLES
 from lvm_gates.harness.judging.judge import Check, show_offset
 from lvm_gates.harness.report import words
-from lvm_gates.harness.results.model import Scorecard
+from lvm_gates.harness.results.model import GateText, Scorecard
 
-SPLITS = ("VAL", "OOD")
-ABSOLUTE = ("A", "B", "C", "D", "E")
-_TITLES = {
-    "A": "offset sweep",
-    "B": "retrieval",
-    "C": "ablations",
-    "D": "rollout",
-    "E": "generalisation",
-    "frontier": "against the frontier of rivals",
-    "order": "use of order",
-    "rollout": "closed loop",
-    "spread": "no collapse",
-    "generalisation": "from VAL to OOD",
-}
+SPLITS: tuple[str, ...] = JUDGED
+ABSOLUTE = GATES
 # Differences, whose sign says something; shares and cosines above zero are written without one.
 _SIGNED = {"margin", "F", "shuffled", "reversed", "leave-one-out", "last repeated", "foreign last"}
 # What the figure of gate `frontier` is under the other tasks of profile `skill`; the profile calls it F under all.
@@ -95,6 +85,8 @@ class Gate:
         tolerated: it failed, and the release rule let it.
         rows: its figures.
         peaks: split -> offset of the peak; gate A only.
+        title: ``A offset sweep``.
+        question: what it asks, in plain words.
     """
 
     name: str
@@ -102,12 +94,8 @@ class Gate:
     tolerated: bool
     rows: Sequence[Row]
     peaks: Mapping[str, int | None]
-
-    @property
-    def title(self) -> str:
-        """``A offset sweep``."""
-        title = _TITLES.get(self.name, "")
-        return f"{self.name} {title}" if self.name in ABSOLUTE else f"{self.name}: {title}".rstrip(": ")
+    title: str
+    question: str
 
     @property
     def mark(self) -> str:
@@ -177,14 +165,16 @@ def gates(scorecard: Scorecard, card: CardRecord, profile: str | None = None) ->
     """The gates that decide under the session's profile, or another, arranged."""
     label = _TASK_LABELS.get(scorecard.task or "", "F")
     decisive = profile_gates(profile or scorecard.profile, card)
-    return [_arrange(name, given, card, label) for name, given in decisive.items()]
+    said = {gate.name: gate for gate in scorecard.gates}
+    return [_arrange(name, given, card, label, said.get(name)) for name, given in decisive.items()]
 
 
-def _arrange(name: str, given: AnyGate, card: CardRecord, task_label: str) -> Gate:
+def _arrange(name: str, given: AnyGate, card: CardRecord, task_label: str, said: GateText | None) -> Gate:
     rows: dict[str, dict[str, Check]] = {}
     for check in given.checks:
         label = task_label if (name, check.label) == ("frontier", "F") else check.label
         rows.setdefault(label, {})[check.split] = check
+    title = said.title if said else TITLES.get(name, "")
     peaks = {split: card.gates.a.of(split).peak for split in SPLITS} if name == "A" else {}
     return Gate(
         name,
@@ -192,4 +182,6 @@ def _arrange(name: str, given: AnyGate, card: CardRecord, task_label: str) -> Ga
         name in card.tolerated,
         [Row(label, checks) for label, checks in rows.items()],
         peaks,
+        f"{name} {title}" if name in ABSOLUTE else f"{name}: {title}".rstrip(": "),
+        said.question if said else QUESTIONS.get(name, ""),
     )

@@ -141,6 +141,20 @@ class AuditRecord(Record, frozen=True, kw_only=True):
         return self.status != "pass" if self.blocks is None else self.blocks
 
 
+class GateText(Record, frozen=True, kw_only=True):
+    """What a gate is about.
+
+    Attributes:
+        name: as cards and thresholds call it.
+        title: a few words.
+        question: what it asks, in plain words.
+    """
+
+    name: str
+    title: str
+    question: str
+
+
 class Scorecard(Record, frozen=True, kw_only=True):
     """Everything a session found.
 
@@ -157,6 +171,7 @@ class Scorecard(Record, frozen=True, kw_only=True):
         revision: of the code.
         packages: name -> version.
         thresholds: every row of the profile.
+        gates: of this and other profiles, what each asks; empty in reports from before they said so.
         audits: of the data.
         models: in the order given.
         controls: judged by the same code on the same windows.
@@ -174,6 +189,7 @@ class Scorecard(Record, frozen=True, kw_only=True):
     revision: Revision = Revision()
     packages: dict[str, str | None] = msgspec.field(default_factory=dict)
     thresholds: list[ThresholdRecord] = msgspec.field(default_factory=list)
+    gates: list[GateText] = msgspec.field(default_factory=list)
     audits: list[AuditRecord] = msgspec.field(default_factory=list)
     models: list[CardRecord]
     controls: list[ControlRecord]

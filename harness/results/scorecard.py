@@ -14,12 +14,14 @@ import numpy as np
 from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.judging.card import CardRecord, ControlRecord
 from lvm_gates.harness.judging.control_checks import Conduct
+from lvm_gates.harness.judging.gates import ABSOLUTE, SKILL
 from lvm_gates.harness.judging.session import GateRun
 from lvm_gates.harness.results.model import (
     SCHEMA_VERSION,
     Arguments,
     AuditRecord,
     CorpusRecord,
+    GateText,
     Revision,
     Scorecard,
     ThresholdRecord,
@@ -52,6 +54,10 @@ def build_scorecard(run: GateRun, arguments: Arguments, incomplete: Mapping[str,
         thresholds=[
             ThresholdRecord(gate=t.gate, label=t.label, comparison=t.comparison, limits=t.limits, source=t.source)
             for t in profile.thresholds
+        ],
+        gates=[
+            GateText(name=gate.name, title=gate.title, question=gate.question)
+            for gate in (*ABSOLUTE, *SKILL, *run.settings.additions.gates)
         ],
         audits=[AuditRecord.of(audit) for audit in run.audits],
         models=[_withhold(run.card(name).record(), incomplete.get(name, [])) for name in run.settings.models],

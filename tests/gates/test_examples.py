@@ -37,6 +37,9 @@ def test_a_gate_decides_and_is_proven_on_controls(session):
     assert mean["checks"][0]["limit"] == 0.3
     random = next(control for control in card["controls"] if control["name"] == "control:random")
     assert not random["added_gates"]["tail"]["passed"]
+    asked = {gate["name"]: gate["question"] for gate in card["gates"]}
+    assert asked["tail"] == "Is the model still near the target where it is at its worst?"
+    assert "tail: worst fifth" in said or "\ntail " in said, "it has rows in the table of gates"
     assert "test_added_gate[VAL-control:oracle-tail]" in said or "test_added_gate[control:oracle-VAL-tail]" in said
 
 
