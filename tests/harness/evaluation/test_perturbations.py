@@ -13,6 +13,7 @@ from lvm_gates.harness.judging.control_checks import EXPECTATIONS
 from lvm_gates.harness.judging.judge import judge_gate
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.statistics import ablation_effects
+from lvm_gates.harness.statistics.split import BySplit
 
 
 @given(
@@ -131,7 +132,7 @@ def test_a_single_article_has_no_foreign_frame_and_gate_c_is_inconclusive(make_c
     assert not observed.cross_exists.any()
     effects = ablation_effects(observed)
     assert effects["cross_article"].n == 0
-    checks = judge_gate("C", {"VAL": effects, "OOD": effects}, load_profile("5cat"))
+    checks = judge_gate("C", BySplit(val=effects, ood=effects), load_profile("5cat"))
     crossed = [c for c in checks if c.label == "foreign last"]
     assert len(crossed) == 2
     assert not any(c.passed for c in crossed)

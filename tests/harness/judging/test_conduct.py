@@ -2,15 +2,38 @@
 
 import numpy as np
 import pytest
+from scorecard_sample import card as whole_card
+from scorecard_sample import typed_card
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.judging.control_checks import EXPECTATIONS, SKILL_EXPECTATIONS, conduct
+from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.judging import control_checks
+from lvm_gates.harness.judging.control_checks import EXPECTATIONS, SKILL_EXPECTATIONS
 
 SPLITS = ("VAL", "OOD")
 SKILL_GATES = ("frontier", "order", "rollout", "spread", "generalisation")
 CHANCE = {"R@1": 0.1, "R@5": 0.5, "MRR": 0.3}
 EXACT = dict.fromkeys(CHANCE, 1.0)
 POINTLESS = ("random", "constant", "noisy-constant", "nan")
+
+
+WHOLE = plain(whole_card("control:any", 0.97, "hold", []))
+CHECK = WHOLE["gates"]["A"]["checks"][0] | {"note": ""}
+
+
+def laid_over(below, above):
+    """What is above, and what is below where nothing is above it."""
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    kept = {key: laid_over(below[key], above[key]) if key in below else above[key] for key in above}
+    if "checks" in kept:
+        kept["checks"] = [CHECK | check for check in kept["checks"]]
+    return below | kept
+
+
+def conduct(name, made, profile="5cat"):
+    """Of a card of which only what matters is written."""
+    return control_checks.conduct(name, typed_card(laid_over(WHOLE, plain(made))), profile)
 
 
 def figure(value, half=0.001):

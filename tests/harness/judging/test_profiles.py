@@ -1,7 +1,9 @@
 """Profiles: every threshold of every profile turns the right way, has a source, and never passes what is undefined."""
 
 import dataclasses
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.judging.gates import GATES
 from lvm_gates.harness.judging.judge import judge_gate
 from lvm_gates.harness.judging.profile import BOTH, COMPARISONS, load_profile, profile_names
+from lvm_gates.harness.statistics.split import BySplit
 
 CASES = [
     pytest.param(profile, threshold, split, id=f"{name}-{threshold.label}-{split}")
@@ -27,9 +30,14 @@ HIGHER_IS_BETTER = {"at_least": True, "at_most": False, "low_above": True, "high
 def judge(profile, threshold, split, figure):
     """One figure in its place, held against one threshold."""
     nested = figure
-    for key in reversed(threshold.statistic.split(".")):
+    first, *rest = threshold.statistic.split(".")
+    for key in reversed(rest):
         nested = {key: nested}
-    statistics = nested if split == BOTH else {split: nested}
+    if split == BOTH:
+        kind = msgspec.defstruct("OfBoth", [(first, Any)], bases=(BySplit,), frozen=True, kw_only=True)
+        statistics = kind(val={}, ood={}, **{first: nested})
+    else:
+        statistics = BySplit(**{"val": {}, "ood": {}, split.lower(): {first: nested}})
     alone = dataclasses.replace(threshold, limits={split: threshold.limits[split]})
     (check,) = judge_gate(threshold.gate, statistics, dataclasses.replace(profile, thresholds=(alone,)))
     assert (check.split, check.limit, check.label) == (split, threshold.limits[split], threshold.label)

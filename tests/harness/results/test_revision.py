@@ -5,8 +5,9 @@ import subprocess
 import pytest
 
 from lvm_gates.harness.results import scorecard
+from lvm_gates.harness.results.model import Revision
 
-NOTHING = {"commit": None, "dirty": None}
+NOTHING = Revision(commit=None, dirty=None)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_an_installation_outside_of_any_repository_says_null(tmp_path, monkeypat
 def test_our_own_checkout_says_its_commit_and_whether_it_was_changed(repository, monkeypatch):
     lies_in(repository, monkeypatch)
     (repository / "src" / "lvm_gates" / "harness").mkdir(parents=True)
-    assert scorecard._revision() == {"commit": head(repository), "dirty": True}
+    assert scorecard._revision() == Revision(commit=head(repository), dirty=True)
 
 
 def test_a_copy_of_our_sources_inside_another_repository_says_null(repository, monkeypatch):
