@@ -27,6 +27,12 @@ CASES = [
 HIGHER_IS_BETTER = {"at_least": True, "at_most": False, "low_above": True, "high_below": False}
 
 
+def of_both(name, figure, **by_split):
+    """Statistics with a metric of both splits beside those of each."""
+    kind = msgspec.defstruct("OfBoth", [(name, Any)], bases=(BySplit,), frozen=True, kw_only=True)
+    return kind(**by_split, **{name: figure})
+
+
 def judge(profile, threshold, split, figure):
     """One figure in its place, held against one threshold."""
     nested = figure
@@ -34,8 +40,7 @@ def judge(profile, threshold, split, figure):
     for key in reversed(rest):
         nested = {key: nested}
     if split == BOTH:
-        kind = msgspec.defstruct("OfBoth", [(first, Any)], bases=(BySplit,), frozen=True, kw_only=True)
-        statistics = kind(val={}, ood={}, **{first: nested})
+        statistics = of_both(first, nested, val={}, ood={})
     else:
         statistics = BySplit(**{"val": {}, "ood": {}, split.lower(): {first: nested}})
     alone = dataclasses.replace(threshold, limits={split: threshold.limits[split]})
@@ -176,7 +181,11 @@ def test_a_plain_number_is_judged_by_value_with_the_windows_of_its_split():
     splits = {s: {**figures, "n": 100, "articles": 10} for s in ("VAL", "OOD")}
 
     def ranks():
-        return [c.passed for c in judge_gate("spread", splits, profile) if c.label.startswith("rank")]
+        return [
+            c.passed
+            for c in judge_gate("spread", BySplit(val=splits["VAL"], ood=splits["OOD"]), profile)
+            if c.label.startswith("rank")
+        ]
 
     assert ranks() == [True, True, False, False]
     splits["OOD"]["n"] = 29
@@ -191,7 +200,8 @@ def test_a_plain_number_is_judged_by_value_with_the_windows_of_its_split():
 def test_a_figure_of_both_splits_needs_windows_enough_on_each(val, ood, passed):
     figure = Estimate(0.1, 0.05, 0.15, 300, 30)
     splits = {s: {"task_figure": figure, "n": n, "articles": 30} for s, n in (("VAL", val), ("OOD", ood))}
-    checks = judge_gate("generalisation", splits | {"retained": 0.9}, load_profile("skill"))
+    statistics = of_both("retained", 0.9, val=splits["VAL"], ood=splits["OOD"])
+    checks = judge_gate("generalisation", statistics, load_profile("skill"))
     (both,) = [c for c in checks if c.split == BOTH]
     assert both.passed == passed
     assert both.figure.n == min(val, ood)
