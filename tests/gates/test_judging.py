@@ -11,7 +11,17 @@ from lvm_gates.harness.judging.judge import Check
 
 def check(split, passed):
     figure = Estimate(0.4, 0.3, 0.5, 100, 20)
-    return Check("D", split, "rollout", figure, ">=", 0.45, passed, "", "a source")
+    return Check(
+        gate="D",
+        split=split,
+        label="rollout",
+        figure=figure,
+        relation=">=",
+        limit=0.45,
+        passed=passed,
+        note="",
+        source="a source",
+    )
 
 
 def card(val=True, ood=True, tolerated=(), faults=()):

@@ -105,7 +105,7 @@ def test_one_model_that_is_not_released_fails_the_session(monkeypatch, verdicts,
     """Its own failing tests may have been deselected: the exit code goes by the scorecard."""
     monkeypatch.setattr(
         "lvm_gates.harness.results.scorecard.build_scorecard",
-        lambda *_: {"models": [{"verdict": verdict} for verdict in verdicts]},
+        lambda *_: SimpleNamespace(models=[SimpleNamespace(verdict=verdict) for verdict in verdicts]),
     )
     settings = SimpleNamespace(models=("m",), profile=SimpleNamespace(gates=GATES))
     stash = pytest.Stash()
