@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
+
 from lvm_gates.harness.results.schema import FILE, schema_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +37,12 @@ def _validator() -> Any:
     return Draft202012Validator(json.loads(PLACES[1].read_text()))
 
 
-if __name__ == "__main__":
+@click.command()
+def main() -> None:
+    """Write the schema into both places."""
     for place in PLACES:
         place.write_text(schema_text())
+
+
+if __name__ == "__main__":
+    main()

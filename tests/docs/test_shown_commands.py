@@ -47,6 +47,7 @@ BY_TEST = {
     "python -m ci.mutate": "tests/ci/test_mutation.py",
     "make mutation": "tests/ci/test_mutation.py",
     "lvm-data embed python-docs": "tests/harness/text/test_sources.py",
+    "python -m ci.schema": "tests/harness/results/test_scorecard_schema.py",
     "lvm-gate": "tests/gates/test_foreign_repository.py",
     "lvm-train python:examples.custom_recipe:p8": "tests/trainers/test_recipe_from_outside.py",
 }
