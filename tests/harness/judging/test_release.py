@@ -13,6 +13,7 @@ from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.release import blocking_reasons, check_rule, decide
 from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.predictors.predictor import Identity
+from lvm_gates.harness.statistics.split import BySplit
 
 
 def figure(value):
@@ -24,7 +25,7 @@ RULES = [rule.name for rule in load_profile("5cat").rules]
 
 def gates_of(margin=(0.2, 0.2), r5=0.97, rollout=0.6, cosine=0.7):
     """Statistics of gates A, B, D; those a rule may ask for."""
-    return {
+    figures = {
         "A": {
             s: {"c": {"1": figure(cosine)}, "margin": figure(m), "peak": 1 if m > 0 else 0}
             for s, m in zip(SPLITS, margin, strict=True)
@@ -32,6 +33,7 @@ def gates_of(margin=(0.2, 0.2), r5=0.97, rollout=0.6, cosine=0.7):
         "B": {s: {"article": {"R@5": figure(r5)}} for s in SPLITS},
         "D": {s: {"mean": figure(rollout)} for s in SPLITS},
     }
+    return {gate: BySplit(val=by_split["VAL"], ood=by_split["OOD"]) for gate, by_split in figures.items()}
 
 
 def verdict(failed="", rule="strict", profile="5cat", blocking=(), **figures):
