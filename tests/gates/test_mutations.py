@@ -19,9 +19,14 @@ from lvm_gates.harness.judging.session import GateRun
 MakeRun = Callable[..., GateRun]
 
 
+@pytest.fixture(autouse=True)
+def without_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What controls must do under `5cat` asks no rival, and 700 of them take most of the time of a run."""
+    monkeypatch.setattr(GateRun, "_skill_inputs", None)
+
+
 def caught(run: GateRun) -> str:
     """The reasons that block every model of the run."""
-    run.prepare()
     card = run.card("control:oracle")
     assert card.decision.verdict == "blocked" or not run.outside_reasons
     return " ".join(run.outside_reasons)

@@ -14,6 +14,7 @@ from lvm_gates.harness.judging import additions
 from lvm_gates.harness.judging.additions import GROUPS, Additions, load_additions
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, conduct
 from lvm_gates.harness.judging.gates import TITLES
+from lvm_gates.harness.judging.session import GateRun
 
 FILE = """
 from dataclasses import replace
@@ -100,8 +101,9 @@ def test_an_audit_of_another_name_is_one_sentence(make_run, arrow):
         other.audits  # noqa: B018
 
 
-def test_a_control_that_does_not_do_what_a_gate_declares_misbehaves(make_run, arrow):
+def test_a_control_that_does_not_do_what_a_gate_declares_misbehaves(make_run, arrow, monkeypatch):
     """Both ways: an oracle that fails the gate, and a control that passes it though it must not."""
+    monkeypatch.setattr(GateRun, "_skill_inputs", None)  # 700 rivals, whom nothing is asked here
     gate = replace(TAIL, passed_by=("random",), failed_by=("oracle",))
     run = make_run(arrow, additions=Additions(gates=(gate,)))
     assert "fails gate tail" in run.conducts["oracle"].misbehaved
