@@ -15,7 +15,7 @@ help:
 	@echo "make lint       ruff, and the contracts of who imports whom"
 	@echo "make types      mypy, strict on harness/, models/ and trainers/"
 	@echo "make benchmark  latency as ratios within one run, compared with ci/benchmarks/"
-	@echo "make mutation   40 mutants of the engine, each of which the tests must notice (docs/mutation.md)"
+	@echo "make mutation   20 mutants of the engine, each of which the tests must notice (docs/mutation.md)"
 	@echo "make clean      remove the environment and what the demo made"
 
 $(STAMP): pyproject.toml ci/constraints.txt
@@ -51,7 +51,7 @@ benchmark-run: $(STAMP)
 	$(BIN)/pytest benchmarks -q -p no:xdist --benchmark-quiet --benchmark-json=runs/benchmark.json
 
 mutation: $(STAMP)
-	$(BIN)/python -m ci.mutate --count 40 --seed 0
+	$(BIN)/python -m ci.mutate --count 20 --seed 0
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
