@@ -76,7 +76,8 @@ def test_the_scorecard_ends_the_output_within_80_columns(sessions):
     done, _ = sessions["serial"]
     tail = done.stdout[done.stdout.index("RELEASE") :]
     assert "BLOCKED" in tail
-    assert max(len(line) for line in tail.splitlines()) <= 80
+    # The last line names the folder that was asked for, however long its path is.
+    assert max(len(line) for line in tail.splitlines() if not line.startswith("report: ")) <= 80
 
 
 def test_verdicts(sessions):
