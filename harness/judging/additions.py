@@ -14,8 +14,8 @@ from typing import Any
 from lvm_gates.harness.audits import AUDITS, Auditor
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.imported import import_named, load_offered, offered
-from lvm_gates.harness.controls import CONTROL_NAMES, Control, check_control
-from lvm_gates.harness.judging.gates import Gate, check_gate
+from lvm_gates.harness.controls import STANDARD_CONTROLS, Control, check_control
+from lvm_gates.harness.judging.gates import TITLES, Gate, check_gate
 
 GROUPS: Mapping[str, str] = MappingProxyType(
     {"gate": "lvm_gates.gates", "control": "lvm_gates.controls", "audit": "lvm_gates.audits"}
@@ -58,10 +58,18 @@ def load_additions(gates: Sequence[str], controls: Sequence[str], audits: Sequen
     _refuse_twice("gate", [gate.name for gate in added_gates])
     _refuse_twice("control", [control.name for control in added_controls])
     _refuse_twice("audit", [name for name, _ in added_audits])
-    known = {*CONTROL_NAMES, *(control.name for control in added_controls)}
+    # A control that the session does not run would never be held to what the gate says of it.
+    run = {*STANDARD_CONTROLS, *(control.name for control in added_controls)}
     for gate in added_gates:
-        if unknown := {*gate.passed_by, *gate.failed_by} - known:
-            raise UserError(f"gate {gate.name}: speaks of control:{min(unknown)}, and there is no such control.")
+        if absent := {*gate.passed_by, *gate.failed_by} - run:
+            raise UserError(
+                f"gate {gate.name}: speaks of control:{min(absent)}, which is not run in every session; name one of "
+                f"{', '.join(sorted(run))}."
+            )
+    judged = {*TITLES, *(gate.name for gate in added_gates)}
+    for control in added_controls:
+        if unknown := {*control.passes, *control.fails} - judged:
+            raise UserError(f"control {control.name}: speaks of gate {min(unknown)}, and there is no such gate.")
     return Additions(tuple(added_gates), {control.name: control for control in added_controls}, dict(added_audits))
 
 

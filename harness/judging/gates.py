@@ -11,6 +11,7 @@ from typing import Any
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.base.record import Record
+from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.judging.profile import Threshold
 from lvm_gates.harness.statistics import ablation_effects, generalisation, offset_sweep, retrieval, rollout
@@ -88,8 +89,8 @@ def check_gate(gate: object, source: str) -> Gate:
         source: where, for messages.
 
     Raises:
-        UserError: no `Gate`; one of a name that is taken; without statistic or threshold; or one that no control
-            proves from both sides.
+        UserError: no `Gate`; one of a name that is taken; without a statistic, or a limit for each split; or one that
+            no control proves from both sides.
     """
     if not isinstance(gate, Gate):
         raise UserError(f"{source}: is {type(gate).__name__}, not a Gate of lvm_gates.harness.judging.gates.")
@@ -101,6 +102,11 @@ def check_gate(gate: object, source: str) -> Gate:
         )
     if any(threshold.gate != gate.name for threshold in gate.thresholds):
         raise UserError(f"{source}: a threshold of gate {gate.name} names another gate; give it gate={gate.name!r}.")
+    if any(set(threshold.limits) != set(JUDGED) for threshold in gate.thresholds):
+        raise UserError(
+            f"{source}: every threshold of gate {gate.name} needs a limit for VAL and one for OOD; on a split without "
+            "one, nothing would be judged."
+        )
     if not gate.passed_by or not gate.failed_by:
         raise UserError(
             f"{source}: gate {gate.name} does not say which controls must pass it and which must fail; name at least "

@@ -61,8 +61,7 @@ class Card:
 
     def passed(self, gate: str) -> bool:
         """Whether every check of a gate passed; a gate without checks has not."""
-        checks = self.checks.get(gate, [])
-        return bool(checks) and all(check.passed for check in checks)
+        return passes(self.checks.get(gate, []))
 
     def record(self) -> CardRecord:
         """What the scorecard says of it."""
@@ -96,6 +95,11 @@ class Card:
         }
         passed = all(gate.passed for gate in gates.values())
         return Skill(**msgspec.structs.asdict(found), passed=passed, gates=gates)
+
+
+def passes(checks: Sequence[Check]) -> bool:
+    """Whether every check passed, and there is one: a gate that checks nothing is not passed."""
+    return bool(checks) and all(check.passed for check in checks)
 
 
 def _without_hashes(provenance: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -171,5 +175,5 @@ def _decide(
     rule: str,
     blocking: Sequence[str],
 ) -> Decision:
-    passed = {gate: all(check.passed for check in checks[gate]) for gate in profile.gates}
+    passed = {gate: passes(checks[gate]) for gate in profile.gates}
     return decide(passed, gates, profile, rule, blocking)

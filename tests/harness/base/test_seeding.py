@@ -23,6 +23,11 @@ def test_no_two_streams_and_no_two_seeds_share_numbers():
         assert not np.isclose(one, other).any()
 
 
+def test_one_number_has_two_purposes_and_no_other():
+    """An enumeration takes a number that is there already for another name of the same member, and says nothing."""
+    assert [name for name, stream in Stream.__members__.items() if stream.name != name] == ["ARROW_OF_TIME"]
+
+
 def test_no_module_of_the_engine_numbers_a_stream_of_its_own():
     own = [
         path.relative_to(HARNESS) for path in HARNESS.rglob("*.py") if re.search(r"default_rng\(\[", path.read_text())

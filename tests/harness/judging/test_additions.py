@@ -27,6 +27,10 @@ unmeasured = replace(TAIL, statistic=None)
 taken = replace(TAIL, name="frontier")
 elsewhere = replace(TAIL, name="other")
 unknown_control = replace(TAIL, failed_by=("randm",))
+never_run = replace(TAIL, failed_by=("ewma-0.3",))
+one_split = replace(TAIL, thresholds=tuple(replace(row, limits={"VAL": 0.3}) for row in TAIL.thresholds))
+no_limit = replace(TAIL, thresholds=tuple(replace(row, limits={}) for row in TAIL.thresholds))
+of_nothing = replace(BLURRED, passes=("Z",))
 no_gate = 3
 idle = replace(BLURRED, passes=())
 known = replace(BLURRED, name="ewma-0.35")
@@ -61,7 +65,11 @@ def test_nothing_is_added_unless_it_is_named(tmp_path):
         ("gate", ["unmeasured"], "has no statistic or no threshold"),
         ("gate", ["taken"], "gate frontier is there already"),
         ("gate", ["elsewhere"], "a threshold of gate other names another gate"),
-        ("gate", ["unknown_control"], "speaks of control:randm, and there is no such control"),
+        ("gate", ["unknown_control"], "speaks of control:randm, which is not run in every session"),
+        ("gate", ["never_run"], "speaks of control:ewma-0.3, which is not run in every session"),
+        ("gate", ["one_split"], "needs a limit for VAL and one for OOD"),
+        ("gate", ["no_limit"], "needs a limit for VAL and one for OOD"),
+        ("control", ["of_nothing"], "control blurred-oracle: speaks of gate Z, and there is no such gate"),
         ("gate", ["no_gate"], "is int, not a Gate"),
         ("gate", ["TAIL", "TAIL"], "gate tail is added twice"),
         ("control", ["idle"], "does not say which gates it must pass or fail"),
