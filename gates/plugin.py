@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from lvm_gates.gates.folder import SessionFolder
     from lvm_gates.harness.judging.session import GateRun
     from lvm_gates.harness.judging.verdict import Card
+    from lvm_gates.harness.results.model import Scorecard
 
 ADDED_GATES = "test_added_gates.py"
 RUN = pytest.StashKey["GateRun"]()
 FOLDER: pytest.StashKey["SessionFolder"] = pytest.StashKey()
 OUTCOMES = pytest.StashKey[Outcomes]()
-SCORECARD = pytest.StashKey[dict[str, Any]]()
+SCORECARD: pytest.StashKey["Scorecard"] = pytest.StashKey()
 RELEASED = pytest.StashKey[bool]()
 UNWRITTEN = pytest.StashKey[str]()
 

@@ -5,13 +5,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.imported import PYTHON
 from lvm_gates.harness.controls import control_name
 from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
 from lvm_gates.harness.predictors.isolation.worker import RefusedError, make_predictor
 from lvm_gates.harness.predictors.predictor import Identity, InBatches, Predictor, Subject
 
 CONTROL = "control:"
-PYTHON = "python:"
 
 
 def is_control(spec: str) -> bool:

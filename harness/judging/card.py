@@ -7,6 +7,7 @@ import msgspec
 from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.base.record import Record
 from lvm_gates.harness.judging.judge import Check
+from lvm_gates.harness.judging.release import Verdict
 from lvm_gates.harness.statistics.generalisation import Generalisation
 from lvm_gates.harness.statistics.leak_effect import LeakEffect
 from lvm_gates.harness.statistics.offsets import OffsetSweep
@@ -15,8 +16,6 @@ from lvm_gates.harness.statistics.retrieval import Retrieval
 from lvm_gates.harness.statistics.rollout import Rollout
 from lvm_gates.harness.statistics.skill_figures import TaskSkill
 from lvm_gates.harness.statistics.split import BySplit, S
-
-Verdict = Literal["release", "hold", "blocked"]
 
 
 class JudgedGate(BySplit[S], Generic[S], frozen=True, kw_only=True):

@@ -84,21 +84,19 @@ def _slack(figure: Estimate) -> float:
 
 def _near_chance(card: CardRecord) -> bool:
     return all(
-        abs(score.value - chance) <= _slack(score)
+        chance is not None and abs(score.value - chance) <= _slack(score)
         for split in JUDGED
         for pool in _pools(card, split)
         for score, chance in ((pool.r1, pool.chance_of.r1), (pool.mrr, pool.chance_of.mrr))
-        if chance is not None
     )
 
 
 def _never_first(card: CardRecord) -> bool:
     # Worst rank or expected rank: no better than chance, and never the 1.000 that the original battery gave NaN.
     return all(
-        pool.r1.value <= pool.chance + _slack(pool.r1)
+        pool.chance is not None and pool.r1.value <= pool.chance + _slack(pool.r1)
         for split in JUDGED
         for pool in _pools(card, split)
-        if pool.chance is not None
     )
 
 

@@ -283,3 +283,12 @@ def test_backward_has_no_frame_before_the_last_in_a_context_of_one():
     assert misbehaved("backward", made) == ()
     made["gates"]["C"]["checks"].append({"note": ""})
     assert misbehaved("backward", made) == (), "one inconclusive check is enough"
+
+
+@pytest.mark.parametrize(
+    ("control", "said"), [("random", "ranks at chance"), ("nan", "never ranks first beyond chance")]
+)
+def test_where_chance_is_not_known_nothing_ranks_at_it(control, said):
+    made = as_expected(control)
+    made["gates"]["B"]["OOD"]["novel"] |= {"chance": None, "chance_of": dict.fromkeys(CHANCE)}
+    assert said in misbehaved(control, made)
