@@ -1,4 +1,4 @@
-"""What leaked windows would have done to the figures of a model: each with them and without."""
+"""What leaked windows would have done to the metrics of a model: each with them and without."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from lvm_gates.harness.statistics.split import BySplit
 
 
 class WithAndWithout(Record, frozen=True, kw_only=True):
-    """A figure with the leaked windows and without them."""
+    """A metric with the leaked windows and without them."""
 
     whole: Estimate = msgspec.field(name="with")
     kept: Estimate = msgspec.field(name="without")
@@ -28,15 +28,15 @@ class LeakEffect(Record, frozen=True, kw_only=True):
 
     Attributes:
         windows: of the split.
-        leaked: of them, left out of every figure.
+        leaked: of them, left out of every metric.
         share: of the windows that are leaked.
-        figures: name -> figure.
+        metrics: name -> metric.
     """
 
     windows: Count
     leaked: Count
     share: Estimate
-    figures: dict[str, WithAndWithout]
+    metrics: dict[str, WithAndWithout] = msgspec.field(name="figures")
 
 
 def effect(
@@ -45,7 +45,7 @@ def effect(
     observed: Mapping[str, Observations],
     left_out: Mapping[str, Bool[np.ndarray, " _"]],
 ) -> dict[str, LeakEffect]:
-    """Leaked windows of each split, and the main figures with and without them.
+    """Leaked windows of each split, and the main metrics with and without them.
 
     Args:
         kept: statistics of gates A-E without the leaked windows.
@@ -63,7 +63,7 @@ def effect(
             windows=len(mask),
             leaked=int(mask.sum()),
             share=cluster_share(mask.astype(np.float64), observed[split].clusters),
-            figures={name: WithAndWithout(whole=all_of_them[name], kept=without[name]) for name in without},
+            metrics={name: WithAndWithout(whole=all_of_them[name], kept=without[name]) for name in without},
         )
     return found
 
