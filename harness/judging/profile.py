@@ -67,7 +67,7 @@ class Profile:
     Attributes:
         name: as given to ``--profile``.
         version: of its file; raised whenever a verdict may change by it.
-        protocol: "5cat", or "published" for the original battery's indexing, tie rule and pools.
+        protocol: "5cat", or "published" for the original battery's indexing, tie rule and candidate sets.
         can_release: whether a model may be released under it.
         blocks_on_negative_margin: whether a negative margin blocks by itself.
         minimum_windows: fewer make a metric inconclusive, which fails.

@@ -1,7 +1,7 @@
 """What a predictor is, and how one is asked.
 
 Anything with ``predict(contexts: float32 (B, C, D)) -> (B, D)`` can be gated. A control that must know the truth to
-exist at all (the oracle, the skip) is *clairvoyant*: it is told which row follows, and checks for itself that the
+exist at all (the oracle, the skip) is an *oracle*: it is told which row follows, and checks for itself that the
 context it sees is the run of chunks before that row, so a mistake in the engine's indices shows as a wrong answer.
 """
 
@@ -62,7 +62,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class NamedPredictor:
-    """A predictor that can be asked.
+    """A predictor under its name, with what is known of it.
 
     Attributes:
         identity: who it is.
