@@ -1,4 +1,4 @@
-"""One thread, and a way to time two things in turns: speed is told only as a ratio within one process."""
+"""One thread, and a way to time two things in turns: speed is reported only as a ratio within one process."""
 
 import statistics
 import time

@@ -48,7 +48,7 @@ def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corp
         "ours",
         "reported collapse",
         "our first and largest fall",
-        "skill over persistence, last",
+        "lift over persistence, last",
     ]
     gates = [
         "recipe",

@@ -86,7 +86,7 @@ def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, auxiliary
         run: the run.
         epoch: from 1; decides every random number.
         windows: of this epoch.
-        tick: told the running means of loss, cosine and margin over the last frame after each step.
+        tick: called after each step with the running means of loss, cosine and margin over the last frame.
         auxiliary: whether the recipe's auxiliary terms are on.
 
     Returns:

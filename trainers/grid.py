@@ -23,7 +23,7 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
     """Train RECIPE under every combination of the --vary options; ARGUMENTS go to each run.
 
     Every run has its own folder in --out. The same command goes on where it was interrupted: finished runs are not
-    repeated, an unfinished one is resumed. A run that fails is told of, and the others are made.
+    repeated, an unfinished one is resumed. A run that fails is reported, and the others go on.
 
     lvm-train grid p7 --vary margin=.07,.10 --vary anchor-share=.7,.8 --out runs/grid --epochs 5
     """

@@ -6,8 +6,8 @@ piece that nobody else holds. The lock of a process that dies goes with it, and 
 so that the next one starts that piece again.
 
 A model that breaks (an exception, a wrong shape, a process that exits or hangs) leaves a sentence in place of its
-observations: it is told once, by whichever process it happened to, and never asked again on that split. Its metrics are
-those of `control:nan`, whose every prediction is missing, too.
+observations: the fault is recorded once, by whichever process met it, and the model is not asked again on that split.
+Its metrics are those of `control:nan`, whose every prediction is missing, too.
 """
 
 import hashlib

@@ -45,7 +45,7 @@ class Card:
         skill: statistics of profile `skill` by split, None where not computed.
         leaks: split -> leaked windows, and what they would change (`harness.statistics.leak_effect`).
         training_data: whether it has seen what it is judged on, None of controls.
-        checks: gate -> every metric held against its threshold, for the gates of all profiles judged.
+        checks: gate -> every metric compared with its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
         faults: how the model broke while it was asked; its metrics are then those of missing predictions.
     """

@@ -102,7 +102,7 @@ def _skill_text(split: str, found: TaskSkill) -> str:
 
 
 def conduct_notes(scorecard: Scorecard) -> list[str]:
-    """One sentence for everything a control did otherwise than it must, or than it usually does."""
+    """One sentence for everything a control did that it must not do, or usually does not."""
     found = []
     for card in scorecard.controls:
         if card.failed_checks:
