@@ -11,6 +11,7 @@ from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.rivals import Blend, RivalScores
 from lvm_gates.harness.rivals.family import ewma_weights
+from lvm_gates.harness.statistics.skill import skill_metrics
 from lvm_gates.harness.worlds.world import synthesise
 
 

@@ -171,7 +171,7 @@ def leave_out_as_published(name, contexts, windows, donors, seed):
     if name.startswith("leave_out_"):
         frame = int(name.removeprefix("leave_out_"))
         return np.concatenate([np.delete(contexts, frame, axis=1), contexts[:, -1:]], axis=1)
-    return ablations.ablate(name, contexts, windows, donors, seed)
+    return perturbations.ablate(name, contexts, windows, donors, seed)
 
 
 def rank_one(similarity, target, rival):
