@@ -64,7 +64,7 @@ def test_rank_global(evaluation, time_ratio):
     """Exact ranks of 256 targets against a full bank, ties and duplicates included, against its bare product."""
     judged_on = evaluation(BANK_SIZE // 20, 20, 384, 256)
     predictions = unit(np.random.default_rng(1).standard_normal((256, 384)))
-    bank = judged_on.bank_vectors
+    bank = judged_on.bank.vectors
 
     def ranked():
         return rank_targets(predictions, judged_on.windows, judged_on)

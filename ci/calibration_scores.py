@@ -13,7 +13,6 @@ from jaxtyping import Bool, Float, Int
 from ci.trivial_parts import Predict
 from lvm_gates.harness.base.vectors import slices, unit
 from lvm_gates.harness.corpus.windows import Windows
-from lvm_gates.harness.evaluation.candidates import novel_rivals
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.ranks import expected_rank
 
@@ -85,13 +84,13 @@ def _score(
     predictors: Mapping[str, Predict], windows: Windows, article: int, evaluation: EvaluationSet
 ) -> tuple[Float[np.ndarray, "b k"], Float[np.ndarray, "b k"]]:
     rows = windows.corpus.rows_of(np.array([article]))
-    contexts, candidates = windows.contexts(), unit(windows.corpus.vectors(rows))
-    rivals = novel_rivals(windows, rows, evaluation)
+    contexts, candidates = windows.contexts(), evaluation.candidates(rows)
+    vectors, rivals = unit(candidates.vectors), candidates.novel(windows, evaluation.labels_of(windows.targets))
     place = (np.arange(len(windows)), windows.targets - rows[0])
     cosine = np.empty((len(windows), len(predictors)))
     reciprocal_rank = np.empty_like(cosine)
     for k, predict in enumerate(predictors.values()):
-        similarity = unit(predict(contexts)) @ candidates.T
+        similarity = unit(predict(contexts)) @ vectors.T
         cosine[:, k] = similarity[place]
         reciprocal_rank[:, k] = 1 / expected_rank(similarity, similarity[place], rivals)[0]
     return cosine, reciprocal_rank

@@ -239,7 +239,6 @@ def _give_up(session: pytest.Session, status: pytest.ExitCode, why: str) -> None
 
 
 def _report(session: pytest.Session) -> None:
-    from lvm_gates.harness.report.write import write_report
     from lvm_gates.harness.results.model import Arguments
     from lvm_gates.harness.results.scorecard import build_scorecard
 
@@ -261,6 +260,8 @@ def _report(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     config.stash[RELEASED] = released and not incomplete
     if config.getoption("report"):
+        from lvm_gates.harness.report.write import write_report  # and matplotlib, which takes a second
+
         folder = config.invocation_params.dir / config.getoption("report")
         try:
             write_report(card, run, folder)

@@ -24,6 +24,21 @@ def unit(vectors: Float[np.ndarray, "*b d"]) -> Float[np.ndarray, "*b d"]:
     return scaled
 
 
+def cosines(vectors: Float[np.ndarray, "n d"], units: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+    """Cosine of each vector, of any length and any kind of number, to a unit vector; NaN where it has no direction."""
+    wide = vectors.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        norm = np.sqrt(dots(wide, wide))
+        if not ((norm > _SMALL) & (norm < _LARGE)).all():
+            return dots(unit(vectors), units)
+        return np.asarray(dots(wide, units) / norm)
+
+
+def dots(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+    """Row by row, and to the last bit whatever rows stand beside: a matrix product does not promise that."""
+    return np.asarray(np.einsum("nd,nd->n", a, b))
+
+
 def slices(n: int, size: int) -> Iterator[slice]:
     """Cut ``range(n)`` into consecutive slices of at most ``size``."""
     for begin in range(0, n, size):

@@ -1,22 +1,17 @@
 """Predictors that are broken in a known way; each must be refused."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from lvm_gates.harness.base.hashing import noise_of
 from lvm_gates.harness.controls.simple import Constant
 
 
 def _noise(contexts: Float[np.ndarray, "b c d"], seed: int) -> Float[np.ndarray, "b d"]:
-    """Standard normal vectors, each a function of its own context, so that the batch does not matter."""
-    salt = seed.to_bytes(8, "little", signed=True)
-    rows = []
-    for context in np.ascontiguousarray(contexts, dtype=np.float32):
-        key = hashlib.blake2b(context.tobytes(), digest_size=8, salt=salt).digest()
-        rows.append(np.random.default_rng(int.from_bytes(key, "little")).standard_normal(contexts.shape[2]))
-    return np.array(rows)
+    """Each a function of its own context, so that the batch does not matter."""
+    return noise_of(contexts.reshape(len(contexts), -1), contexts.shape[2], seed)
 
 
 @dataclass(frozen=True)

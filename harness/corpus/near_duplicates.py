@@ -7,7 +7,6 @@ of skill metrics.
 
 from collections.abc import Sequence
 
-import faiss
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -16,6 +15,8 @@ from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
 from lvm_gates.harness.corpus.windows import Windows
 
 NEAR = 0.9
+# A tile of similarities: 2 MB, which stay in a core's cache between the product and its maxima.
+_VECTORS, _COLUMNS = 256, 2048
 
 
 def near_duplicates(windows: Windows, training: Sequence[Windows]) -> Bool[np.ndarray, " n"]:
@@ -38,8 +39,14 @@ def nearest(
     best = np.full(len(vectors), -1.0, dtype=np.float32)
     where = np.full(len(vectors), -1, dtype=np.int64)
     for block in slices(len(rows), SCAN_ROWS):
-        similarity, index = faiss.knn(vectors, corpus.vectors(rows[block]), 1, metric=faiss.METRIC_INNER_PRODUCT)
-        closer = similarity[:, 0] > best
-        best[closer] = similarity[closer, 0]
-        where[closer] = rows[block][index[closer, 0]]
+        chunks = corpus.vectors(rows[block])
+        # Tile by tile: two products at full speed where `faiss.knn` takes the time of eight (768 dimensions, one core).
+        for columns in slices(len(chunks), _COLUMNS):
+            for some in slices(len(vectors), _VECTORS):
+                similarity = vectors[some] @ chunks[columns].T
+                place = similarity.argmax(axis=1)
+                value = similarity[np.arange(len(place)), place]
+                closer = value > best[some]
+                best[some][closer] = value[closer]
+                where[some][closer] = rows[block.start + columns.start + place[closer]]
     return best, where

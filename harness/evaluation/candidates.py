@@ -3,18 +3,23 @@
 Source: docs/specification.md, "Candidate sets and ranks".
 """
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
-from lvm_gates.harness.base.vectors import slices, unit
+from lvm_gates.harness.base.vectors import dots, slices, unit
 from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.harness.evaluation.candidate_set import CandidateSet
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
-from lvm_gates.harness.evaluation.ranks import expected_rank
+from lvm_gates.harness.evaluation.ranks import Pairs, count_ahead, mean_rank
 
-# Windows ranked at once: their similarities to 10,000 chunks, and who among these is a rival, take 30 MB.
+# Windows ranked at once: their similarities to a tile of candidates stay in a core's cache.
 _WINDOWS = 256
+# Chunks of their articles at once. Neighbouring windows share an article, and one product with five hundred chunks costs
+# less than going through a handful of articles one by one.
+_CHUNKS = 512
 
 POOLS: tuple[str, ...] = ("article", "novel", "global")
 
@@ -26,64 +31,93 @@ class Ranks(NamedTuple):
     size: Int[np.ndarray, "n pools"]
 
 
-def rank_targets(predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet) -> Ranks:
-    """Rank each window's target by cosine to its prediction.
+class _Question(NamedTuple):
+    """Some windows and what their targets are ranked among; the same for every predictor."""
 
-    A candidate whose stored embedding equals the target's is the same answer, not a rival; it leaves the set.
+    windows: Int[np.ndarray, " b"]
+    """Positions of the windows."""
+    columns: slice
+    """Of `POOLS`, the nested sets that these are."""
+    candidates: CandidateSet
+    barred: tuple[Pairs, ...]
+    """For each set what does not count, beside what did not in the one before."""
+    own: tuple[Int[np.ndarray, " b"], Int[np.ndarray, " b"]] | None
+    rivals: Int[np.ndarray, "b sets"]
+
+
+class Ranking:
+    """Ranks the targets of some windows, for one predictor after the other.
+
+    Args:
+        windows: few enough for their candidates to be listed.
+        evaluation: the split.
     """
-    parts = [_rank(predictions[some], windows.take(some), evaluation) for some in slices(len(windows), _WINDOWS)] or [
-        _rank(predictions, windows, evaluation)
+
+    def __init__(self, windows: Windows, evaluation: EvaluationSet) -> None:
+        self._targets = unit(evaluation.vectors(windows.targets))
+        self._questions = [*_in_articles(windows, evaluation), *_in_bank(windows, evaluation)]
+
+    def ranks(self, predictions: Float[np.ndarray, "n d"]) -> Ranks:
+        """Rank each window's target by cosine to its prediction.
+
+        A candidate whose stored embedding equals the target's is the same answer, not a rival; it leaves the set.
+        """
+        target = dots(predictions, self._targets)
+        rank, size = np.empty((len(target), len(POOLS))), np.empty((len(target), len(POOLS)), dtype=np.int64)
+        for question in self._questions:
+            some = question.windows
+            found = count_ahead(
+                predictions[some], target[some], question.candidates.vectors, question.barred, question.own
+            )
+            ranks = [mean_rank(ahead, question.rivals[:, i], target[some]) for i, ahead in enumerate(found)]
+            rank[some, question.columns] = np.stack(ranks, axis=1)
+            size[some, question.columns] = question.rivals + 1
+        return Ranks(rank, size)
+
+
+def rank_targets(predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet) -> Ranks:
+    """Rank the targets of any number of windows; see `Ranking.ranks`."""
+    parts = [
+        Ranking(windows.take(some), evaluation).ranks(predictions[some]) for some in slices(len(windows), _WINDOWS)
     ]
-    return Ranks(*map(np.concatenate, zip(*parts, strict=True)))
+    return Ranks(*map(np.concatenate, zip(*parts, strict=True))) if parts else Ranks(*np.empty((2, 0, len(POOLS))))
 
 
-def _rank(predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet) -> Ranks:
-    rank = np.empty((len(windows), len(POOLS)))
-    size = np.empty((len(windows), len(POOLS)), dtype=np.int64)
-    for article in np.unique(windows.clusters):
-        mine = np.flatnonzero(windows.clusters == article)
-        rank[mine, :2], size[mine, :2] = _within_article(
-            predictions[mine], windows.take(mine), evaluation, int(article)
-        )
-    rank[:, 2], size[:, 2] = _in_bank(predictions, windows, evaluation)
-    return Ranks(rank, size)
+def _in_articles(windows: Windows, evaluation: EvaluationSet) -> Iterator[_Question]:
+    """The targets among the chunks of their articles, and among those that the context has not shown."""
+    for some, rows in _by_article(windows):
+        asked, candidates = windows.take(some), evaluation.candidates(rows)
+        begin = windows.corpus.starts[asked.clusters]
+        first, end = (np.searchsorted(rows, r) for r in (begin, begin + windows.corpus.lengths[asked.clusters]))
+        equal, shown = candidates.equal(evaluation.labels_of(asked.targets)), candidates.shown(asked)
+        # A chunk of another article that equals the target is no candidate here in the first place.
+        equal = equal.take((equal.candidate >= first[equal.window]) & (equal.candidate < end[equal.window]))
+        rivals = _left(end - first, [equal, equal.joined(shown)])
+        yield _Question(some, slice(0, 2), candidates, (equal, shown), (first, end), rivals)
 
 
-def _within_article(
-    predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet, article: int
-) -> tuple[Float[np.ndarray, "n 2"], Int[np.ndarray, "n 2"]]:
-    corpus = windows.corpus
-    rows = np.arange(corpus.starts[article], corpus.starts[article] + corpus.lengths[article])
-    similarity = predictions @ unit(corpus.vectors(rows)).T
-    target = similarity[np.arange(len(windows)), windows.targets - rows[0]]
-    rival = _differs_from_target(windows, rows, evaluation)
-    novel = novel_rivals(windows, rows, evaluation)
-    ranks, sizes = zip(expected_rank(similarity, target, rival), expected_rank(similarity, target, novel), strict=True)
-    return np.stack(ranks, axis=1), np.stack(sizes, axis=1)
+def _by_article(windows: Windows) -> Iterator[tuple[Int[np.ndarray, " b"], Int[np.ndarray, " m"]]]:
+    """Windows in portions, and all chunks of their articles."""
+    clusters, corpus = windows.clusters, windows.corpus
+    order = np.argsort(clusters, kind="stable")
+    articles, first = np.unique(clusters[order], return_index=True)
+    bounds = np.append(first, len(order))
+    begin = 0
+    while begin < len(articles):
+        chunks = np.cumsum(corpus.lengths[articles[begin:]])
+        end = begin + max(1, int(np.searchsorted(chunks, _CHUNKS, side="right")))
+        yield order[bounds[begin] : bounds[end]], corpus.rows_of(articles[begin:end])
+        begin = end
 
 
-def _in_bank(
-    predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet
-) -> tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    rows = evaluation.rows[evaluation.bank]
-    similarity = predictions @ evaluation.bank_vectors.T
-    target = np.einsum("nd,nd->n", predictions, unit(windows.target_vectors()))
-    return expected_rank(similarity, target, novel_rivals(windows, rows, evaluation))
+def _in_bank(windows: Windows, evaluation: EvaluationSet) -> Iterator[_Question]:
+    """The targets among chunks of the whole split that the context has not shown."""
+    candidates = evaluation.bank
+    barred = candidates.equal(evaluation.labels_of(windows.targets)).joined(candidates.shown(windows))
+    size = np.full(len(windows), len(candidates.rows))
+    yield _Question(np.arange(len(windows)), slice(2, 3), candidates, (barred,), None, _left(size, [barred]))
 
 
-def novel_rivals(windows: Windows, rows: Int[np.ndarray, " m"], evaluation: EvaluationSet) -> Bool[np.ndarray, "n m"]:
-    """Which of ``rows`` count in candidate set `novel`: outside the context, and not equal to the target."""
-    return np.asarray(_differs_from_target(windows, rows, evaluation) & ~_in_context(windows, rows))
-
-
-def _differs_from_target(
-    windows: Windows, rows: Int[np.ndarray, " m"], evaluation: EvaluationSet
-) -> Bool[np.ndarray, "n m"]:
-    label_of = evaluation.labels[np.searchsorted(evaluation.rows, rows)]
-    target_label = evaluation.labels[np.searchsorted(evaluation.rows, windows.targets)]
-    return np.asarray(label_of[None, :] != target_label[:, None])
-
-
-def _in_context(windows: Windows, rows: Int[np.ndarray, " m"]) -> Bool[np.ndarray, "n m"]:
-    age = windows.targets[:, None] - rows[None, :]
-    return np.asarray((age >= 1) & (age <= windows.context))
+def _left(size: Int[np.ndarray, " b"], barred: Sequence[Pairs]) -> Int[np.ndarray, "b sets"]:
+    """How many of the candidates of each window count in each set."""
+    return np.stack([size - np.bincount(pairs.window, minlength=len(size)) for pairs in barred], axis=1)

@@ -15,6 +15,7 @@ from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
 from lvm_gates.harness.corpus.equality import same_chunk_labels
 from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.harness.evaluation.candidate_set import CandidateSet
 from lvm_gates.harness.evaluation.collapse import Spread, spread
 from lvm_gates.harness.evaluation.perturbations import has_donor
 
@@ -25,6 +26,10 @@ OFFSETS: tuple[int, ...] = (-3, -2, -1, 0, 1, 2, 3)
 # dimensions in float64 is 77 GFLOP, seconds on two cores; a whole bank of 584,545 would be minutes for each of twenty
 # controls.
 BANK_SIZE = 10_000
+
+# Numbers of embeddings of a split that are kept at hand, 256 MB of float32: frames are gathered some fifteen times for
+# every predictor, and to read, widen and scale them anew takes half the time of a session without a network.
+_KEPT = 2**26
 
 
 @dataclass(frozen=True)
@@ -59,18 +64,34 @@ class EvaluationSet:
         """For each of `rows` a number that two chunks share exactly when their embeddings are equal."""
         return same_chunk_labels(self.corpus, self.rows)
 
-    @cached_property
-    def bank(self) -> Int[np.ndarray, " m"]:
-        """Sorted positions in `rows` of candidate set `global`; a window's target always joins them."""
-        if len(self.rows) <= BANK_SIZE:
-            return np.arange(len(self.rows))
-        rng = rng_of(self.seed, Stream.GLOBAL_CANDIDATES)
-        return np.sort(rng.choice(len(self.rows), size=BANK_SIZE, replace=False))
+    def labels_of(self, rows: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+        """The `labels` of some of `rows`."""
+        return np.asarray(self.labels[np.searchsorted(self.rows, rows)])
+
+    def vectors(self, rows: Int[np.ndarray, "*r"]) -> Float[np.ndarray, "*r d"]:
+        """Embeddings of some of `rows`, float32 and of unit norm: those of a split that is not too large are kept."""
+        if self._kept is None:
+            return self.corpus.vectors(rows)
+        return np.asarray(self._kept[np.searchsorted(self.rows, rows)])
 
     @cached_property
-    def bank_vectors(self) -> Float[np.ndarray, "m d"]:
-        """(M, D) float64 embeddings of `bank`."""
-        return unit(self.corpus.vectors(self.rows[self.bank]))
+    def _kept(self) -> Float[np.ndarray, "k d"] | None:
+        if len(self.rows) * self.corpus.dim > _KEPT:
+            return None
+        return self.corpus.vectors(self.rows)
+
+    def candidates(self, rows: Int[np.ndarray, " m"]) -> CandidateSet:
+        """Some of `rows`, rising, as candidates."""
+        return CandidateSet(rows, self.labels_of(rows), self.vectors(rows))
+
+    @cached_property
+    def bank(self) -> CandidateSet:
+        """Candidates of set `global`; a window's target always joins them."""
+        chosen = self.rows
+        if len(chosen) > BANK_SIZE:
+            rng = rng_of(self.seed, Stream.GLOBAL_CANDIDATES)
+            chosen = chosen[np.sort(rng.choice(len(chosen), size=BANK_SIZE, replace=False))]
+        return self.candidates(chosen)
 
     @cached_property
     def target_spread(self) -> Spread:

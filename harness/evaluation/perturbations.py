@@ -5,8 +5,9 @@ not depend on how windows are batched or ordered.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt64
+from jaxtyping import Bool, Float, Int
 
+from lvm_gates.harness.base.hashing import hash64
 from lvm_gates.harness.corpus.windows import Windows
 
 SHUFFLE, REVERSE, REPEAT_LAST, CROSS_ARTICLE = "shuffle", "reverse", "repeat_last", "cross_article"
@@ -99,15 +100,3 @@ def _own_block(windows: Windows, donors: Int[np.ndarray, " m"]) -> tuple[Int[np.
     first = np.searchsorted(donors, corpus.starts[articles])
     last = np.searchsorted(donors, corpus.starts[articles] + corpus.lengths[articles])
     return first, last - first
-
-
-def hash64(values: Int[np.ndarray, " n"], seed: int, stream: int) -> UInt64[np.ndarray, " n"]:
-    """Pseudo-random 64-bit numbers, a pure function of value, seed and stream (splitmix64, Steele et al. 2014)."""
-    with np.errstate(over="ignore"):
-        z = values.astype(np.uint64)
-        for word in (np.uint64(seed & (2**64 - 1)), np.uint64(stream), np.uint64(0)):
-            z = z + word + np.uint64(0x9E3779B97F4A7C15)
-            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            z = z ^ (z >> np.uint64(31))
-    return z

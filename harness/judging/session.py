@@ -30,7 +30,7 @@ from lvm_gates.harness.corpus.splits import JUDGED, SplitName
 from lvm_gates.harness.evaluation.contamination import TrainingData, judge_training_data
 from lvm_gates.harness.evaluation.faults import load_fault, save_fault
 from lvm_gates.harness.evaluation.observations import Observations
-from lvm_gates.harness.evaluation.observe import observe, observe_rollout
+from lvm_gates.harness.evaluation.observe import observe, observe_rollout, observe_together
 from lvm_gates.harness.evaluation.original_battery import observe_published
 from lvm_gates.harness.evaluation.recorded_leaks import recorded_leaks
 from lvm_gates.harness.evaluation.resolve_model import CONTROL, is_control
@@ -126,7 +126,8 @@ class GateRun:
             on_progress: called with (what, done, total).
         """
         pending = [self._searching]
-        pending += [self._observing(name, split) for name, split in self._pairs()]
+        observing = {p.file: p for p in (self._observing(name, split) for name, split in self._pairs())}
+        pending += observing.values()
         pending += [] if self.published else [self._scoring(split) for split in JUDGED]
         pending += [self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
         pending += map(self._auditing, self.auditors)
@@ -146,14 +147,14 @@ class GateRun:
     def give_up(self, model: str, sentence: str) -> None:
         """Record that a model cannot be asked, for all processes: it is blocked, and the others are judged."""
         for split in JUDGED:
-            save_fault(self._observing(model, split).file, sentence)
+            save_fault(self._observed(model, split), sentence)
 
     def faults(self, model: str) -> tuple[str, ...]:
         """How a model broke, each sentence once; empty if it did not."""
-        pieces = [self._observing(model, split) for split in JUDGED]
-        for piece in pieces:
-            self._compute(piece, wait=True)
-        return tuple(dict.fromkeys(fault for piece in pieces if (fault := load_fault(piece.file))))
+        for split in JUDGED:
+            self._compute(self._observing(model, split), wait=True)
+        files = [self._observed(model, split) for split in JUDGED]
+        return tuple(dict.fromkeys(fault for file in files if (fault := load_fault(file))))
 
     def close(self) -> None:
         """End the processes of predictors that have one; one that is asked again starts again."""
@@ -308,7 +309,9 @@ class GateRun:
 
         def make(file: Path) -> None:
             evaluation = self.inputs.evaluation[split]
-            named = NamedPredictor(Identity(name), blend_of(name, scores, self._basis(split), evaluation))
+            named = NamedPredictor(
+                Identity(name), blend_of(name, scores, self._basis(split), evaluation), only_reads=True
+            )
             cosines = observe_rollout(named, evaluation, batch_size=self.settings.batch_size)
             with atomic_write(file) as stream:
                 np.save(stream, cosines, allow_pickle=False)
@@ -348,7 +351,9 @@ class GateRun:
             return self.loaded[name]
         own, ingredients = name.removeprefix(CONTROL), self._ingredients[split]
         added = self.settings.additions.controls.get(own)
-        return NamedPredictor(Identity(name), added.build(ingredients) if added else build_control(own, ingredients))
+        if added:
+            return NamedPredictor(Identity(name), added.build(ingredients))
+        return NamedPredictor(Identity(name), build_control(own, ingredients), only_reads=True)
 
     @cached_property
     def _ingredients(self) -> dict[SplitName, Ingredients]:
@@ -358,22 +363,52 @@ class GateRun:
         return {split: Ingredients(self.inputs.corpus, training[split], seed) for split in JUDGED}
 
     def _observing(self, name: str, split: SplitName) -> _Piece:
-        file = self.folder / f"{_digest(name)}-{split}.npz"
-        return _Piece(f"{name} on {split}", file, partial(self._observe, name, split))
+        if is_control(name):  # side by side: their windows are gathered and their candidates listed once
+            return _Piece(
+                f"controls on {split}", self.folder / f"controls-{split}.txt", partial(self._observe_controls, split)
+            )
+        return _Piece(f"{name} on {split}", self._observed(name, split), partial(self._observe, name, split))
+
+    def _observed(self, name: str, split: SplitName) -> Path:
+        """Where the observations of a model or control are kept."""
+        return self.folder / f"{_digest(name)}-{split}.npz"
 
     def _observe(self, name: str, split: SplitName, file: Path) -> None:
-        evaluation, named = self.inputs.evaluation[split], self.predictor(name, split)
-        # Only the ranks of models are judged, against ridge's.
-        judged = name in self.settings.models or name == CONTROL + "linear"
-        run = observe_published if self.published else partial(observe, rank_interval=judged)
         try:
-            observed = run(named, evaluation, batch_size=self.settings.batch_size)
+            if self.published:
+                observed = self._observe_published(name, split)
+            else:
+                # Only the ranks of models are judged, against ridge's.
+                observed = observe(
+                    self.predictor(name, split),
+                    self.inputs.evaluation[split],
+                    batch_size=self.settings.batch_size,
+                    rank_interval=True,
+                )
         except UserError as error:
-            if is_control(name):  # ours: nothing can be judged
-                raise
             save_fault(file, str(error))
         else:
             observed.save(file)
+
+    def _observe_published(self, name: str, split: SplitName) -> Observations:
+        evaluation = self.inputs.evaluation[split]
+        return observe_published(self.predictor(name, split), evaluation, batch_size=self.settings.batch_size)
+
+    def _observe_controls(self, split: SplitName, done: Path) -> None:
+        names = [name for name, own in self._pairs() if own == split and is_control(name)]
+        if self.published:
+            found = [self._observe_published(name, split) for name in names]
+        else:
+            found = observe_together(
+                [self.predictor(name, split) for name in names],
+                self.inputs.evaluation[split],
+                batch_size=self.settings.batch_size,
+                rank_intervals=[*self.settings.models, f"{CONTROL}linear"],
+            )
+        for name, observed in zip(names, found, strict=True):
+            observed.save(self._observed(name, split))
+        with atomic_write(done) as stream:
+            stream.write("\n".join(names).encode(errors="surrogatepass"))
 
     def _auditing(self, name: str) -> _Piece:
         file = self.folder / f"audit-{name.replace(' ', '-')}.npz"
@@ -405,11 +440,11 @@ class GateRun:
         return True
 
     def _observations(self, name: str, split: SplitName) -> Observations:
-        piece = self._observing(name, split)
-        self._compute(piece, wait=True)
-        if load_fault(piece.file) is not None:
+        self._compute(self._observing(name, split), wait=True)
+        file = self._observed(name, split)
+        if load_fault(file) is not None:
             return self.observations(CONTROL + "nan", split)
-        return Observations.load(piece.file)
+        return Observations.load(file)
 
 
 def _digest(name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import slices, unit
@@ -70,6 +70,7 @@ class NamedPredictor:
         context: C the predictor was trained for, None if any.
         dim: D the predictor reads, None if any.
         trained_on: what it says it was trained on (`harness.leaks.record`), None where it says nothing.
+        only_reads: whether it is known to leave the contexts that it is given as they are; all others get a copy.
     """
 
     identity: Identity
@@ -77,6 +78,7 @@ class NamedPredictor:
     context: int | None = None
     dim: int | None = None
     trained_on: TrainingRecord | None = None
+    only_reads: bool = False
 
     @property
     def name(self) -> str:
@@ -91,6 +93,20 @@ def ask(
     batch_size: int,
 ) -> Float[np.ndarray, "b d"]:
     """Predictions as unit vectors in float64; a prediction without a direction (zero, non-finite) is all NaN.
+
+    Raises:
+        UserError: the predictor returned something that is not (B, D) numbers.
+    """
+    return unit(answers(named, contexts, rows, batch_size))
+
+
+def answers(
+    named: NamedPredictor,
+    contexts: Float[np.ndarray, "b c d"],
+    rows: Int[np.ndarray, " b"],
+    batch_size: int,
+) -> Float[np.ndarray, "b d"] | Int[np.ndarray, "b d"] | UInt[np.ndarray, "b d"]:
+    """Predictions as they come.
 
     The one place where a session cuts contexts into batches: neither who asks nor who answers does.
 
@@ -122,8 +138,9 @@ class InBatches:
 
 def _ask_once(
     named: NamedPredictor, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
-) -> Float[np.ndarray, "b d"]:
-    contexts = contexts.copy()  # a predictor that works in place must not spoil what it is asked next
+) -> np.ndarray:
+    if not named.only_reads:
+        contexts = contexts.copy()  # a predictor that works in place must not spoil what it is asked next
     try:
         if isinstance(named.predictor, OraclePredictor):
             answer = named.predictor.predict_knowing(contexts, rows)
@@ -135,7 +152,7 @@ def _ask_once(
     except Exception as error:  # whatever a user's predictor raises is reported in one sentence, not as our traceback
         raise UserError(f"{named.name}: predict() raised {told(error)}.") from error
     check_answer(named.name, predictions.shape, str(predictions.dtype), predictions.dtype.kind, contexts.shape)
-    return unit(predictions)
+    return predictions
 
 
 def check_answer(name: str, shape: tuple[int, ...], dtype: str, kind: str, asked: tuple[int, ...]) -> None:

@@ -14,7 +14,6 @@ from jaxtyping import Bool, Float, Int
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.vectors import slices, unit
 from lvm_gates.harness.corpus.windows import Windows
-from lvm_gates.harness.evaluation.candidates import novel_rivals
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.ranks import TIE
 from lvm_gates.harness.rivals.basis import Basis
@@ -127,15 +126,15 @@ def _score(
 ) -> tuple[Float[np.ndarray, "b k"], Float[np.ndarray, "b k"]]:
     corpus = windows.corpus
     rows = np.arange(corpus.starts[article], corpus.starts[article] + corpus.lengths[article])
-    candidates = unit(corpus.vectors(rows))
-    vectors = basis.of(windows.contexts(), windows.targets)
+    candidates = evaluation.candidates(rows)
+    vectors = basis.of(evaluation.vectors(windows.context_rows), windows.targets)
     norm = norms(vectors, weights)
-    products = vectors @ candidates.T
+    products = vectors @ unit(candidates.vectors).T
     place = windows.targets - rows[0]
     target = np.einsum("bi,ki->bk", products[np.arange(len(windows)), :, place], weights)
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = target / norm
-    rivals = novel_rivals(windows, rows, evaluation)
+    rivals = candidates.novel(windows, evaluation.labels_of(windows.targets))
     return cosine, 1.0 / _ranks(products, weights, target, TIE * norm, rivals)
 
 

@@ -46,7 +46,7 @@ def candidate_sets_of(windows, evaluation, lengths, bank=None):
     def context(target):
         return range(target - windows.context, target)
 
-    everything = [int(r) for r in (evaluation.rows if bank is None else evaluation.rows[bank])]
+    everything = [int(r) for r in (evaluation.rows if bank is None else bank)]
     return {
         "article": article,
         "novel": lambda t: [r for r in article(t) if r not in context(t)],
@@ -89,12 +89,12 @@ def test_a_bank_smaller_than_the_split_still_ranks_every_target_among_it(make_co
     lengths = [14, 15]
     corpus = make_corpus(lengths, dim=6)
     evaluation = make_set(corpus, context=3)
-    assert len(np.unique(evaluation.bank)) == 12
+    assert len(np.unique(evaluation.bank.rows)) == 12
     windows = evaluation.windows
     predictions = unit(np.random.default_rng(5).standard_normal((len(windows), 6)))
     found = rank_targets(predictions, windows, evaluation)
     rank, size = brute_force(
-        predictions, windows, candidate_sets_of(windows, evaluation, lengths, evaluation.bank)["global"], corpus
+        predictions, windows, candidate_sets_of(windows, evaluation, lengths, evaluation.bank.rows)["global"], corpus
     )
     np.testing.assert_array_equal(found.rank[:, 2], rank)
     np.testing.assert_array_equal(found.size[:, 2], size)
@@ -104,16 +104,16 @@ def test_a_bank_smaller_than_the_split_still_ranks_every_target_among_it(make_co
 
 def test_the_bank_is_the_whole_split_up_to_ten_thousand_chunks(make_corpus, make_set):
     few = make_set(make_corpus([150, 150], dim=2))
-    np.testing.assert_array_equal(few.bank, np.arange(300))
-    assert len(few.bank_vectors) == 300
+    np.testing.assert_array_equal(few.bank.rows, few.rows)
+    assert len(few.bank.vectors) == 300
     many = make_set(make_corpus([5001] * 2, dim=2))
-    assert len(many.bank) == len(np.unique(many.bank)) == 10_000
+    assert len(many.bank.rows) == len(np.unique(many.bank.rows)) == 10_000
 
 
 def test_the_bank_follows_the_seed(make_corpus, make_set, monkeypatch):
     monkeypatch.setattr(evaluation_set, "BANK_SIZE", 12)
     corpus = make_corpus([40], dim=2)
-    one, same, other = (make_set(corpus, seed=seed).bank.tolist() for seed in (1, 1, 2))
+    one, same, other = (make_set(corpus, seed=seed).bank.rows.tolist() for seed in (1, 1, 2))
     assert one == same == sorted(one)
     assert one != other
 

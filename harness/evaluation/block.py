@@ -1,0 +1,85 @@
+"""Some windows of a split at hand: what every predictor is compared with there, gathered and computed once."""
+
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from lvm_gates.harness.base.vectors import slices, unit
+from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.harness.evaluation.candidates import Ranking
+from lvm_gates.harness.evaluation.evaluation_set import OFFSETS, EvaluationSet
+
+# Windows compared with their surroundings in one product.
+_AT_ONCE = 256
+
+
+class Block:
+    """Contexts and the chunks around them.
+
+    Args:
+        windows: few enough for their contexts to be held.
+        evaluation: the split.
+
+    Attributes:
+        windows: as given.
+        evaluation: as given.
+        contexts: (B, C, D) float32.
+        offset_exists: (B,) whether all chunks of `OFFSETS` do.
+        ahead_exists: (B,) whether the chunks at offsets +1 to +H do.
+    """
+
+    def __init__(self, windows: Windows, evaluation: EvaluationSet) -> None:
+        self.windows, self.evaluation = windows, evaluation
+        self.contexts: Float[np.ndarray, "b c d"] = evaluation.vectors(windows.context_rows)
+        offsets, exists = zip(*(windows.offset(k) for k in OFFSETS), strict=True)
+        self.offset_exists: Bool[np.ndarray, " b"] = np.logical_and.reduce(exists)
+        ahead = [windows.offset(h) for h in range(1, evaluation.horizon + 1)]
+        self.ahead_exists: Bool[np.ndarray, " b"] = ahead[-1][1]
+        rows = np.column_stack([windows.context_rows, *offsets, *(there for there, _ in ahead)])
+        distinct, place = np.unique(rows, return_inverse=True)
+        self._chunks = unit(evaluation.vectors(distinct))
+        self._frames, self._offsets, self._ahead = np.split(
+            place.reshape(rows.shape), [windows.context, windows.context + len(OFFSETS)], axis=1
+        )
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    @cached_property
+    def targets(self) -> Float[np.ndarray, "b d"]:
+        """Unit vectors, float64."""
+        return self.ahead(1)
+
+    def ahead(self, step: int) -> Float[np.ndarray, "b d"]:
+        """The chunk at offset ``+step`` of each window, unit and float64; the target where there is none."""
+        return np.asarray(self._chunks[self._ahead[:, step - 1]])
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """Of the targets."""
+        return Ranking(self.windows, self.evaluation)
+
+    @cached_property
+    def coherence(self) -> Float[np.ndarray, " b"]:
+        """Mean cosine of adjacent frames; NaN where there is one frame."""
+        if self.windows.context == 1:
+            return np.full(len(self), np.nan)
+        frames = self._chunks[self._frames]
+        return np.asarray(np.einsum("bcd,bcd->bc", frames[:, :-1], frames[:, 1:]).mean(axis=1))
+
+    @cached_property
+    def nearest_reference(self) -> Float[np.ndarray, " b"]:
+        """Largest cosine of the target to a frame."""
+        return self.around(self.targets)[1]
+
+    def around(self, predictions: Float[np.ndarray, "b d"]) -> tuple[Float[np.ndarray, "b 7"], Float[np.ndarray, " b"]]:
+        """Cosines of unit predictions to the chunks at `OFFSETS`, and the largest to a frame."""
+        wanted = np.concatenate([self._offsets, self._frames], axis=1)
+        found = np.empty(wanted.shape)
+        for part in slices(len(self), _AT_ONCE):
+            # Windows come in row order, so those next to each other share most of their chunks.
+            first = wanted[part].min()
+            similarity = predictions[part] @ self._chunks[first : wanted[part].max() + 1].T
+            found[part] = np.take_along_axis(similarity, wanted[part] - first, axis=1)
+        return found[:, : len(OFFSETS)], found[:, len(OFFSETS) :].max(axis=1)
