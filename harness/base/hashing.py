@@ -25,8 +25,8 @@ def hash64(
 def noise_of(vectors: Float[np.ndarray, "b k"], dim: int, seed: int) -> Float[np.ndarray, "b dim"]:
     """(B, dim) noise of mean zero and variance one a coordinate, each row a function of the bits of one vector.
 
-    Uniform and not Gaussian: four coordinates come out of one 64-bit number, in an eighth of the time that a generator a
-    row takes.
+    Uniform and not Gaussian: four coordinates come out of one 64-bit number, in an eighth of the time that a generator
+    of its own for each row takes.
     """
     bits = np.ascontiguousarray(vectors, dtype=np.float32)
     words = np.pad(bits, [(0, 0), (0, bits.shape[1] % 2)]).view(np.uint64)

@@ -30,6 +30,10 @@ UNASSIGNED = ""
 # Rows read at a time by every scan of a whole corpus: 16,384 x 768 float32 is 48 MiB.
 SCAN_ROWS = 16_384
 
+# Numbers of embeddings that are kept as they are asked for, 128 MB of float32: a session gathers each frame some two
+# hundred times, and reading, widening and scaling it anew took a quarter of one without a network.
+KEPT_NUMBERS = 2**25
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -107,6 +111,18 @@ class Corpus:
         Norms are restored in float64: a float16 store leaves them off by up to 1e-4. A row without a direction
         (zero or non-finite) comes out NaN; `check_vectors` names it.
         """
+        return self._scaled(rows) if self._kept is None else np.asarray(self._kept[rows])
+
+    @cached_property
+    def _kept(self) -> Float[np.ndarray, "n d"] | None:
+        """What `vectors` gives of all rows, of a corpus that is small enough."""
+        if self.size * self.dim > KEPT_NUMBERS:
+            return None
+        blocks = range(0, self.size, SCAN_ROWS)
+        parts = [self._scaled(np.arange(begin, min(begin + SCAN_ROWS, self.size))) for begin in blocks]
+        return np.concatenate(parts) if parts else None
+
+    def _scaled(self, rows: Int[np.ndarray, "*rows"]) -> Float[np.ndarray, "*rows d"]:
         raw = self.raw(rows)
         norm = np.linalg.norm(raw.astype(np.float64), axis=-1, keepdims=True)
         with np.errstate(divide="ignore", invalid="ignore"):

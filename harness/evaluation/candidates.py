@@ -17,8 +17,8 @@ from lvm_gates.harness.evaluation.ranks import Pairs, count_ahead, mean_rank
 
 # Windows ranked at once: their similarities to a tile of candidates stay in a core's cache.
 _WINDOWS = 256
-# Chunks of their articles at once. Neighbouring windows share an article, and one product with five hundred chunks costs
-# less than going through a handful of articles one by one.
+# Chunks of their articles at once. Neighbouring windows share an article, and one product with five hundred chunks
+# costs less than going through a handful of articles one by one.
 _CHUNKS = 512
 
 POOLS: tuple[str, ...] = ("article", "novel", "global")

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.base.vectors import unit
-from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
+from lvm_gates.harness.corpus.corpus import KEPT_NUMBERS, SCAN_ROWS, Corpus
 from lvm_gates.harness.corpus.equality import same_chunk_labels
 from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows
@@ -26,10 +26,6 @@ OFFSETS: tuple[int, ...] = (-3, -2, -1, 0, 1, 2, 3)
 # dimensions in float64 is 77 GFLOP, seconds on two cores; a whole bank of 584,545 would be minutes for each of twenty
 # controls.
 BANK_SIZE = 10_000
-
-# Numbers of embeddings of a split that are kept at hand, 256 MB of float32: frames are gathered some fifteen times for
-# every predictor, and to read, widen and scale them anew takes half the time of a session without a network.
-_KEPT = 2**26
 
 
 @dataclass(frozen=True)
@@ -69,14 +65,15 @@ class EvaluationSet:
         return np.asarray(self.labels[np.searchsorted(self.rows, rows)])
 
     def vectors(self, rows: Int[np.ndarray, "*r"]) -> Float[np.ndarray, "*r d"]:
-        """Embeddings of some of `rows`, float32 and of unit norm: those of a split that is not too large are kept."""
+        """Embeddings of some of `rows`, float32 and of unit norm; a split that is small enough is kept."""
         if self._kept is None:
             return self.corpus.vectors(rows)
         return np.asarray(self._kept[np.searchsorted(self.rows, rows)])
 
     @cached_property
     def _kept(self) -> Float[np.ndarray, "k d"] | None:
-        if len(self.rows) * self.corpus.dim > _KEPT:
+        # A corpus that is small enough keeps all of its embeddings itself.
+        if not len(self.rows) * self.corpus.dim <= KEPT_NUMBERS < self.corpus.size * self.corpus.dim:
             return None
         return self.corpus.vectors(self.rows)
 

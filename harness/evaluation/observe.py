@@ -123,9 +123,7 @@ def _joined(parts: Sequence[_Part], evaluation: EvaluationSet, rank_interval: bo
     )
 
 
-def _observe_block(
-    predictors: Sequence[NamedPredictor], block: Block, batch_size: int, ablations: bool
-) -> list[_Part]:
+def _observe_block(predictors: Sequence[NamedPredictor], block: Block, batch_size: int, ablations: bool) -> list[_Part]:
     bases = [ask(named, block.contexts, block.windows.targets, batch_size) for named in predictors]
     cosine = [cosines(base, block.targets) for base in bases]
     shape = (len(predictors), len(block), len(ablation_names(block.windows.context)))

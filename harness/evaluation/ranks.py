@@ -109,7 +109,7 @@ def count_ahead(
 
 def _per_row(mask: Bool[np.ndarray, "n m"]) -> Int[np.ndarray, " n"]:
     """How many are set in each row of at most `_TILE`: five times as fast as ``count_nonzero`` along an axis."""
-    return mask.view(np.uint8).sum(axis=1, dtype=np.uint16).astype(np.int64)
+    return np.asarray(mask.view(np.uint8).sum(axis=1, dtype=np.uint16), dtype=np.int64)
 
 
 def _exactly(
@@ -125,9 +125,7 @@ def _exactly(
     return dots(predictions[window], unit(vectors[candidate]))
 
 
-def mean_rank(
-    ahead: Ahead, rivals: Int[np.ndarray, " n"], target: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
+def mean_rank(ahead: Ahead, rivals: Int[np.ndarray, " n"], target: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Rank of each target among itself and its rivals.
 
     Rivals that tie with the target count one half each, which is the mean rank over all orders of the tied; a window

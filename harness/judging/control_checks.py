@@ -73,6 +73,11 @@ def _retrieves_exactly(card: CardRecord) -> bool:
     return all(abs(score.value - 1.0) <= _EXACT for pool in pools for score in (pool.r1, pool.r5, pool.mrr))
 
 
+def _is_exact(card: CardRecord) -> bool:
+    bins = [found for split in JUDGED for found in (card.gates.e.of(split).normal, card.gates.e.of(split).low)]
+    return all(abs(found.value - 1.0) <= _EXACT for found in bins if found.n)
+
+
 def _rolls_out_exactly(card: CardRecord) -> bool:
     return all(abs(card.gates.d.of(s).mean.value - 1.0) <= _EXACT for s in JUDGED)
 
@@ -130,6 +135,8 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
         *(_passes(gate) for gate in GATES),
         Expectation("ranks every target first in every candidate set", _retrieves_exactly, ("B",)),
         Expectation("rolls out with cosine 1", _rolls_out_exactly, ("D",)),
+        # Gate E compares two splits, which a wrong target would move alike.
+        Expectation("has cosine 1 to every target", _is_exact, ()),
         Expectation("is not blocked", lambda card: not card.blocked, ("A",)),
     ),
     "persistence": (

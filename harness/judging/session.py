@@ -11,14 +11,12 @@ Its metrics are those of `control:nan`, whose every prediction is missing, too.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock, Timeout
 from jaxtyping import Bool, Float
 
 from lvm_gates.harness.audits import ASK_FOR_LEAKS, AUDITS, Audit, Auditor
@@ -39,6 +37,7 @@ from lvm_gates.harness.evaluation.split_leaks import Leaks
 from lvm_gates.harness.judging.additions import NOTHING_ADDED, Additions
 from lvm_gates.harness.judging.control_checks import Conduct, conduct
 from lvm_gates.harness.judging.profile import Profile, load_profile
+from lvm_gates.harness.judging.shared_work import OnProgress, Piece, do, do_all
 from lvm_gates.harness.judging.verdict import Card, judged_again, make_card
 from lvm_gates.harness.predictors.isolation.predictor import close_isolated
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
@@ -67,15 +66,6 @@ class Settings:
     seed: int
     batch_size: int
     additions: Additions = NOTHING_ADDED
-
-
-class _Piece(NamedTuple):
-    """Work that one process does for all of them."""
-
-    what: str
-    file: Path
-    make: Callable[[Path], None]
-    """Writes the file, atomically."""
 
 
 class GateRun:
@@ -119,29 +109,18 @@ class GateRun:
         """Every audit of this run by name, in the order in which they are shown."""
         return {**AUDITS, **self.settings.additions.audits}
 
-    def prepare(self, on_progress: Callable[[str, int, int], None] | None = None) -> None:
+    def prepare(self, on_progress: OnProgress | None = None) -> None:
         """Compute all observations and audits, sharing the work with other processes that do the same.
 
         Args:
             on_progress: called with (what, done, total).
         """
-        pending = [self._searching]
         observing = {p.file: p for p in (self._observing(name, split) for name, split in self._pairs())}
-        pending += observing.values()
-        pending += [] if self.published else [self._scoring(split) for split in JUDGED]
-        pending += [self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
-        pending += map(self._auditing, self.auditors)
-        total = len(pending)
-        while pending:
-            held: list[_Piece] = []
-            for position, piece in enumerate(pending):
-                if on_progress:
-                    on_progress(piece.what, total - len(pending) + position - len(held), total)
-                if not self._compute(piece, wait=False):
-                    held.append(piece)
-            if held:  # all that is left is in other hands: wait for the first, then look again
-                self._compute(held[0], wait=True)
-            pending = held[1:]
+        pieces = [*observing.values(), self._searching]
+        pieces += [] if self.published else [self._scoring(split) for split in JUDGED]
+        pieces += [self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
+        pieces += map(self._auditing, self.auditors)
+        do_all(pieces, on_progress)
         self.close()  # everything is observed; what a user's process holds is free for the statistics
 
     def give_up(self, model: str, sentence: str) -> None:
@@ -152,7 +131,7 @@ class GateRun:
     def faults(self, model: str) -> tuple[str, ...]:
         """How a model broke, each sentence once; empty if it did not."""
         for split in JUDGED:
-            self._compute(self._observing(model, split), wait=True)
+            do(self._observing(model, split))
         files = [self._observed(model, split) for split in JUDGED]
         return tuple(dict.fromkeys(fault for file in files if (fault := load_fault(file))))
 
@@ -163,7 +142,7 @@ class GateRun:
     @cached_property
     def leaks(self) -> Leaks:
         """Windows of VAL and OOD that stand in TRAIN or in each other."""
-        self._compute(self._searching, wait=True)
+        do(self._searching)
         return Leaks.load(self._searching.file)
 
     @cached_property
@@ -181,7 +160,7 @@ class GateRun:
         """Audits of the data, in the order of `auditors`."""
         pieces = [self._auditing(name) for name in self.auditors]
         for piece in pieces:
-            self._compute(piece, wait=True)
+            do(piece)
         return [Audit.load(piece.file) for piece in pieces]
 
     @cached_property
@@ -229,7 +208,7 @@ class GateRun:
         return self._make(named.identity, self.outside_reasons, inputs, left_out, seen, self.faults(model))
 
     def _control_card(self, name: str) -> Card:
-        return self._make(Identity(CONTROL + name), [])
+        return self._make(Identity(CONTROL + name), [], self._skill_inputs_of_controls)
 
     def _make(
         self,
@@ -268,6 +247,13 @@ class GateRun:
         return {split: inputs.without_domain() for split, inputs in self._skill_inputs_of_strangers.items()}
 
     @cached_property
+    def _skill_inputs_of_controls(self) -> dict[str, SkillInputs] | None:
+        """Closed loops of rivals, which cost a network's worth of ridge each, where the profile judges by them."""
+        if self.published or "rollout" in self.settings.profile.gates:
+            return None
+        return {split: replace(inputs, rollout_of=None) for split, inputs in self._skill_inputs.items()}
+
+    @cached_property
     def _skill_inputs_of_strangers(self) -> dict[str, SkillInputs]:
         """Of models that may have met the judged domain, for all that is known: the rivals have met it as well."""
         return {
@@ -283,10 +269,10 @@ class GateRun:
 
     def _rivals(self, split: SplitName) -> RivalScores:
         piece = self._scoring(split)
-        self._compute(piece, wait=True)
+        do(piece)
         return RivalScores.load(piece.file)
 
-    def _scoring(self, split: SplitName) -> _Piece:
+    def _scoring(self, split: SplitName) -> Piece:
         def make(file: Path) -> None:
             evaluation, ingredients = self.inputs.evaluation[split], self._ingredients[split]
             basis = self._basis(split)
@@ -295,7 +281,7 @@ class GateRun:
             )
             score_all(evaluation, fitted, basis).save(file)
 
-        return _Piece(f"rivals on {split}", self.folder / f"rivals-{split}.npz", make)
+        return Piece(f"rivals on {split}", self.folder / f"rivals-{split}.npz", make)
 
     def _basis(self, split: SplitName) -> Basis:
         ingredients = self._ingredients[split]
@@ -316,7 +302,7 @@ class GateRun:
             with atomic_write(file) as stream:
                 np.save(stream, cosines, allow_pickle=False)
 
-        self._compute(_Piece(f"rollout of {name} on {split}", file, make), wait=True)
+        do(Piece(f"rollout of {name} on {split}", file, make))
         return np.asarray(np.load(file, allow_pickle=False))
 
     def near_duplicates_of(self, split: SplitName) -> Bool[np.ndarray, " n"]:
@@ -328,23 +314,23 @@ class GateRun:
             with atomic_write(file) as stream:
                 np.save(stream, found, allow_pickle=False)
 
-        self._compute(_Piece(f"near duplicates on {split}", file, make), wait=True)
+        do(Piece(f"near duplicates on {split}", file, make))
         return np.asarray(np.load(file, allow_pickle=False))
 
     def _recorded(self, named: NamedPredictor, split: SplitName) -> Bool[np.ndarray, " n"]:
         """Which windows of a split stand in what a model says it was trained on."""
         piece = self._asking(named, split)
-        self._compute(piece, wait=True)
+        do(piece)
         return np.asarray(np.load(piece.file, allow_pickle=False))
 
-    def _asking(self, named: NamedPredictor, split: SplitName) -> _Piece:
+    def _asking(self, named: NamedPredictor, split: SplitName) -> Piece:
         def make(file: Path) -> None:
             found = recorded_leaks(named.trained_on, self.inputs.evaluation[split])
             with atomic_write(file) as stream:
                 np.save(stream, found, allow_pickle=False)
 
         file = self.folder / f"{_digest(named.name)}-{split}-recorded.npy"
-        return _Piece(f"{split} in the training data of {named.name}", file, make)
+        return Piece(f"{split} in the training data of {named.name}", file, make)
 
     def _predictor(self, name: str, split: SplitName) -> NamedPredictor:
         if not is_control(name):
@@ -362,12 +348,12 @@ class GateRun:
             return dict.fromkeys(JUDGED, Ingredients(self.inputs.corpus, training[JUDGED[0]], seed))
         return {split: Ingredients(self.inputs.corpus, training[split], seed) for split in JUDGED}
 
-    def _observing(self, name: str, split: SplitName) -> _Piece:
+    def _observing(self, name: str, split: SplitName) -> Piece:
         if is_control(name):  # side by side: their windows are gathered and their candidates listed once
-            return _Piece(
+            return Piece(
                 f"controls on {split}", self.folder / f"controls-{split}.txt", partial(self._observe_controls, split)
             )
-        return _Piece(f"{name} on {split}", self._observed(name, split), partial(self._observe, name, split))
+        return Piece(f"{name} on {split}", self._observed(name, split), partial(self._observe, name, split), alone=True)
 
     def _observed(self, name: str, split: SplitName) -> Path:
         """Where the observations of a model or control are kept."""
@@ -410,7 +396,7 @@ class GateRun:
         with atomic_write(done) as stream:
             stream.write("\n".join(names).encode(errors="surrogatepass"))
 
-    def _auditing(self, name: str) -> _Piece:
+    def _auditing(self, name: str) -> Piece:
         file = self.folder / f"audit-{name.replace(' ', '-')}.npz"
 
         def make(file: Path) -> None:
@@ -421,26 +407,16 @@ class GateRun:
                 raise UserError(f"audit {name!r} returned {called}; it must return an Audit of its own name.")
             found.save(file)
 
-        return _Piece(f"audit {name}", file, make)
+        return Piece(f"audit {name}", file, make)
 
     @cached_property
-    def _searching(self) -> _Piece:
+    def _searching(self) -> Piece:
         training = sum(len(part.corpus.rows_of(np.unique(part.clusters))) for part in training_windows(self.inputs))
         what = f"leaked windows among {training:,} training chunks"
-        return _Piece(what, self.folder / "leaks.npz", lambda file: self.inputs.leaks.save(file))
-
-    def _compute(self, piece: _Piece, *, wait: bool) -> bool:
-        """Make the file of one piece unless it is there. False: another process is at it and we do not wait."""
-        try:
-            with FileLock(f"{piece.file}.lock", timeout=-1 if wait else 0):
-                if not piece.file.is_file():
-                    piece.make(piece.file)
-        except Timeout:
-            return False
-        return True
+        return Piece(what, self.folder / "leaks.npz", lambda file: self.inputs.leaks.save(file))
 
     def _observations(self, name: str, split: SplitName) -> Observations:
-        self._compute(self._observing(name, split), wait=True)
+        do(self._observing(name, split))
         file = self._observed(name, split)
         if load_fault(file) is not None:
             return self.observations(CONTROL + "nan", split)

@@ -136,9 +136,7 @@ class InBatches:
         return np.concatenate([self.predictor.predict(contexts[part]) for part in parts])
 
 
-def _ask_once(
-    named: NamedPredictor, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
-) -> np.ndarray:
+def _ask_once(named: NamedPredictor, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]) -> np.ndarray:
     if not named.only_reads:
         contexts = contexts.copy()  # a predictor that works in place must not spoil what it is asked next
     try:

@@ -37,14 +37,15 @@ class SkillInputs:
         linear: observations of the ridge control: what echo and collapse are measured against.
         near_duplicate: windows whose target nearly equals a training chunk; counted and left out.
         leaked: windows that stand in the training data; no metric counts them.
-        rollout_of: name of a rival -> (n, H) cosines of its closed loop, NaN where the article ends before.
+        rollout_of: name of a rival -> (n, H) cosines of its closed loop, NaN where the article ends before; None
+            where no closed loop is compared.
     """
 
     rivals: RivalScores
     linear: Observations
     near_duplicate: Bool[np.ndarray, " n"]
     leaked: Bool[np.ndarray, " n"]
-    rollout_of: Callable[[str], Float[np.ndarray, "n h"]]
+    rollout_of: Callable[[str], Float[np.ndarray, "n h"]] | None
 
     def without(self, leaked: Bool[np.ndarray, " n"]) -> "SkillInputs":
         """The same for a model that has seen other windows; itself, frontier and all, where they are the same."""
@@ -163,7 +164,7 @@ def _rollout(observed: Observations, inputs: SkillInputs, vertices: Mapping[str,
 
     A closed-loop cosine is compared with that of the rival that has the same cosine at horizon 1.
     """
-    if not np.isfinite(observed.cosine).all():
+    if inputs.rollout_of is None or not np.isfinite(observed.cosine).all():
         return []
     own = float(np.mean(observed.cosine))
     nearest = min(vertices, key=lambda name: abs(vertices[name] - own))

@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 
 import lvm_gates.harness.corpus.windows
+import lvm_gates.harness.evaluation.block
 import lvm_gates.harness.evaluation.candidates
 import lvm_gates.harness.evaluation.observe
 import lvm_gates.harness.evaluation.perturbations
+from lvm_gates.harness.evaluation.block import Block
+from lvm_gates.harness.evaluation.evaluation_set import OFFSETS
+from lvm_gates.harness.evaluation.ranks import Pairs
 from lvm_gates.harness.judging.session import GateRun
 
 MakeRun = Callable[..., GateRun]
@@ -22,7 +26,8 @@ MakeRun = Callable[..., GateRun]
 @pytest.fixture(autouse=True)
 def without_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
     """What controls must do under `5cat` asks no rival, and 700 of them take most of the time of a run."""
-    monkeypatch.setattr(GateRun, "_skill_inputs", None)
+    for inputs in ("_skill_inputs", "_skill_inputs_of_controls"):
+        monkeypatch.setattr(GateRun, inputs, None)
 
 
 def caught(run: GateRun) -> str:
@@ -39,59 +44,41 @@ def test_the_engine_as_it_is_catches_nothing(make_run: MakeRun) -> None:
 
 
 def test_offsets_shifted_by_one(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    offset = lvm_gates.harness.corpus.windows.Windows.offset
-
-    def shifted(windows, base):
-        cosines, exists = [], np.ones(len(windows), dtype=bool)
-        for k in lvm_gates.harness.evaluation.observe.OFFSETS:
-            rows, there = offset(windows, k + 1)
-            cosines.append(np.einsum("bd,bd->b", base, windows.corpus.vectors(rows)))
-            exists &= there
-        return np.stack(cosines, axis=1), exists
-
-    monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "_offsets", lambda base, windows: shifted(windows, base))
+    monkeypatch.setattr(lvm_gates.harness.evaluation.block, "OFFSETS", tuple(k + 1 for k in OFFSETS))
     assert "control:oracle fails its check" in caught(make_run("control:oracle"))
 
 
 def test_targets_one_too_late(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    def too_late(windows):
-        return np.minimum(windows.targets + 1, windows.corpus.run_end[windows.targets] - 1)
-
-    monkeypatch.setattr(
-        lvm_gates.harness.corpus.windows.Windows,
-        "target_vectors",
-        lambda windows: windows.corpus.vectors(too_late(windows)),
-    )
+    monkeypatch.setattr(Block, "targets", property(lambda block: block.ahead(2)))
     assert "control:oracle fails its check" in caught(make_run("control:oracle"))
 
 
 def test_optimistic_ties_and_nan_first(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    def optimistic(similarity, target, rival):
-        return 1.0 + (rival & (similarity > target[:, None])).sum(axis=1), rival.sum(axis=1) + 1
-
-    monkeypatch.setattr(lvm_gates.harness.evaluation.candidates, "expected_rank", optimistic)
+    monkeypatch.setattr(
+        lvm_gates.harness.evaluation.candidates, "mean_rank", lambda ahead, rivals, target: 1.0 + ahead.above
+    )
     assert "control:nan fails its check" in caught(make_run("control:oracle"))
 
 
 def test_target_compared_along_another_float_path(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = lvm_gates.harness.evaluation.candidates.expected_rank
+    exact = lvm_gates.harness.evaluation.candidates.count_ahead
 
-    def two_paths(similarity, target, rival):
+    def two_paths(predictions, target, candidates, barred, own=None):
         # The target's own score in float32, and the target itself among the rivals.
-        return exact(similarity, target.astype(np.float32) - np.float32(1e-7), np.ones_like(rival))
+        nobody = [Pairs(pairs.window[:0], pairs.candidate[:0]) for pairs in barred]
+        return exact(predictions, target.astype(np.float32) - np.float32(1e-7), candidates, nobody, own)
 
-    monkeypatch.setattr(lvm_gates.harness.evaluation.candidates, "expected_rank", two_paths)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.candidates, "count_ahead", two_paths)
     assert "control:oracle fails its check" in caught(make_run("control:oracle"))
 
 
 def test_rollout_shifted(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     rollout = lvm_gates.harness.evaluation.observe._rollout
 
-    def shifted(named, base, windows, horizon, batch_size):
-        cosines, exists = rollout(named, base, windows, horizon, batch_size)
-        rows, _ = windows.offset(2)
-        cosines[:, 0] = np.einsum("bd,bd->b", base, windows.corpus.vectors(rows))
-        return cosines, exists
+    def shifted(named, base, block, batch_size):
+        cosines = rollout(named, base, block, batch_size)
+        cosines[:, 0] = np.einsum("bd,bd->b", base, block.ahead(2))
+        return cosines
 
     monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "_rollout", shifted)
     assert "control:oracle fails its check" in caught(make_run("control:oracle"))
@@ -139,9 +126,8 @@ def test_val_used_as_ood(make_run: MakeRun) -> None:
 
 
 def test_context_of_another_window(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        lvm_gates.harness.corpus.windows.Windows,
-        "contexts",
-        lambda windows: windows.corpus.vectors(windows.context_rows - 1),
-    )
+    def before(windows):
+        return windows.targets[:, None] + np.arange(-windows.context, 0) - 1
+
+    monkeypatch.setattr(lvm_gates.harness.corpus.windows.Windows, "context_rows", property(before))
     assert "control:oracle fails its check" in caught(make_run("control:oracle"))

@@ -6,7 +6,7 @@ import pytest
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.controls import Ingredients, build_control
 from lvm_gates.harness.evaluation.evaluation_set import OFFSETS
-from lvm_gates.harness.evaluation.observe import observe
+from lvm_gates.harness.evaluation.observe import observe, observe_together
 from lvm_gates.harness.evaluation.perturbations import donor_rows, permutations
 from lvm_gates.harness.predictors.predictor import ask
 from lvm_gates.harness.statistics import ablation_effects, generalisation, rollout
@@ -333,3 +333,23 @@ def test_what_was_observed_survives_the_file(make_corpus, make_set, as_named, sc
         np.testing.assert_array_equal(again.arrays()[name], values, err_msg=name)
     assert again.spread._fields == observed.spread._fields
     assert isinstance(again.spread.n, int)
+
+
+def test_predictors_side_by_side_are_observed_as_each_alone(make_corpus, make_set, as_named, scrambler, monkeypatch):
+    monkeypatch.setattr("lvm_gates.harness.evaluation.observe.CHUNK", 16)
+    evaluation = make_set(make_corpus([20, 17, 13], dim=4), horizon=3)
+    predictors = [as_named(scrambler(3, 4), "one"), as_named(Spoiling(), "spoils"), as_named(scrambler(3, 4), "two")]
+    together = observe_together(predictors, evaluation, batch_size=16, rank_intervals=["two"])
+    for named, found in zip(predictors, together, strict=True):
+        alone = observe(named, evaluation, batch_size=16, rank_interval=named.name == "two")
+        for name, values in alone.arrays().items():
+            np.testing.assert_array_equal(found.arrays()[name], values, err_msg=f"{named.name} {name}")
+
+
+class Spoiling:
+    """Works in place: the next one to be asked must not see it."""
+
+    def predict(self, contexts):
+        contexts *= -1.0
+        contexts[:, 0] = 0.0
+        return contexts.sum(axis=1)

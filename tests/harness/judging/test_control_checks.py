@@ -146,8 +146,8 @@ def test_under_skill_no_control_may_pass_the_frontier(runs, name):
     assert conduct(name, breach).failed_checks == ()
 
 
-def test_under_skill_the_oracle_passes_every_gate_of_skill_and_need_not_pass_a_to_e(runs):
-    card = runs["wiki"].control_card("oracle").record()
+def test_under_skill_the_oracle_passes_every_gate_of_skill_and_need_not_pass_a_to_e(wiki, make_run):
+    card = make_run(wiki, profile="skill").control_card("oracle").record()
     gates = list(card.skill.gates)
     assert len(gates) == 5
     for gate in gates:
@@ -174,13 +174,12 @@ def leave_out_as_published(name, contexts, windows, donors, seed):
     return perturbations.ablate(name, contexts, windows, donors, seed)
 
 
-def rank_one(similarity, target, rival):
-    return np.ones(len(target)), rival.sum(axis=1) + 1
+def rank_one(ahead, rivals, target):
+    return np.ones(len(target))
 
 
-def nan_first(similarity, target, rival):
-    above = (rival & (similarity > target[:, None])).sum(axis=1)
-    return 1.0 + above, rival.sum(axis=1) + 1
+def nan_first(ahead, rivals, target):
+    return 1.0 + ahead.above
 
 
 def shuffle_that_does_nothing(rows, length, seed):
@@ -190,8 +189,8 @@ def shuffle_that_does_nothing(rows, length, seed):
 FAULTS = {
     "offsets counted from the target": (Windows, "offset", late_by_one, "oracle"),
     "leave-one-out that restores the last frame": (evaluate, "ablate", leave_out_as_published, "persistence"),
-    "every target first": ("lvm_gates.harness.evaluation.candidates.expected_rank", rank_one, "random"),
-    "nan first": ("lvm_gates.harness.evaluation.candidates.expected_rank", nan_first, "nan"),
+    "every target first": ("lvm_gates.harness.evaluation.candidates.mean_rank", rank_one, "random"),
+    "nan first": ("lvm_gates.harness.evaluation.candidates.mean_rank", nan_first, "nan"),
     "a shuffle that does nothing": (perturbations, "permutations", shuffle_that_does_nothing, "oracle"),
 }  # fmt: skip
 
