@@ -19,7 +19,7 @@ ABSOLUTE = GATES
 _SIGNED = {"margin", "F", "shuffled", "reversed", "leave-one-out", "last repeated", "foreign last"}
 # What the metric of gate `frontier` is under the other tasks of profile `skill`; the profile calls it F under all.
 _TASK_LABELS = {"retrieval": "MRR minus best's", "decoding": "cosine minus best's"}
-_SIGNED |= {"rollout minus control", *_TASK_LABELS.values()}
+_SIGNED |= {"rollout minus rival", *_TASK_LABELS.values()}
 
 
 @dataclass(frozen=True)
