@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from threadpoolctl import threadpool_limits
 
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.vectors import slices, unit
@@ -88,12 +89,15 @@ def score_rivals(evaluation: EvaluationSet, family: Family, basis: Basis) -> Riv
     windows = evaluation.windows
     cosine = np.empty((len(windows), len(family.names)))
     reciprocal = np.empty_like(cosine)
-    for article in np.unique(windows.clusters):
-        mine = np.flatnonzero(windows.clusters == article)
-        for part in slices(len(mine), _CHUNK):
-            cosine[mine[part]], reciprocal[mine[part]] = _score(
-                windows.take(mine[part]), int(article), evaluation, family.weights, basis
-            )
+    # Thousands of products of a few rows: threads that wait for each other on cores that others use too took six to ten
+    # times the CPU of one (6.4 s and .8 s for 709 rivals on 1,500 windows).
+    with threadpool_limits(1, user_api="blas"):
+        for article in np.unique(windows.clusters):
+            mine = np.flatnonzero(windows.clusters == article)
+            for part in slices(len(mine), _CHUNK):
+                cosine[mine[part]], reciprocal[mine[part]] = _score(
+                    windows.take(mine[part]), int(article), evaluation, family.weights, basis
+                )
     sound = np.flatnonzero(np.isfinite(cosine).all(axis=0))
     names = tuple(family.names[i] for i in sound)
     return RivalScores(names, family.weights[sound], cosine[:, sound], reciprocal[:, sound])
