@@ -161,11 +161,13 @@ def _ranks(
     """Expected rank of the target (`harness.evaluation.ranks.expected_rank`), for all rivals."""
     ranks = np.empty(target.shape)
     for i in range(len(products)):
+        candidates = products[i][:, rivals[i]].T
         # One window's candidates at a time: the products stay in the cache, whatever the article's length.
         for part in slices(len(weights), max(1, _CELLS // products.shape[2])):
-            similarity = weights[part] @ products[i][:, rivals[i]]
-            level, slack = target[i, part, None], tie[i, part, None]
-            above = np.count_nonzero(similarity > level + slack, axis=1)
-            at_least = np.count_nonzero(similarity >= level - slack, axis=1)
+            similarity = candidates @ weights[part].T
+            level, slack = target[i, part], tie[i, part]
+            # Counted down the columns, in small integers: twice as fast as along the rows.
+            above = (similarity > level + slack).sum(axis=0, dtype=np.int32)
+            at_least = (similarity >= level - slack).sum(axis=0, dtype=np.int32)
             ranks[i, part] = 1.0 + above + 0.5 * (at_least - above)
     return ranks
