@@ -1,4 +1,4 @@
-"""Chunks to time things on; random, since no figure is read off them."""
+"""Chunks to time things on; random, since no metric is read off them."""
 
 import numpy as np
 

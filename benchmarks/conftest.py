@@ -28,16 +28,16 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def time_ratio(benchmark: Any) -> Callable[..., None]:
-    """How many times as long a subject takes as a reference: call it with (subject, reference, rounds=N, runs=(S, R)).
+    """How many times as long a measured takes as a reference: call it with (measured, reference, rounds=N, runs=(S, R)).
 
     The reference is timed right before each round, so that a busy moment slows both, and the ratio is the median over
-    rounds. A round is S runs of the subject and R of the reference, chosen so that the two last about as long: a pause
+    rounds. A round is S runs of the measured and R of the reference, chosen so that the two last about as long: a pause
     of the machine would otherwise fall into the longer one only. The ratio, of one run to one run, lands in
     ``extra_info["ratio"]``, which `ci/compare_benchmarks.py` reads.
     """
 
     def measure(
-        subject: Callable[[], Any], reference: Callable[[], Any], *, rounds: int, runs: tuple[int, int] = (1, 1)
+        measured: Callable[[], Any], reference: Callable[[], Any], *, rounds: int, runs: tuple[int, int] = (1, 1)
     ) -> None:
         if not benchmark.enabled:
             pytest.fail("benchmarks are off here; run them alone: `make benchmark`", pytrace=False)
@@ -53,7 +53,7 @@ def time_ratio(benchmark: Any) -> Callable[..., None]:
             before.append(time.perf_counter() - begin)
 
         benchmark.pedantic(
-            lambda: repeat(subject, runs[0]), setup=time_reference, rounds=rounds, iterations=1, warmup_rounds=1
+            lambda: repeat(measured, runs[0]), setup=time_reference, rounds=rounds, iterations=1, warmup_rounds=1
         )
         taken = benchmark.stats.stats.data
         ratios = [own / other for own, other in zip(taken, before[-len(taken) :], strict=True)]

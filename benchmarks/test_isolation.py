@@ -16,7 +16,7 @@ from chunks import random_units
 from lvm_gates.harness.corpus.corpus import write_corpus
 from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
-from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 
 HERE = Path(__file__).parent
 DIM = 384
@@ -28,9 +28,9 @@ def test_isolated_pass(kind, evaluation, time_ratio):
     """An evaluation pass over 512 windows; the process runs already."""
     judged_on = evaluation(50, 40, DIM, 512)
     name = f"python:predictors:{kind}"
-    here = Subject(Identity(name), getattr(predictors, kind)())
+    here = NamedPredictor(Identity(name), getattr(predictors, kind)())
     isolated = IsolatedPredictor(name, "predictors", kind, HERE, Isolation())
-    there = Subject(Identity(name), isolated)
+    there = NamedPredictor(Identity(name), isolated)
     try:
         time_ratio(
             lambda: observe(there, judged_on, batch_size=256),

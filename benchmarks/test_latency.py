@@ -16,7 +16,7 @@ from lvm_gates.harness.corpus.npz import read_articles
 from lvm_gates.harness.evaluation.candidates import rank_targets
 from lvm_gates.harness.evaluation.evaluation_set import BANK_SIZE
 from lvm_gates.harness.evaluation.observe import observe
-from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
 from lvm_gates.harness.rivals import Basis, family_of, score_rivals
 from lvm_gates.models.registry import build
@@ -50,7 +50,7 @@ def test_observe(kind, evaluation, time_ratio):
     predictor = Ewma(0.8) if kind == "control" else network(dim, width=128, depth=2, heads=4)
     judged_on = evaluation(50, 40, dim, 256)
     contexts = judged_on.windows.contexts()
-    subject = Subject(Identity("benchmark"), predictor)
+    named = NamedPredictor(Identity("benchmark"), predictor)
 
     def bare():
         for _ in range(FORWARD_PASSES):
@@ -58,7 +58,7 @@ def test_observe(kind, evaluation, time_ratio):
 
     # The forward passes of a control are so short that twelve times as many last as long as one evaluation pass.
     rounds, runs = (15, (1, 12)) if kind == "control" else (7, (1, 1))
-    time_ratio(lambda: observe(subject, judged_on, batch_size=256), bare, rounds=rounds, runs=runs)
+    time_ratio(lambda: observe(named, judged_on, batch_size=256), bare, rounds=rounds, runs=runs)
 
 
 def test_rank_global(evaluation, time_ratio):
@@ -77,7 +77,7 @@ def test_rivals(evaluation, time_ratio):
     """All 700 rivals of profile `skill` against one control that is asked the ordinary way, with its ablations."""
     judged_on = evaluation(40, 120, 384, 512)
     basis = Basis(random_units(1, 384)[0].astype(np.float64))
-    control = Subject(Identity("benchmark"), Ewma(0.8))
+    control = NamedPredictor(Identity("benchmark"), Ewma(0.8))
     time_ratio(
         lambda: score_rivals(judged_on, family_of(CONTEXT), basis),
         lambda: observe(control, judged_on, batch_size=256),

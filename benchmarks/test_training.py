@@ -47,7 +47,7 @@ def test_train_epoch(training, time_ratio):
             mse_loss(training.model.raw(batch.context), batch.target).backward()
             training.optimizer.step()
 
-    time_ratio(lambda: train_epoch(training, 1, some, lambda *_: None, guards=True), bare, rounds=12)
+    time_ratio(lambda: train_epoch(training, 1, some, lambda *_: None, auxiliary=True), bare, rounds=12)
 
 
 def test_sentinel(training, time_ratio):
@@ -59,6 +59,6 @@ def test_sentinel(training, time_ratio):
         watch.look(TorchPredictor("benchmark", training.model, 384, training.device), 1)
 
     def epoch():
-        train_epoch(training, 1, training.windows, lambda *_: None, guards=True)
+        train_epoch(training, 1, training.windows, lambda *_: None, auxiliary=True)
 
     time_ratio(look, epoch, rounds=7, runs=(20, 1))

@@ -34,11 +34,11 @@ from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.rivals import Basis, cached_fitted_weights, score_all
 
 CONTEXT = 5
-SUBJECTS, RIVALS = "subjects", "rivals"
+PREDICTORS, RIVALS = "predictors", "rivals"
 # Scores are kept for as long as the code that made them is unchanged; read at the start, as the code itself was.
 _HERE = Path(__file__).parent
 _CODE = {
-    SUBJECTS: [_HERE / "calibration_scores.py", *sorted(_HERE.glob("trivial_*.py"))],
+    PREDICTORS: [_HERE / "calibration_scores.py", *sorted(_HERE.glob("trivial_*.py"))],
     RIVALS: sorted(Path(str(lvm_gates.harness.rivals.__file__)).parent.glob("*.py")),
 }
 _CODE_DIGEST = {what: hashlib.sha256(b"".join(f.read_bytes() for f in files)).digest() for what, files in _CODE.items()}
@@ -88,7 +88,7 @@ class Setting:
         foreign = {n: (sample_windows(s.training, self.windows, self.seed),) for n, s in self.sources.items()}
         return fit(self.training, self.seed, {n: w for n, w in foreign.items() if len(w[0])})
 
-    def subjects(self) -> dict[str, Predict]:
+    def predictors(self) -> dict[str, Predict]:
         return library(self.fitted)
 
     def rivals(self, evaluation: EvaluationSet, kept: Bool[np.ndarray, " n"]) -> Totals:
@@ -102,13 +102,13 @@ class Setting:
         return Totals.of(scores.names, scores.cosine, scores.reciprocal_rank, evaluation.windows.clusters[kept])
 
     def totals(self, source: Source, what: str) -> Totals:
-        """Scores of the subjects or the rivals on one corpus, computed once."""
+        """Scores of the predictors or the rivals on one corpus, computed once."""
         file = self.out / f"{self._digest(source, what)}.npz"
         if not file.is_file():
             click.echo(f"{self.name}: scoring {what} on {source.name}, {len(source.judged):,} windows")
             evaluation = EvaluationSet("VAL", source.judged, np.unique(source.judged.clusters), self.seed, 1)
             kept = ~near_duplicates(source.judged, self.training)
-            totals = self.rivals(evaluation, kept) if what == RIVALS else score(self.subjects(), evaluation, kept)
+            totals = self.rivals(evaluation, kept) if what == RIVALS else score(self.predictors(), evaluation, kept)
             with atomic_write(file) as stream:
                 np.savez(stream, allow_pickle=False, **(vars(totals) | {"names": np.array(totals.names)}))
         with np.load(file, allow_pickle=False) as stored:
@@ -128,21 +128,21 @@ def outcomes(setting: Setting, *, count: int, each: int, smallest: float) -> lis
     """Judge every draw of every corpus."""
     found = []
     for source in setting.sources.values():
-        subjects, rivals = setting.totals(source, SUBJECTS), setting.totals(source, RIVALS)
-        size = min(each, len(subjects.windows) // 2)
+        predictors, rivals = setting.totals(source, PREDICTORS), setting.totals(source, RIVALS)
+        size = min(each, len(predictors.windows) // 2)
         if size < MINIMUM_ARTICLES:  # without an interval nothing is released, which would show nothing
             raise click.ClickException(
                 f"{source.name}: {size} articles a split, and no interval holds below {MINIMUM_ARTICLES}; give a "
                 "larger corpus, or more --articles and --most."
             )
         splits: tuple[list[Judged], list[Judged]] = ([], [])
-        for pair in draws(len(subjects.windows), size, count, setting.seed):
+        for pair in draws(len(predictors.windows), size, count, setting.seed):
             for split, chosen in zip(splits, pair, strict=True):
-                split.append(judge(subjects.take(chosen), rivals.take(chosen)))
+                split.append(judge(predictors.take(chosen), rivals.take(chosen)))
         val, ood = (np.stack([judged.released(smallest) for judged in split]) for split in splits)
         gain = np.stack([judged.gain for split in splits for judged in split])
-        whole = judge(subjects, rivals)
-        found.append(Outcome(setting.name, source.name, subjects.names, size, whole, gain, val, ood))
+        whole = judge(predictors, rivals)
+        found.append(Outcome(setting.name, source.name, predictors.names, size, whole, gain, val, ood))
     return found
 
 

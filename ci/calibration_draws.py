@@ -20,9 +20,9 @@ class Judged:
     """K predictors on one draw of articles.
 
     Attributes:
-        gain: (K,) F, the MRR less the frontier's at the same cosine.
+        gain: (K,) F, the MRR minus the frontier's at the same cosine.
         gain_low: (K,) lower end of its interval.
-        excess: (K,) cosine less the largest of any rival.
+        excess: (K,) cosine minus the largest of any rival.
         excess_low: (K,) lower end of its interval.
     """
 
@@ -38,18 +38,18 @@ class Judged:
         return np.asarray(along | beyond)
 
 
-def judge(subjects: Totals, rivals: Totals) -> Judged:
-    """Every subject against the frontier of the rivals, with the interval of the delete-one-article jackknife."""
-    groups = len(subjects.windows)
+def judge(predictors: Totals, rivals: Totals) -> Judged:
+    """Every predictor against the frontier of the rivals, with the interval of the delete-one-article jackknife."""
+    groups = len(predictors.windows)
     weights = np.concatenate([np.ones((1, groups)), 1.0 - np.eye(groups)])
-    cosine, mrr = subjects.means(weights)
+    cosine, mrr = predictors.means(weights)
     rival_cosine, rival_mrr = rivals.means(weights)
     gain = mrr - frontier(rival_cosine, rival_mrr, cosine)
     excess = cosine - rival_cosine.max(axis=1, keepdims=True)
     for values in (gain, excess):
         values[np.abs(values) < ROUNDING] = 0.0
     lows = [
-        [jackknife_interval(float(column[0]), column[1:], subjects.windows).low for column in values.T]
+        [jackknife_interval(float(column[0]), column[1:], predictors.windows).low for column in values.T]
         for values in (gain, excess)
     ]
     return Judged(gain[0], np.array(lows[0]), excess[0], np.array(lows[1]))

@@ -29,7 +29,7 @@ class Totals:
         names: the K predictors.
         windows: (G,) how many there are.
         cosine: (G, K) sum of cos(prediction, target).
-        mrr: (G, K) sum of 1 / rank of the target in pool `novel`.
+        mrr: (G, K) sum of 1 / rank of the target in candidate set `novel`.
     """
 
     names: tuple[str, ...]

@@ -21,7 +21,7 @@ class Outcome:
         corpus: what was judged.
         names: the predictors.
         articles: in VAL, and in OOD.
-        whole: on all judged articles at once; its figures only, it has no interval.
+        whole: on all judged articles at once; its metrics only, it has no interval.
         gain: (2N, K) F of every split of every draw.
         val: (N, K) whether VAL passes.
         ood: (N, K) whether OOD passes.

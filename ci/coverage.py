@@ -16,7 +16,7 @@ ARTICLES = (2, 3, 5, 10, 20, 30, 60)
 SEED = 20_260
 GAIN = 0.01
 
-FIGURES: dict[str, draws.Draw] = {
+METRICS: dict[str, draws.Draw] = {
     "mean, no article effect": draws.mean_of(0.0),
     "mean, article effect .2": draws.mean_of(0.2),
     "mean, skewed article effect .2": draws.mean_of(0.2, skewed=True),
@@ -56,14 +56,14 @@ def above_zero(samples: Sequence[draws.Drawn]) -> tuple[float, float]:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--samples", default=2_000, show_default=True, help="A cell; a fourth of it below ten articles.")
-@click.option("--only", multiple=True, help="Figures to make; all by default.")
+@click.option("--only", multiple=True, help="Metrics to make; all by default.")
 def main(samples: int, only: tuple[str, ...]) -> None:
     """Print the coverage table."""
     for unequal in (False, True):
         click.echo(f"\n**{'Log-normal' if unequal else 'Equal'} article sizes**\n")
-        click.echo("| figure | " + " | ".join(f"{g} articles" for g in ARTICLES) + " |")
+        click.echo("| metric | " + " | ".join(f"{g} articles" for g in ARTICLES) + " |")
         click.echo("|---|" + "---|" * len(ARTICLES))
-        for name, draw in FIGURES.items():
+        for name, draw in METRICS.items():
             if only and name not in only:
                 continue
             found = [

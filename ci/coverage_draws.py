@@ -1,6 +1,6 @@
 """Draws of clustered samples whose truth is known, each with the intervals of now and of before.
 
-Before: Student's t with one degree of freedom less than articles, half widths added in quadrature, and for F the
+Before: Student's t with one degree of freedom fewer than articles, half widths added in quadrature, and for F the
 percentile interval of a bootstrap over articles.
 """
 
@@ -34,7 +34,7 @@ _ARTICLES_OF_OOD = 30
 
 
 class Drawn(NamedTuple):
-    """One sample: the true figure, and its estimate by the interval of now and of before."""
+    """One sample: the true metric, and its estimate by the interval of now and of before."""
 
     truth: float
     now: Estimate
@@ -52,7 +52,7 @@ def draw_sizes(rng: np.random.Generator, articles: int, *, unequal: bool) -> Siz
 
 
 def mean_of(between: float, *, skewed: bool = False) -> Draw:
-    """A mean of figures of variance 1, of which ``between`` is between articles, normal or exponential."""
+    """A mean of metrics of variance 1, of which ``between`` is between articles, normal or exponential."""
 
     def draw(rng: np.random.Generator, sizes: Sizes) -> Drawn:
         values, clusters = _values(rng, sizes, between, skewed)
@@ -126,14 +126,14 @@ def frontier(gain: float) -> Draw:
         totals = np.concatenate([np.column_stack(pair) for pair in zip(own, rivals, strict=True)], axis=1)
         totals = totals * sizes[:, None]
 
-        def figure(weights: Float[np.ndarray, "b g"]) -> Float[np.ndarray, " b"]:
+        def metric(weights: Float[np.ndarray, "b g"]) -> Float[np.ndarray, " b"]:
             c, m = np.split(weights @ totals / (weights @ sizes)[:, None], 2, axis=1)
             return np.asarray(m[:, 0] - frontier_mrr(c[:, 1:], m[:, 1:], c[:, 0]))
 
         articles = len(sizes)
-        value = float(figure(np.ones((1, articles)))[0])
-        now = jackknife_interval(value, figure(1.0 - np.eye(articles)), sizes.astype(np.float64))
-        resampled = figure(rng.multinomial(articles, np.full(articles, 1 / articles), RESAMPLES).astype(np.float64))
+        value = float(metric(np.ones((1, articles)))[0])
+        now = jackknife_interval(value, metric(1.0 - np.eye(articles)), sizes.astype(np.float64))
+        resampled = metric(rng.multinomial(articles, np.full(articles, 1 / articles), RESAMPLES).astype(np.float64))
         low, high = map(float, np.quantile(resampled, [0.025, 0.975]))
         return Drawn(gain, now, Estimate(value, low, high, int(sizes.sum())))
 

@@ -25,7 +25,7 @@ from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.leaks.chunks import chunks_of, joined
 from lvm_gates.harness.leaks.detection import find_leaks
-from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.text.embedding import SentenceEncoder
 
 CHANGES = ("exact", "re-embedded", "paraphrased", "cut anew")
@@ -114,17 +114,15 @@ def plant(judged: list[np.ndarray], altered: list[np.ndarray], share: float, rng
 
 def verdicts(inputs: Inputs, few: Inputs) -> tuple[str, str, str]:
     """Of the reciter with leaks ignored and left out, and its MRR in both cases."""
-    leaks, subject = inputs.leaks, Subject(Identity("reciter"), Reciter(inputs.corpus))
-    observed = {split: observe(subject, e, batch_size=256) for split, e in few.evaluation.items()}
+    leaks, named = inputs.leaks, NamedPredictor(Identity("reciter"), Reciter(inputs.corpus))
+    observed = {split: observe(named, e, batch_size=256) for split, e in few.evaluation.items()}
     left_out = {
         split: leaks.left_out(split)[np.searchsorted(inputs.evaluation[split].windows.targets, e.windows.targets)]
         for split, e in few.evaluation.items()
     }
     reasons = [a.name for a in (disjoint_articles(inputs), leaked_windows(inputs)) if a.blocks]
     cards = [
-        make_card(
-            subject.identity, observed, load_profile("5cat"), "strict", skill_inputs=None, task="frontier", **given
-        )
+        make_card(named.identity, observed, load_profile("5cat"), "strict", skill_inputs=None, task="frontier", **given)
         for given in ({}, {"left_out": left_out, "outside": reasons})
     ]
     mrr = [card.gates["B"]["VAL"]["article"]["MRR"].value for card in cards]

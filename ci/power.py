@@ -2,7 +2,7 @@
 
     python -m ci.power --dim 384 >> docs/power.md
 
-World `prose` has the cosines and ranks of text and an optimum that follows a planted share of each chunk, which nothing
+Synthetic dataset `prose` has the cosines and ranks of text and an optimum that follows a planted share of each chunk, which nothing
 linear does; the best linear map stands in for ridge, as one fitted on endless data. The model is the optimum with an
 error of its own. Articles are drawn once for each share, and every VAL and OOD is a random choice of them; released is
 what gains at least `WORTH` with its lower bound above zero on both. What a share is worth is F on all articles.
@@ -179,7 +179,7 @@ def table(rows: Sequence[Row], heading: str) -> str:
 
 @click.command()
 @click.option("--dim", type=int, default=384, show_default=True)
-@click.option("--draws", type=int, default=200, show_default=True, help="Draws of VAL and OOD for each figure.")
+@click.option("--draws", type=int, default=200, show_default=True, help="Draws of VAL and OOD for each metric.")
 @click.option("--articles", type=int, default=POOL, show_default=True, help="Articles to choose them from.")
 @click.option("--seed", type=int, default=0, show_default=True)
 def main(dim: int, draws: int, articles: int, seed: int) -> None:

@@ -67,7 +67,7 @@ def main(
     jobs: int,
     only: Sequence[str],
 ) -> None:
-    """Make the table of reported against reproduced figures."""
+    """Make the table of reported against reproduced metrics."""
     rows = {one["name"]: one for one in tomllib.loads(REPORTED.read_text())["recipe"]}
     for name in only:
         if name not in rows:

@@ -65,7 +65,7 @@ def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corp
         "F, VAL",
         "F, OOD",
         "skill",
-        "what was wrong with the reported figure",
+        "what was wrong with the reported metric",
     ]
     return "\n".join(
         [
@@ -82,8 +82,8 @@ def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corp
 def falls(history: Sequence[Mapping[str, Any]]) -> str:
     """The first epoch that cost a share of the validation cosine beyond the ordinary, and the one that cost most.
 
-    In one epoch the original collapses lost 34 % (V3), 37 % (P4), 110 % (P6b v1) and 39 % (P7); P3 when its guards
-    came on, which was no collapse, lost 8 % (docs/sources.md, "Reported figures").
+    In one epoch the original collapses lost 34 % (V3), 37 % (P4), 110 % (P6b v1) and 39 % (P7); P3 when its auxiliary terms
+    came on, which was no collapse, lost 8 % (docs/sources.md, "Reported metrics").
     """
     cosines = [record["val_cosine"] for record in history]
     shares = [(before - after) / before if before > 0 else 0.0 for before, after in itertools.pairwise(cosines)]
@@ -96,16 +96,16 @@ def falls(history: Sequence[Mapping[str, Any]]) -> str:
 
 def _judged(row: Row) -> list[str]:
     reported, card, skill = row.reported, row.cards["5cat"], row.cards["skill"]
-    figures = card["gates"]
+    metrics = card["gates"]
     return [
         reported["name"],
-        _plain(reported.get("margin"), "+z.3f"),
-        _value(figures["A"]["VAL"]["margin"], "+z.3f"),
-        _plain(figures["A"]["VAL"]["peak"], "+d"),
-        _plain(reported.get("r5"), ".3f"),
-        _value(figures["B"]["VAL"]["article"]["R@5"], ".3f"),
-        _plain(reported.get("rollout"), ".3f"),
-        _value(figures["D"]["VAL"]["mean"], ".3f"),
+        _number(reported.get("margin"), "+z.3f"),
+        _value(metrics["A"]["VAL"]["margin"], "+z.3f"),
+        _number(metrics["A"]["VAL"]["peak"], "+d"),
+        _number(reported.get("r5"), ".3f"),
+        _value(metrics["B"]["VAL"]["article"]["R@5"], ".3f"),
+        _number(reported.get("rollout"), ".3f"),
+        _value(metrics["D"]["VAL"]["mean"], ".3f"),
         reported.get("gates", NOTHING),
         _gates(card),
         card["verdict"],
@@ -125,16 +125,16 @@ def _control(name: str, scorecards: Mapping[str, Mapping[str, Any]]) -> list[str
     card, skill = found["5cat"], found["skill"]
     if card is None or skill is None:
         return []
-    figures, against = card["gates"], skill.get("skill", {})
+    metrics, against = card["gates"], skill.get("skill", {})
     return [
         f"control:{name}",
         NOTHING,
-        _value(figures["A"]["VAL"]["margin"], "+z.3f"),
-        _plain(figures["A"]["VAL"]["peak"], "+d"),
+        _value(metrics["A"]["VAL"]["margin"], "+z.3f"),
+        _number(metrics["A"]["VAL"]["peak"], "+d"),
         NOTHING,
-        _value(figures["B"]["VAL"]["article"]["R@5"], ".3f"),
+        _value(metrics["B"]["VAL"]["article"]["R@5"], ".3f"),
         NOTHING,
-        _value(figures["D"]["VAL"]["mean"], ".3f"),
+        _value(metrics["D"]["VAL"]["mean"], ".3f"),
         NOTHING,
         _gates(card),
         card["verdict"],
@@ -167,7 +167,7 @@ def _value(estimate: Mapping[str, Any] | None, form: str) -> str:
     return f"{estimate['value']:{form}} [{estimate['low']:{form}}, {estimate['high']:{form}}]"
 
 
-def _plain(value: float | None, form: str) -> str:
+def _number(value: float | None, form: str) -> str:
     return NOTHING if value is None else f"{value:{form}}"
 
 

@@ -23,7 +23,7 @@ def between() -> dict[str, Predict]:
         "last-three": fixed(lambda age: (age < 3).astype(float)),
         "extrapolated": fixed(lambda age: np.select([age == 0, age == 1], [2.0, -1.0], 0.0)),
         "extrapolated-damped": fixed(lambda age: np.select([age == 0, age == 1], [1.3, -0.3], 0.0)),
-        "ewma-0.8-less-oldest": fixed(lambda age: 0.8**age - 0.3 * (age == age.max())),
+        "ewma-0.8-minus-oldest": fixed(lambda age: 0.8**age - 0.3 * (age == age.max())),
     }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvm_gates.harness.controls import Control, Ingredients
-from lvm_gates.harness.controls.oracle import Clairvoyance
+from lvm_gates.harness.controls.oracle import Oracle
 
 BLUR = 0.25
 
@@ -20,7 +20,7 @@ BLUR = 0.25
 class Blurred:
     """What the oracle says plus noise of a quarter of its length: a cosine of about .97 to the truth."""
 
-    oracle: Clairvoyance
+    oracle: Oracle
     seed: int
 
     def predict_knowing(self, contexts: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ class Blurred:
 
 def build(ingredients: Ingredients) -> Blurred:
     """Called once for each judged split."""
-    return Blurred(Clairvoyance(ingredients.corpus), ingredients.seed)
+    return Blurred(Oracle(ingredients.corpus), ingredients.seed)
 
 
 BLURRED = Control("blurred-oracle", build, passes=("A", "B"))

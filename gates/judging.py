@@ -12,7 +12,7 @@ def fail(text: str) -> None:
 
 
 def require(card: Card, gate: str, split: str | None, next_step: str) -> None:
-    """Fail with the figures that missed their thresholds, or report a failure that the release rule tolerates.
+    """Fail with the metrics that missed their thresholds, or report a failure that the release rule tolerates.
 
     Args:
         card: of the model.

@@ -11,14 +11,14 @@ from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.paths import is_file
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
-from lvm_gates.harness.evaluation.resolve_model import check_spec, is_control, is_python, load_subject
+from lvm_gates.harness.evaluation.resolve_model import check_spec, is_control, is_python, load_named
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, open_any, resolve
 from lvm_gates.harness.judging.additions import Additions, load_additions
 from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import check_rule
 from lvm_gates.harness.judging.session import GateRun, Settings
 from lvm_gates.harness.predictors.isolation.predictor import START_SECONDS, IsolatedPredictor, Isolation, close_isolated
-from lvm_gates.harness.predictors.predictor import BATCH_PROBE, Identity, Subject, check_batch_invariance
+from lvm_gates.harness.predictors.predictor import BATCH_PROBE, Identity, NamedPredictor, check_batch_invariance
 from lvm_gates.harness.worlds.world import default_corpus
 
 TASKS = ("frontier", "retrieval", "decoding")
@@ -68,16 +68,16 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         additions=additions,
     )
     isolation = _isolation(options, models)
-    subjects = [_load(m, options["device"], root, isolation) for m in models if not is_control(m)]
+    predictors = [_load(m, options["device"], root, isolation) for m in models if not is_control(m)]
     try:
-        for subject in subjects if probe else []:
-            if isinstance(subject.predictor, IsolatedPredictor):
-                subject.predictor.start()  # it imports while the data are read
-        run = GateRun(settings, _inputs(options, settings, subjects, root), subjects, folder)
+        for named in predictors if probe else []:
+            if isinstance(named.predictor, IsolatedPredictor):
+                named.predictor.start()  # it imports while the data are read
+        run = GateRun(settings, _inputs(options, settings, predictors, root), predictors, folder)
         if probe:
-            _probe(run, subjects)
+            _probe(run, predictors)
     except BaseException:
-        close_isolated(subject.predictor for subject in subjects)
+        close_isolated(named.predictor for named in predictors)
         raise
     return run
 
@@ -113,17 +113,17 @@ class _Refusing(NamedTuple):
         raise UserError(self.sentence)
 
 
-def _load(model: str, device: str, root: Path, isolation: Isolation | None) -> Subject:
+def _load(model: str, device: str, root: Path, isolation: Isolation | None) -> NamedPredictor:
     """A model; where code of a user's runs in this process and fails, that costs the model and not the session."""
     try:
-        return load_subject(model, device=device, root=root, isolation=isolation)
+        return load_named(model, device=device, root=root, isolation=isolation)
     except UserError as error:
         if not is_python(model):
             raise
-        return Subject(Identity(model), _Refusing(str(error)))
+        return NamedPredictor(Identity(model), _Refusing(str(error)))
 
 
-def _probe(run: GateRun, subjects: Sequence[Subject]) -> None:
+def _probe(run: GateRun, predictors: Sequence[NamedPredictor]) -> None:
     """Ask each model for a few windows, so that a wrong shape shows at once and not after an hour.
 
     Raises:
@@ -131,18 +131,18 @@ def _probe(run: GateRun, subjects: Sequence[Subject]) -> None:
     """
     windows = run.inputs.evaluation["VAL"].windows.take(slice(0, BATCH_PROBE))
     broken = {}
-    for subject in subjects:
+    for named in predictors:
         try:
-            check_batch_invariance(subject, windows.contexts(), windows.targets, run.settings.batch_size)
+            check_batch_invariance(named, windows.contexts(), windows.targets, run.settings.batch_size)
         except UserError as error:
-            broken[subject.name] = str(error)
+            broken[named.name] = str(error)
     if broken and len(broken) == len(run.settings.models):
         raise UserError(*broken.values())
     for name, sentence in broken.items():
         run.give_up(name, sentence)
 
 
-def _inputs(options: Mapping[str, Any], settings: Settings, subjects: list[Subject], root: Path) -> Inputs:
+def _inputs(options: Mapping[str, Any], settings: Settings, predictors: list[NamedPredictor], root: Path) -> Inputs:
     def path(name: str) -> Path | None:
         value = options[name]
         return None if value is None else root / value
@@ -156,7 +156,7 @@ def _inputs(options: Mapping[str, Any], settings: Settings, subjects: list[Subje
         ood_npz=path("ood_npz"),
         train_corpus=tuple(root / value for value in options["train_corpus"] or ()),
     )
-    contexts = [s.context for s in subjects if s.context is not None]
+    contexts = [s.context for s in predictors if s.context is not None]
     return resolve(
         arguments,
         context=options["context"] or (contexts[0] if contexts else _DEFAULT_CONTEXT),
@@ -164,16 +164,16 @@ def _inputs(options: Mapping[str, Any], settings: Settings, subjects: list[Subje
         horizon=options["horizon"],
         seed=settings.seed,
         first_in_file=settings.profile.protocol == "published",
-        fallback=_fallback(arguments, subjects),
+        fallback=_fallback(arguments, predictors),
     )
 
 
-def _fallback(arguments: CorpusArguments, subjects: list[Subject]) -> Corpus | None:
+def _fallback(arguments: CorpusArguments, predictors: list[NamedPredictor]) -> Corpus | None:
     """The corpus a checkpoint records, if it is still there and unchanged; else the embedded default."""
     if arguments.corpus is not None or arguments.articles_npz is not None:
         return None
-    for subject in subjects:
-        recorded = (subject.identity.provenance or {}).get("corpus") or {}
+    for named in predictors:
+        recorded = (named.identity.provenance or {}).get("corpus") or {}
         folder = Path(str(recorded.get("path", "")))
         if recorded.get("path") and is_file(folder / "corpus.json"):
             corpus = open_any(folder)

@@ -41,11 +41,11 @@ def write_summary(reporter: Any, run: GateRun, scorecard: Scorecard | None, unwr
 
 
 def _unfamiliar(run: GateRun) -> Iterator[str]:
-    """A line for each model that is judged on the built-in world because the corpus it records is gone."""
-    for subject in run.loaded.values():  # controls are trained on nothing
-        recorded = (subject.identity.provenance or {}).get("corpus") or {}
+    """A line for each model that is judged on the built-in synthetic dataset because the corpus it records is gone."""
+    for named in run.loaded.values():  # controls are trained on nothing
+        recorded = (named.identity.provenance or {}).get("corpus") or {}
         if recorded.get("path") and recorded.get("fingerprint") != run.inputs.corpus.fingerprint:
             yield (
-                f"{subject.name} was trained on {recorded['path']}, which is gone or has changed: it is judged on "
+                f"{named.name} was trained on {recorded['path']}, which is gone or has changed: it is judged on "
                 f"{run.inputs.corpus.path.name}; name a corpus with --corpus"
             )

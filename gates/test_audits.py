@@ -1,4 +1,4 @@
-"""The data on trial: chunks, windows and splits are what the figures assume. A failed audit blocks every model.
+"""The data on trial: chunks, windows and splits are what the metrics assume. A failed audit blocks every model.
 
 So does one that a release requires and that could not look. One that only describes the corpus is skipped then, with
 the reason: it must not pass.

@@ -10,7 +10,7 @@ from lvm_gates.gates.judging import require
 from lvm_gates.harness.judging.verdict import Card
 
 NEXT = (
-    "compare pool `article` with pool `novel` in the scorecard: if `novel` is much better, the model is kept from the "
+    "compare candidate set `article` with candidate set `novel` in the scorecard: if `novel` is much better, the model is kept from the "
     "target by its own context frames; if both are at chance, look at the training loss first."
 )
 

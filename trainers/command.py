@@ -83,7 +83,7 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
     from lvm_gates.trainers.one_writer import only_writer
 
     start = _checkpoint(given.get("recover"))
-    options = {key: _plain(value) for key, value in given.items() if key not in RUN + ELSEWHERE}
+    options = {key: _path_as_text(value) for key, value in given.items() if key not in RUN + ELSEWHERE}
     if given.get("stages") is not None:
         from lvm_gates.harness.corpus.curriculum_files import stages_digest
 
@@ -119,7 +119,7 @@ def sizes(given: Options) -> dict[str, Any]:
     return {"width": given["width"], "depth": given["layers"], "heads": given["heads"]}
 
 
-def _plain(value: Any) -> Any:
+def _path_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Select = Literal["val_cos", "last-margin", "margin", "skill"]
 NEEDS_NO_SENTINEL: tuple[Select, ...] = ("val_cos", "last-margin")
-# off: no sentinel; watch: it reports; act: it drops the guards and stops the run by the documents' rules.
+# off: no sentinel; watch: it reports; act: it drops the auxiliary terms and stops the run by the documents' rules.
 SentinelMode = Literal["off", "watch", "act"]
 Precision = Literal["auto", "float32", "bfloat16"]
 

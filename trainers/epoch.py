@@ -62,13 +62,13 @@ class Run:
 
 @dataclass
 class Means:
-    """Means over windows of whatever the steps report; each figure over the windows it was computed on."""
+    """Means over windows of whatever the steps report; each metric over the windows it was computed on."""
 
     sums: dict[str, float] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
 
-    def add(self, figures: Mapping[str, Tensor | float], n: int) -> None:
-        for name, value in figures.items():
+    def add(self, metrics: Mapping[str, Tensor | float], n: int) -> None:
+        for name, value in metrics.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value) * n
             self.seen[name] = self.seen.get(name, 0) + n
 
@@ -79,7 +79,7 @@ class Means:
         return {name: self[name] for name in self.sums}
 
 
-def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, guards: bool) -> Means:
+def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, auxiliary: bool) -> Means:
     """Descend once over ``windows``.
 
     Args:
@@ -87,10 +87,10 @@ def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, guards: b
         epoch: from 1; decides every random number.
         windows: of this epoch.
         tick: told the running means of loss, cosine and margin after each step.
-        guards: whether the recipe's guards are on.
+        auxiliary: whether the recipe's auxiliary terms are on.
 
     Returns:
-        Means of ``loss``, ``cosine`` to the target, ``margin`` (less the cosine to the last frame) and of the
+        Means of ``loss``, ``cosine`` to the target, ``margin`` (minus the cosine to the last frame) and of the
         objective's parts, as ``loss.NAME``.
 
     Raises:
@@ -104,7 +104,7 @@ def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, guards: b
     means = Means()
     for number, batch in enumerate(gatherer.batches(windows, order, config.batch_size), 1):
         read = batch.context if recipe.augment is None else recipe.augment(batch.context, epoch)
-        step = _step(run.raw(read, epoch), batch, read, epoch, guards, run)
+        step = _step(run.raw(read, epoch), batch, read, epoch, auxiliary, run)
         loss = recipe.objective(step)
         value = loss.total.item()
         require_finite(value, f"the loss of batch {number} in epoch {epoch}", config)
@@ -130,7 +130,7 @@ def _step(
     batch: Batch,
     read: Float[Tensor, "batch context dim"],
     epoch: int,
-    guards: bool,
+    auxiliary: bool,
     run: Run,
 ) -> Step:
     return Step(
@@ -144,7 +144,7 @@ def _step(
         negatives=batch.negatives,
         article=batch.article,
         epoch=epoch,
-        guards=guards,
+        auxiliary=auxiliary,
         predict=lambda context: functional.normalize(run.raw(context, epoch), dim=-1),
     )
 
@@ -155,7 +155,7 @@ def _mixed(config: RunConfig, device: torch.device) -> bool:
 
 
 def require_finite(value: float, what: str, config: RunConfig) -> None:
-    """Stop a run whose figures have left the numbers.
+    """Stop a run whose metrics have left the numbers.
 
     Raises:
         UserError: ``value`` is NaN or infinite.

@@ -32,7 +32,7 @@ from lvm_gates.trainers.seeding import make_deterministic, seed_epoch
 from lvm_gates.trainers.sentinel_rules import Reading, selection
 from lvm_gates.trainers.threads import cpu_threads
 from lvm_gates.trainers.validation import Validation, validate
-from lvm_gates.trainers.watch import keeps_guards, look, open_sentinel, recorded, remarks, require_no_abort
+from lvm_gates.trainers.watch import keeps_auxiliary, look, open_sentinel, recorded, remarks, require_no_abort
 
 
 def train(
@@ -96,7 +96,7 @@ def train(
         folder.prepare(overwrite=overwrite)
     if len(history) >= config.epochs:
         say(console, f"{out}: {len(history)} epochs are done already; ask for more with --epochs.")
-    for warning in ramped_together(recipe.pressures, config.epochs):
+    for warning in ramped_together(recipe.schedules, config.epochs):
         say(console, f"warning: {warning}")
     with cpu_threads(model, config.threads):
         for epoch in range(len(history) + 1, config.epochs + 1):
@@ -106,24 +106,24 @@ def train(
                 recipe.tune(model, epoch)
             title = f"epoch {epoch}/{config.epochs}"
             windows = run.epoch_windows(epoch)
-            guards = keeps_guards(config.sentinel, history)
+            auxiliary = keeps_auxiliary(config.sentinel, history)
             record: EpochRecord = {
                 "epoch": epoch,
                 "windows": len(windows),
                 "lr": optimizer.param_groups[0]["lr"],
                 "position_scale": run.scale(epoch),
-                "guards": guards,
+                "guards": auxiliary,
             }
             with epoch_bar(console, title, steps(windows, config)) as tick:
-                means = train_epoch(run, epoch, windows, tick, guards=guards)
+                means = train_epoch(run, epoch, windows, tick, auxiliary=auxiliary)
             val = validate(model, validation, run.scale(epoch), device, recipe.needs.target)
             require_finite(val.loss, f"the validation loss of epoch {epoch}", config)
             if recipe.plateau:
                 scheduler.step(val.loss)
             reading = None if sentinel is None else look(sentinel, run, epoch)
             record |= {f"train_{name}": value for name, value in means.all().items()}
-            record |= {"val_loss": val.loss, "val_cosine": val.cosine, "val_margin": val.margin}
-            score = selection(config.select, val.cosine, val.margin, reading)
+            record |= {"val_loss": val.loss, "val_cosine": val.cosine, "val_margin": val.margin_vs_last}
+            score = selection(config.select, val.cosine, val.margin_vs_last, reading)
             record["score"] = score if math.isfinite(score) else None
             if reading is not None:
                 record["sentinel"] = recorded(reading)
@@ -195,10 +195,10 @@ def _line(record: EpochRecord, val: Validation, reading: Reading | None) -> str:
     """One epoch in one line of 80 columns; the history has the rest."""
     text = (
         f"loss {record['train_loss']:.2e} cos {_short(record['train_cosine'])}, "
-        f"val cos {_short(val.cosine)} margin {_short(val.margin, '+')}"
+        f"val cos {_short(val.cosine)} margin {_short(val.margin_vs_last, '+')}"
     )
     if reading is not None:
-        skill = reading.figures["skill_cosine"]["value"]
+        skill = reading.metrics["skill_cosine"]["value"]
         text += " skill n/a" if skill is None else f" skill {_short(skill, '+')}"
     return text
 

@@ -27,7 +27,7 @@ class Step:
         negatives: (B, N, D) other chunks of the target's article.
         article: (B,) the article of each window.
         epoch: from 1.
-        guards: False once the sentinel has had the guards dropped.
+        auxiliary: False once the sentinel has had the auxiliary terms dropped.
         predict: (B, C, D) contexts -> (B, D) unit predictions, with gradient.
     """
 
@@ -41,7 +41,7 @@ class Step:
     negatives: Float[Tensor, "batch negatives dim"]
     article: Int[Tensor, " batch"]
     epoch: int
-    guards: bool
+    auxiliary: bool
     predict: Callable[[Float[Tensor, "batch context dim"]], Float[Tensor, "batch dim"]]
 
     @property
@@ -56,9 +56,9 @@ class Step:
 
 
 class Loss(NamedTuple):
-    """A scalar to descend on, and the figures it is made of.
+    """A scalar to descend on, and the metrics it is made of.
 
-    A figure that was not computed in this step is absent: the original trainer logged 0.0 for it, and the zero was
+    A metric that was not computed in this step is absent: the original trainer logged 0.0 for it, and the zero was
     read as a neutral margin (docs/sources.md, "Unmeasured zeros").
     """
 
@@ -77,24 +77,24 @@ class Term:
         name: in the history.
         weight: by epoch; at zero the term is not computed.
         value: the term.
-        guard: whether it goes when the sentinel has the guards dropped.
+        auxiliary: whether it goes when the sentinel has the auxiliary terms dropped.
     """
 
     name: str
     weight: Schedule
     value: Callable[[Step], Tensor]
-    guard: bool = True
+    auxiliary: bool = True
 
 
 def weighted(*terms: Term) -> Objective:
-    """Mean squared error on the raw output plus weighted terms, of which the sentinel may have the guards dropped."""
+    """Mean squared error on the raw output plus weighted terms, of which the sentinel may have the auxiliary terms dropped."""
 
     def objective(step: Step) -> Loss:
         total = mse_loss(step.raw, step.target)
         parts: dict[str, Tensor | float] = {"base": total}
         for term in terms:
             weight = term.weight.at(step.epoch)
-            if weight > 0 and (step.guards or not term.guard):
+            if weight > 0 and (step.auxiliary or not term.auxiliary):
                 parts[term.name] = term.value(step)
                 total = total + weight * parts[term.name]
         return Loss(total, parts)

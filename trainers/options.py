@@ -20,7 +20,9 @@ def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Sel
     """Decorate a command with the options of a run, this recipe's defaults filled in."""
     positive = click.IntRange(min=1)
     options = [
-        click.option("--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: built-in world]."),
+        click.option(
+            "--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: built-in synthetic dataset]."
+        ),
         click.option("--out", type=click.Path(path_type=Path), default=Path("runs") / recipe, show_default=True),
         click.option("--epochs", type=positive, default=epochs, show_default=epochs is not None or "as documented"),
         click.option("--batch-size", type=positive, default=batch_size, show_default=True),
@@ -41,7 +43,7 @@ def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Sel
             type=click.Choice(get_args(SentinelMode)),
             default="watch",
             show_default=True,
-            help="watch: gate up to 500 VAL windows after each epoch; act: drop guards, stop a collapsed run.",
+            help="watch: gate up to 500 VAL windows after each epoch; act: drop auxiliary terms, stop a collapsed run.",
         ),
         click.option("--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True),
         click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda|mps"),
@@ -69,7 +71,7 @@ def as_published(difference: str) -> Callable[[Command], Command]:
 
 
 def open_training_corpus(folder: Path | None) -> "Corpus":
-    """The corpus asked for, or the built-in world."""
+    """The corpus asked for, or the built-in synthetic dataset."""
     if folder is not None:
         from lvm_gates.harness.corpus.corpus import open_corpus
 

@@ -1,4 +1,4 @@
-"""P2: the network predicts the change from the last frame; tiny guards from epoch 6 (docs/sources.md, "P2")."""
+"""P2: the network predicts the change from the last frame; tiny auxiliary terms from epoch 6 (docs/sources.md, "P2")."""
 
 from typing import TYPE_CHECKING
 
@@ -41,14 +41,14 @@ def p2(given: Options) -> Recipe:
     published = given["as_published"]
     terms = [directional(DIRECTIONAL, MARGIN, published=published)]
     if not published:
-        # "Always on" in the plan, while the guards can be dropped.
-        terms += [future(FUTURE, MARGIN), Term("residual", RESIDUAL, _size_of_change, guard=False)]
+        # "Always on" in the plan, while the auxiliary terms can be dropped.
+        terms += [future(FUTURE, MARGIN), Term("residual", RESIDUAL, _size_of_change, auxiliary=False)]
     return Recipe(
         objective=weighted(*terms),
         model_type="residual",
         model={"base": "transformer", "normalise_delta": published, **sizes(given)},
         needs=Needs(frames=2) if published else Needs(ahead=2),
-        pressures={"directional": DIRECTIONAL} if published else {"directional": DIRECTIONAL, "future": FUTURE},
+        schedules={"directional": DIRECTIONAL} if published else {"directional": DIRECTIONAL, "future": FUTURE},
     )
 
 

@@ -1,11 +1,11 @@
-"""P3: P1 with tiny guards from epoch 6 (docs/sources.md, "P3")."""
+"""P3: P1 with tiny auxiliary terms from epoch 6 (docs/sources.md, "P3")."""
 
 from lvm_gates.trainers.command import Options, recipe_command, sizes
 from lvm_gates.trainers.options import as_published
 from lvm_gates.trainers.recipe import Needs, Recipe
 from lvm_gates.trainers.schedule import Schedule
 
-GUARD = Schedule({1: 0.0, 6: 0.002})
+AUXILIARY = Schedule({1: 0.0, 6: 0.002})
 DROP = Schedule({1: 0.0, 6: 0.05})
 DIRECTIONAL_MARGIN = 0.01
 FUTURE_MARGIN = 0.008
@@ -27,13 +27,13 @@ def p3(given: Options) -> Recipe:
     from lvm_gates.trainers.terms import directional, future
 
     published = given["as_published"]
-    guards = [directional(GUARD, DIRECTIONAL_MARGIN, published=published)]
+    terms = [directional(AUXILIARY, DIRECTIONAL_MARGIN, published=published)]
     if not published:
-        guards.append(future(GUARD, FUTURE_MARGIN))
+        terms.append(future(AUXILIARY, FUTURE_MARGIN))
     return Recipe(
-        objective=weighted(*guards),
+        objective=weighted(*terms),
         model=sizes(given),
         needs=Needs(frames=2) if published else Needs(ahead=2),
         augment=lambda context, epoch: drop_last(context, DROP.at(epoch)),
-        pressures={"guards": GUARD, "drop": DROP},
+        schedules={"auxiliary": AUXILIARY, "drop": DROP},
     )

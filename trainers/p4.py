@@ -1,4 +1,4 @@
-"""P4: rollouts that must move from epoch 4, adaptive guards from epoch 7 (docs/sources.md, "P4")."""
+"""P4: rollouts that must move from epoch 4, adaptive auxiliary terms from epoch 7 (docs/sources.md, "P4")."""
 
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from lvm_gates.trainers.objective import Step
 
 ROLLOUT = Schedule({1: 0.0, 4: 0.05, 7: 0.10})
-GUARD = Schedule({1: 0.0, 7: 0.002})
+AUXILIARY = Schedule({1: 0.0, 7: 0.002})
 FUTURE = Schedule({1: 0.0, 10: 0.002})
 DROP = Schedule({1: 0.0, 7: 0.05})
-# The code began with its guards an epoch before its documents (docs/sources.md, "P4").
-PUBLISHED_GUARD = Schedule({1: 0.0, 6: 0.002})
+# The code began with its auxiliary terms an epoch before its documents (docs/sources.md, "P4").
+PUBLISHED_AUXILIARY = Schedule({1: 0.0, 6: 0.002})
 PUBLISHED_DROP = Schedule({1: 0.0, 6: 0.05})
 HORIZON = 3
 MARGIN = 0.01
@@ -29,35 +29,35 @@ MARGIN = 0.01
     batch_size=64,
     options=[
         as_published(
-            "only the first step of a rollout has a gradient, guards from epoch 6 and one for the batch, over the "
+            "only the first step of a rollout has a gradient, auxiliary terms from epoch 6 and one for the batch, over the "
             "second-to-last frame, no future margin"
         )
     ],
 )
 def p4(given: Options) -> Recipe:
-    """MSE; from epoch 4 a penalty on rollouts that stand still, from epoch 7 adaptive guards.
+    """MSE; from epoch 4 a penalty on rollouts that stand still, from epoch 7 adaptive auxiliary terms.
 
     The documents roll out three steps. In the original code the later ones carried no gradient, the third compared
-    with a loss value, guards began in epoch 6, and the adaptive weight was one number for the whole batch.
+    with a loss value, auxiliary terms began in epoch 6, and the adaptive weight was one number for the whole batch.
     """
     from lvm_gates.trainers.augment import drop_last
     from lvm_gates.trainers.objective import Term, weighted
     from lvm_gates.trainers.terms import directional, future
 
     published = given["as_published"]
-    guard, drop = (PUBLISHED_GUARD, PUBLISHED_DROP) if published else (GUARD, DROP)
-    guards = [
+    weight, drop = (PUBLISHED_AUXILIARY, PUBLISHED_DROP) if published else (AUXILIARY, DROP)
+    terms = [
         Term("rollout", ROLLOUT, _published_rollout if published else _rollout),
-        directional(guard, MARGIN, published=published, adaptive=True),
+        directional(weight, MARGIN, published=published, adaptive=True),
     ]
     if not published:
-        guards.append(future(FUTURE, MARGIN))
+        terms.append(future(FUTURE, MARGIN))
     return Recipe(
-        objective=weighted(*guards),
+        objective=weighted(*terms),
         model=sizes(given),
         needs=Needs(frames=2) if published else Needs(ahead=2),
         augment=lambda context, epoch: drop_last(context, drop.at(epoch)),
-        pressures={"rollout": ROLLOUT, "directional": guard, "drop": drop},
+        schedules={"rollout": ROLLOUT, "directional": weight, "drop": drop},
     )
 
 

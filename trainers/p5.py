@@ -6,7 +6,7 @@ from lvm_gates.trainers.options import as_published
 from lvm_gates.trainers.recipe import Recipe
 from lvm_gates.trainers.schedule import Schedule, constant
 
-GUARD = Schedule({1: 0.0, 11: 0.002})
+AUXILIARY = Schedule({1: 0.0, 11: 0.002})
 MARGIN = 0.01
 POSITION_SCALE = 0.03
 
@@ -17,11 +17,11 @@ POSITION_SCALE = 0.03
     batch_size=32,
     options=[
         *curriculum_options("as-run"),
-        as_published("stage C's guard is over the second-to-last frame and weighs the whole batch alike"),
+        as_published("stage C's auxiliary term is over the second-to-last frame and weighs the whole batch alike"),
     ],
 )
 def p5(given: Options) -> Recipe:
-    """MSE on the top 30 % of the windows (epochs 1-4), 70 % (5-10), all (11-20); a guard in the last stage.
+    """MSE on the top 30 % of the windows (epochs 1-4), 70 % (5-10), all (11-20); a auxiliary term in the last stage.
 
     As it was run, the score put the windows first whose target resembles the last frame least, and only stage A ran:
     ask for that with --epochs 4. The plan's score is --score plan.
@@ -30,9 +30,9 @@ def p5(given: Options) -> Recipe:
     from lvm_gates.trainers.terms import directional
 
     return Recipe(
-        objective=weighted(directional(GUARD, MARGIN, published=given["as_published"], adaptive=True)),
+        objective=weighted(directional(AUXILIARY, MARGIN, published=given["as_published"], adaptive=True)),
         model=sizes(given),
         position_scale=constant(POSITION_SCALE),
         select_windows=select_windows(given["score"], given["stages"]),
-        pressures={"directional": GUARD},
+        schedules={"directional": AUXILIARY},
     )

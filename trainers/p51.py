@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lvm_gates.models.biased_transformer import BiasedTransformer
 
 NAME = "p51"
-# The original scale counts epochs from 0 and ends its ramp at 3, the guard at 6.
+# The original scale counts epochs from 0 and ends its ramp at 3, the auxiliary term at 6.
 POSITION = Schedule({1: (0.0, 0.10), 5: 0.10})
 RANKING = Schedule({1: (0.0, 0.001), 8: 0.001})
 BIAS = Schedule({1: (0.0, 0.6), 5: 0.6})
@@ -114,7 +114,7 @@ def recipe(given: Options) -> Recipe:
         augment=lambda context, epoch: corrupt_last(context, CORRUPTED),
         tune=None if published else set_bias,
         select_windows=select_windows(given["score"], given["stages"]),
-        pressures={"position": POSITION, "ranking": RANKING} | ({} if published else {"bias": bias}),
+        schedules={"position": POSITION, "ranking": RANKING} | ({} if published else {"bias": bias}),
     )
 
 

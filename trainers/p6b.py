@@ -147,7 +147,7 @@ def p6b(given: Options) -> Recipe:
         model=sizes(given),
         needs=Needs(target=SKIP, frames=2 if given["as_published"] else 1),
         augment=corrupted if given["as_published"] else None,
-        pressures={"margin": version.margin, "share": version.share},
+        schedules={"margin": version.margin, "share": version.share},
     )
 
 
@@ -181,7 +181,7 @@ def objective(version: Version, *, published: bool) -> "Objective":
 
     def loss(step: "Step") -> "Loss":
         mse = mse_loss(step.raw, step.target)
-        if not step.guards:
+        if not step.auxiliary:
             return Loss(mse, {"mse": mse})
         positive = cosine_each(step.prediction, step.target)
         negative = cosine_each(step.prediction, step.read[:, -2] if published else step.before)

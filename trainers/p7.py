@@ -154,7 +154,7 @@ def objective(plan: Plan, margin: float, temperature: float, *, published: bool)
             same = None if published else step.article[:, None] == step.article[None, :]
             parts["info_nce"] = info_nce(prediction, target, negatives, temperature, exclude=same, weight=weight)
             total = total + plan.rank * gate * parts["info_nce"]
-        if step.guards:
+        if step.auxiliary:
             parts["hinge"] = directional_margin(prediction, target, last, margin, weight)
             total = total + plan.margin * gate * parts["hinge"]
         if teacher.at(step.epoch):

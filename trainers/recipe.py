@@ -45,7 +45,7 @@ class Recipe:
         augment: (contexts, epoch) -> what the network reads in training.
         tune: called with the network before each epoch.
         select_windows: (all training windows, epoch) -> those of this epoch; a curriculum.
-        pressures: schedules that push against the regression loss, by name.
+        schedules: schedules that push against the regression loss, by name.
         weight_decay: of AdamW.
         plateau: whether the learning rate falls when the validation loss stalls.
     """
@@ -58,6 +58,6 @@ class Recipe:
     augment: "Callable[[Tensor, int], Tensor] | None" = None
     tune: "Callable[[Any, int], None] | None" = None
     select_windows: "Callable[[Windows, int], Windows] | None" = None
-    pressures: Mapping[str, Schedule] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     weight_decay: float = 0.01
     plateau: bool = True

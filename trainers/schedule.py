@@ -1,4 +1,4 @@
-"""Figures that change from epoch to epoch, as data: a recipe's schedule reads like the table in its document."""
+"""Values that change from epoch to epoch, as data: a recipe's schedule reads like the table in its document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Piece = float | tuple[float, float]
 
 @dataclass(frozen=True)
 class Schedule:
-    """A figure by epoch, in pieces.
+    """A value by epoch, in pieces.
 
     ``Schedule({1: 0.0, 4: (0.005, 0.01), 11: 0.01})`` is 0 in epochs 1 to 3, rises in a straight line from .005 in
     epoch 4 to .01 in epoch 10, and stays there.
@@ -31,7 +31,7 @@ class Schedule:
             raise ValueError(f"the ramp from epoch {starts[-1]} has no end; add the piece that follows it")
 
     def at(self, epoch: int) -> float:
-        """The figure in ``epoch``, counted from 1."""
+        """The value in ``epoch``, counted from 1."""
         first = max(start for start in self.pieces if start <= epoch)
         piece = self.pieces[first]
         if not isinstance(piece, tuple):
@@ -41,7 +41,7 @@ class Schedule:
         return piece[0] + share * (piece[1] - piece[0])
 
     def rises_at(self, epoch: int) -> bool:
-        """Whether the figure is larger than an epoch earlier; before the first epoch it was whatever it starts at."""
+        """Whether the value is larger than an epoch earlier; before the first epoch it was whatever it starts at."""
         return epoch > 1 and self.at(epoch) > self.at(epoch - 1)
 
     def plus(self, amount: float) -> "Schedule":
@@ -59,19 +59,19 @@ class Schedule:
 
 
 def constant(value: float) -> Schedule:
-    """The same figure in every epoch."""
+    """The same value in every epoch."""
     return Schedule({1: value})
 
 
-def ramped_together(pressures: Mapping[str, Schedule], epochs: int) -> list[str]:
-    """A sentence for each set of two pressures or more that rise in the same epochs.
+def ramped_together(schedules: Mapping[str, Schedule], epochs: int) -> list[str]:
+    """A sentence for each set of two schedules or more that rise in the same epochs.
 
     P6b raised its margin and its share of the loss in the same epoch, and collapsed in it
-    (docs/sources.md, "Reported figures"): when two things change together, nobody can tell which one did it.
+    (docs/sources.md, "Reported metrics"): when two things change together, nobody can tell which one did it.
     """
     together: dict[tuple[str, ...], list[int]] = {}
     for epoch in range(2, epochs + 1):
-        rising = tuple(name for name, schedule in pressures.items() if schedule.rises_at(epoch))
+        rising = tuple(name for name, schedule in schedules.items() if schedule.rises_at(epoch))
         if len(rising) > 1:
             together.setdefault(rising, []).append(epoch)
     return [

@@ -1,8 +1,8 @@
-"""The watch over a training run: a few gate figures after each epoch, by the harness's own functions.
+"""The watch over a training run: a few gate metrics after each epoch, by the harness's own functions.
 
 The documents' "mini-5CAT" had statistics of its own, on the first batches of the file, and its R@5 among six vectors
 had a chance level of .833
-(docs/sources.md, "Small battery", "Samples from the head of the file" and "Chance among six"). Here every figure is the
+(docs/sources.md, "Small battery", "Samples from the head of the file" and "Chance among six"). Here every metric is the
 release gate's, on fewer windows of VAL and without the ablations.
 """
 
@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate, cluster_mean, paired_difference
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.controls import Ingredients
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.windows import sample_windows, windows_of
@@ -24,7 +24,7 @@ from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.release import blocking_reasons, collapse
-from lvm_gates.harness.predictors.predictor import Clairvoyant, Identity, Predictor, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor, OraclePredictor, Predictor
 from lvm_gates.harness.rivals import Basis, family_of, score_rivals
 from lvm_gates.harness.statistics import offset_sweep, retrieval, rollout
 from lvm_gates.harness.statistics.frontier import Frontier
@@ -70,7 +70,7 @@ class Sentinel:
         persistence = rivals.names.index("persistence")
         self._persistence = rivals.cosine[:, persistence], rivals.reciprocal_rank[:, persistence]
 
-    def look(self, predictor: Predictor | Clairvoyant, epoch: int) -> Reading:
+    def look(self, predictor: Predictor | OraclePredictor, epoch: int) -> Reading:
         """Measure a predictor.
 
         Near-duplicates of training chunks are not left out, as profile `skill` does: the search would cost more than
@@ -88,7 +88,7 @@ class Sentinel:
         # The rule that blocks a release on text, where a negative margin is no fault by itself.
         findings = tuple(blocking_reasons({"VAL": observed}, {"A": {"VAL": sweep}}, load_profile("skill")))
         pools = retrieval(observed)
-        figures = {
+        metrics = {
             "cosine": cluster_mean(observed.cosine, observed.clusters),
             **msgspec.structs.asdict(sweep),
             "article": pools.article,
@@ -99,14 +99,14 @@ class Sentinel:
             "finite": float(np.mean(observed.finite)),
             "collapsed": bool(observed.finite.all()) and collapse(observed) is not None,
         }
-        return Reading(epoch, plain(figures), findings)
+        return Reading(epoch, jsonable(metrics), findings)
 
-    def _observe(self, name: str, predictor: Predictor | Clairvoyant) -> Observations:
-        subject = Subject(Identity(name), predictor)
-        return observe(subject, self.evaluation, batch_size=BATCH_SIZE, ablations=False)
+    def _observe(self, name: str, predictor: Predictor | OraclePredictor) -> Observations:
+        named = NamedPredictor(Identity(name), predictor)
+        return observe(named, self.evaluation, batch_size=BATCH_SIZE, ablations=False)
 
     def _skill(self, observed: Observations) -> Mapping[str, Estimate]:
-        """Paired differences to persistence, and F: MRR less that of the frontier at the same cosine."""
+        """Paired differences to persistence, and F: MRR minus that of the frontier at the same cosine."""
         clusters, mrr = observed.clusters, _mrr(observed)
         return {
             "skill_cosine": paired_difference(observed.cosine, self._persistence[0], clusters),

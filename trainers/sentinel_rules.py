@@ -1,6 +1,6 @@
-"""What the sentinel saw after an epoch, and the rules that act on it: pure functions of plain figures.
+"""What the sentinel saw after an epoch, and the rules that act on it: pure functions of plain metrics.
 
-A figure that was not measured is None and never zero: the original trainer logged 0.0 for a margin it had not
+A metric that was not measured is None and never zero: the original trainer logged 0.0 for a margin it had not
 computed, and the zero was read as a neutral margin (docs/sources.md, "Unmeasured zeros").
 """
 
@@ -17,8 +17,8 @@ from lvm_gates.trainers.config import NEEDS_NO_SENTINEL, Select
 FIRST_EPOCH_TO_BACK_OFF = 3
 TARGET_OFFSET = 1
 # Below the best mean cosine so far. The original collapses fell by .186 (V3), .202 (P4), .525 (P6b v1) and .155 (P7)
-# in one epoch; the largest fall of an ordinary epoch is .043, of P3 when its guards came on
-# (docs/sources.md, "Reported figures").
+# in one epoch; the largest fall of an ordinary epoch is .043, of P3 when its auxiliary terms came on
+# (docs/sources.md, "Reported metrics").
 COLLAPSING_FALL = 0.10
 
 
@@ -37,9 +37,9 @@ class Reading:
 
     Attributes:
         epoch: from 1.
-        figures: plain JSON values, where VALUE is {"value", "low", "high", "n"}: ``cosine``, ``c`` (offset -> VALUE),
-            ``margin`` (+1 less the best other), ``margin_vs_last`` (less k=0), ``margin_vs_previous`` (less k=-1),
-            ``rollout``, ``skill_cosine`` and ``skill_mrr`` (less persistence, MRR in pool `novel`) and ``F`` (see
+        metrics: plain JSON values, where VALUE is {"value", "low", "high", "n"}: ``cosine``, ``c`` (offset -> VALUE),
+            ``margin`` (+1 minus the best other), ``margin_vs_last`` (minus k=0), ``margin_vs_previous`` (minus k=-1),
+            ``rollout``, ``skill_cosine`` and ``skill_mrr`` (minus persistence, MRR in candidate set `novel`) and ``F`` (see
             `trainers.sentinel`) are VALUE; ``peak`` is an offset; ``article`` and ``novel`` hold ``R@1``, ``R@5`` and
             ``MRR`` as VALUE beside the pool's ``size`` and ``chance``; ``rank_ratio``, ``rank_ratio_centred`` and
             ``variance_ratio`` are of the predictions over the targets; ``finite`` is the share of predictions that
@@ -48,12 +48,12 @@ class Reading:
     """
 
     epoch: int
-    figures: Mapping[str, Any]
+    metrics: Mapping[str, Any]
     findings: tuple[str, ...]
 
     def value(self, name: str) -> float:
         """The value of a VALUE or of a plain number, ``.`` between keys; NaN where it could not be measured."""
-        node: Any = self.figures
+        node: Any = self.metrics
         for key in name.split("."):
             node = node[key]
         if isinstance(node, Mapping):
@@ -62,25 +62,25 @@ class Reading:
 
 
 def backs_off(reading: Reading) -> str | None:
-    """Whether the guards should weigh nothing from the next epoch on, by the rule of the V3 post-mortem.
+    """Whether the auxiliary terms should weigh nothing from the next epoch on, by the rule of the V3 post-mortem.
 
     Source: docs/sources.md, "V3".
 
     The rule: from epoch 3 on, the peak is not at k=+1 and the margin of +1 over k=-1 is not positive. On real text it
     always fires, since the optimal regressor of a nearly reversible chain is nearer to its context than to the target
     (docs/specification.md, "Why the five gates are not enough on text"); every reported offset sweep meets it
-    (docs/sources.md, "Reported figures"). So it says nothing about the guards, and acting on it is the user's choice
+    (docs/sources.md, "Reported metrics"). So it says nothing about the auxiliary terms, and acting on it is the user's choice
     and not the default.
 
     Returns:
         A sentence, or None: the rule does not fire, or the offsets could not be measured.
     """
     margin = reading.value("margin_vs_previous")
-    peak = reading.figures["peak"]
+    peak = reading.metrics["peak"]
     if reading.epoch < FIRST_EPOCH_TO_BACK_OFF or peak in (None, TARGET_OFFSET) or not margin <= 0:
         return None
     return (
-        f"the prediction is nearest to {show_offset(peak)} and its margin over k=-1 is {margin:+.3f}, so the guards "
+        f"the prediction is nearest to {show_offset(peak)} and its margin over k=-1 is {margin:+.3f}, so the auxiliary terms "
         "are dropped to zero"
     )
 
@@ -91,11 +91,11 @@ def aborts(reading: Reading, best: Reading | None) -> str | None:
     Three reasons: a prediction without a direction; collapse, by the rule that blocks a release
     (`harness.judging.release`), of a run that had not been collapsed before; a mean cosine more than `COLLAPSING_FALL`
     below the best so far. None of the original runs that fell so far came back: V3 had .362 after 20 epochs, P4 .335,
-    P7 .271 (docs/sources.md, "Reported figures").
+    P7 .271 (docs/sources.md, "Reported metrics").
 
     A run that is collapsed from the start may be ordinary: a network learns the mean of the corpus first, and after
     20 steps its predictions varied .005 as much as the targets, where the floor is .01 (measured: P1, 128 wide, 1,302
-    windows of world `wiki` at 384 dimensions; .016 an epoch later).
+    windows of dataset `wiki` at 384 dimensions; .016 an epoch later).
 
     Args:
         reading: of the last epoch.
@@ -109,7 +109,7 @@ def aborts(reading: Reading, best: Reading | None) -> str | None:
         return f"{1 - finite:.1%} of the predictions are not finite or have no direction"
     if best is None:
         return None
-    if reading.figures["collapsed"] and not best.figures["collapsed"]:
+    if reading.metrics["collapsed"] and not best.metrics["collapsed"]:
         return "; ".join(reading.findings)
     return fell(reading, best)
 
@@ -146,7 +146,7 @@ class StageGate:
         return cls(tuple((c.label, _READING[c.gate, c.statistic], c.limits["VAL"]) for c in checks))
 
     def misses(self, reading: Reading) -> list[str]:
-        """A sentence for each threshold that is not met; a figure that could not be measured does not meet its own."""
+        """A sentence for each threshold that is not met; a metric that could not be measured does not meet its own."""
         return [
             f"{label} is {_show(value)}, wanted >= {limit:+.2f}"
             for label, name, limit in self.limits
@@ -154,13 +154,13 @@ class StageGate:
         ]
 
 
-def selection(criterion: Select, val_cosine: float, val_margin: float, reading: Reading | None) -> float:
-    """The figure that the best checkpoint is chosen by; larger is better.
+def selection(criterion: Select, val_cosine: float, val_margin_vs_last: float, reading: Reading | None) -> float:
+    """The metric that the best checkpoint is chosen by; larger is better.
 
-    ``val_cos`` is the original choice of every recipe but P7, and ``last-margin``, the cosine to the target less that
-    to the last frame, P7's. ``margin`` is +1 less the best other offset; of the original runs the largest, -.007,
+    ``val_cos`` is the original choice of every recipe but P7, and ``last-margin``, the cosine to the target minus that
+    to the last frame, P7's. ``margin`` is +1 minus the best other offset; of the original runs the largest, -.007,
     belongs to V1 with a cosine of .158 (docs/sources.md, "V3"): a model that resembles nothing has none to lose.
-    ``skill`` is F, the MRR in pool `novel` less what the trivial controls reach at the model's cosine: the point value
+    ``skill`` is F, the MRR in candidate set `novel` minus what the trivial controls reach at the model's cosine: the point value
     of what profile `skill` releases by. Cosine alone would choose the epoch that is most like the context's mean and
     MRR alone the one most like a copy (docs/specification.md, "Cosine against rank"); F rises with both, at the rate at
     which the controls trade one for the other. Beyond every control's cosine it is MRR alone that counts.
@@ -168,14 +168,14 @@ def selection(criterion: Select, val_cosine: float, val_margin: float, reading: 
     Args:
         criterion: which.
         val_cosine: mean cosine to the target on the VAL windows of the run.
-        val_margin: less the mean cosine to the last frame.
+        val_margin_vs_last: minus the mean cosine to the last frame.
         reading: of the same epoch, None where no sentinel watches.
 
     Returns:
-        The figure, -inf where it is undefined.
+        The metric, -inf where it is undefined.
     """
     if criterion in NEEDS_NO_SENTINEL:
-        value = val_cosine if criterion == "val_cos" else val_margin
+        value = val_cosine if criterion == "val_cos" else val_margin_vs_last
     elif reading is None:
         value = math.nan
     else:

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from lvm_gates.trainers.losses import (
-    adaptive_guard,
-    adaptive_guard_published,
+    adaptive_weight,
+    adaptive_weight_published,
     directional_margin,
     future_margin,
 )
@@ -22,10 +22,10 @@ def directional(weight: Schedule, margin: float, *, published: bool, adaptive: b
 
     def value(step: Step) -> Tensor:
         if not published:
-            each = adaptive_guard(step.last, step.target) if adaptive else None
+            each = adaptive_weight(step.last, step.target) if adaptive else None
             return directional_margin(step.prediction, step.target, step.before, margin, each)
         plain = directional_margin(step.prediction, step.target, step.read[:, -2], margin)
-        return plain * adaptive_guard_published(step.read[:, -1], step.target) if adaptive else plain
+        return plain * adaptive_weight_published(step.read[:, -1], step.target) if adaptive else plain
 
     return Term("directional", weight, value)
 

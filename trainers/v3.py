@@ -8,7 +8,7 @@ from lvm_gates.trainers.options import as_published
 from lvm_gates.trainers.recipe import Needs, Recipe
 from lvm_gates.trainers.schedule import Schedule, constant
 
-GUARD = Schedule({1: 0.0, 4: (0.005, 0.01), 11: 0.01})
+AUXILIARY = Schedule({1: 0.0, 4: (0.005, 0.01), 11: 0.01})
 DROP = Schedule({1: 0.0, 4: (0.05, 0.10), 11: 0.10})
 DIRECTIONAL_MARGIN = 0.03
 ANTI_COPY_MARGIN = 0.01
@@ -35,10 +35,10 @@ def v3(given: Options) -> Recipe:
     published = given["as_published"]
     return Recipe(
         objective=weighted(
-            directional(GUARD, DIRECTIONAL_MARGIN, published=published),
+            directional(AUXILIARY, DIRECTIONAL_MARGIN, published=published),
             Term(
                 "anti_copy",
-                GUARD,
+                AUXILIARY,
                 lambda s: anti_copy(s.prediction, s.target, s.read if published else s.context, ANTI_COPY_MARGIN),
             ),
         ),
@@ -46,5 +46,5 @@ def v3(given: Options) -> Recipe:
         needs=Needs(frames=2 if published else 1),
         position_scale=constant(POSITION_SCALE),
         augment=lambda context, epoch: drop_last(context, DROP.at(epoch)),
-        pressures={"directional": GUARD, "anti_copy": GUARD, "drop": DROP},
+        schedules={"directional": AUXILIARY, "anti_copy": AUXILIARY, "drop": DROP},
     )

@@ -1,4 +1,4 @@
-"""The figures a run is steered by: loss and cosine of the unit prediction on VAL windows."""
+"""The metrics a run is steered by: loss and cosine of the unit prediction on VAL windows."""
 
 from typing import NamedTuple
 
@@ -16,11 +16,11 @@ BATCH_SIZE = 512
 
 
 class Validation(NamedTuple):
-    """Means over windows: MSE of the unit prediction, equal to 2 (1 - cosine) / D; cosine; cosine less the last's."""
+    """Means over windows: MSE of the unit prediction, equal to 2 (1 - cosine) / D; cosine; cosine minus the last's."""
 
     loss: float
     cosine: float
-    margin: float
+    margin_vs_last: float
 
 
 @torch.inference_mode()
@@ -34,6 +34,6 @@ def validate(
     for batch in gatherer.batches(windows, np.arange(len(windows)), BATCH_SIZE):
         prediction = model(with_position(batch.context, position_scale))
         cos = float(cosine(prediction, batch.target))
-        margin = cos - float(cosine(prediction, batch.context[:, -1]))
-        totals += len(prediction) * np.array([float(mse_loss(prediction, batch.target)), cos, margin])
+        margin_vs_last = cos - float(cosine(prediction, batch.context[:, -1]))
+        totals += len(prediction) * np.array([float(mse_loss(prediction, batch.target)), cos, margin_vs_last])
     return Validation(*(totals / len(windows)).tolist())

@@ -41,22 +41,22 @@ def look(sentinel: Sentinel, run: Run, epoch: int) -> Reading:
 
 def recorded(reading: Reading) -> dict[str, Any]:
     """A reading as the history keeps it; `readings` gets it back."""
-    return {**reading.figures, "findings": list(reading.findings)}
+    return {**reading.metrics, "findings": list(reading.findings)}
 
 
 def readings(history: History) -> list[Reading]:
     """What the sentinel saw so far."""
     found = []
     for record in history:
-        figures = dict(record.get("sentinel") or {})
-        if figures:
-            findings = tuple(figures.pop("findings"))
-            found.append(Reading(record["epoch"], figures, findings))
+        metrics = dict(record.get("sentinel") or {})
+        if metrics:
+            findings = tuple(metrics.pop("findings"))
+            found.append(Reading(record["epoch"], metrics, findings))
     return found
 
 
-def keeps_guards(mode: SentinelMode, history: History) -> bool:
-    """Whether the next epoch has its guards: one back-off drops them for good, where the sentinel may act."""
+def keeps_auxiliary(mode: SentinelMode, history: History) -> bool:
+    """Whether the next epoch has its auxiliary terms: one back-off drops them for good, where the sentinel may act."""
     return mode != "act" or not any(backs_off(reading) for reading in readings(history))
 
 

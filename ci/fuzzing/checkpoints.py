@@ -47,23 +47,23 @@ def _truth(model_type: str) -> str:
 
 def read_checkpoint_file(path: Path) -> str:
     """As a gate session reads it: loaded, asked, its record looked up and put into a scorecard."""
-    from lvm_gates.harness.base.record import plain
+    from lvm_gates.harness.base.record import jsonable
     from lvm_gates.harness.evaluation.contamination import RECORD
-    from lvm_gates.harness.evaluation.resolve_model import load_subject
+    from lvm_gates.harness.evaluation.resolve_model import load_named
 
-    subject = load_subject(str(path))
-    provenance = subject.identity.provenance or {}
-    shown = json.dumps(plain({key: value for key, value in provenance.items() if key != RECORD}), allow_nan=False)
+    named = load_named(str(path))
+    provenance = named.identity.provenance or {}
+    shown = json.dumps(jsonable({key: value for key, value in provenance.items() if key != RECORD}), allow_nan=False)
     shown.encode()
     seen = sorted(set(provenance.get(RECORD) or []))
     corpus = provenance.get("corpus") or {}
     where = str(corpus.get("path", ""))
-    assert subject.dim is not None  # noqa: S101
-    frames = np.resize(CONTEXTS, (4, subject.context or CONTEXT, subject.dim))
-    found = subject.predictor.predict(frames)  # type: ignore[union-attr]
-    trained = subject.trained_on
+    assert named.dim is not None  # noqa: S101
+    frames = np.resize(CONTEXTS, (4, named.context or CONTEXT, named.dim))
+    found = named.predictor.predict(frames)  # type: ignore[union-attr]
+    trained = named.trained_on
     kept = (
         [] if trained is None else [(p.mean.tolist(), p.signatures.tolist(), p.lengths.tolist()) for p in trained.parts]
     )
-    said = repr((kept, subject.context, subject.dim, seen, where, corpus.get("fingerprint"), provenance.get("args")))
+    said = repr((kept, named.context, named.dim, seen, where, corpus.get("fingerprint"), provenance.get("args")))
     return hashlib.sha256(found.tobytes() + said.encode("utf-8", "replace")).hexdigest()

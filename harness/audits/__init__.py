@@ -1,9 +1,9 @@
-"""Data audits: what must be true of the chunks before any figure computed on them means something.
+"""Data audits: what must be true of the chunks before any metric computed on them means something.
 
 Every audit says pass, fail or *not checkable*, and one that could not look never says pass: the original audit printed
 zero errors because the index fields it needed were absent (docs/sources.md, "An audit that could not look"). What is
 not checkable blocks like a failure where a release needs it (`Audit.required`). An audit without a limit only
-describes: its figures tell what the corpus is like, and if they cannot be measured, that stands in no model's way.
+describes: its metrics tell what the corpus is like, and if they cannot be measured, that stands in no model's way.
 """
 
 from lvm_gates.harness.audits.direction import direction

@@ -4,7 +4,7 @@ import numpy as np
 
 from lvm_gates.harness.audits.outcome import Audit, describing, not_described
 from lvm_gates.harness.base.clusters import MINIMUM_ARTICLES
-from lvm_gates.harness.base.figure_text import figure_text
+from lvm_gates.harness.base.metric_text import metric_text
 from lvm_gates.harness.corpus.arrow_of_time import arrow_of_time
 from lvm_gates.harness.evaluation.session_data import Inputs
 
@@ -18,7 +18,7 @@ def direction(inputs: Inputs) -> Audit:
         why = f"{found.auc.articles} articles with windows, an interval needs {MINIMUM_ARTICLES}"
         return not_described("arrow of time", why, {"AUC": found.auc, "AUC shuffled": found.null})
     detail = (
-        f"forward against reversed windows: AUC {figure_text(found.auc)}, "
-        f"a lower bound on the direction that is there; {figure_text(found.null)} with chunks shuffled inside articles"
+        f"forward against reversed windows: AUC {metric_text(found.auc)}, "
+        f"a lower bound on the direction that is there; {metric_text(found.null)} with chunks shuffled inside articles"
     )
     return describing("arrow of time", detail, {"AUC": found.auc, "AUC shuffled": found.null})

@@ -46,28 +46,28 @@ def disjoint_articles(inputs: Inputs) -> Audit:
 def leaked_windows(inputs: Inputs) -> Audit:
     """The share of windows whose last frame and target stand next to each other in TRAIN or in the other split.
 
-    They are left out of every figure. More than `MAX_LEAKED` of them in either fail; copies within one split are
+    They are left out of every metric. More than `MAX_LEAKED` of them in either fail; copies within one split are
     reported, since their windows count twice but nobody was told the answer.
     """
-    figures: dict[str, Estimate] = {}
+    metrics: dict[str, Estimate] = {}
     beyond = []
     for (split, where), leaked in inputs.leaks.found.items():
         name = f"within {split}" if split == where else f"{split} in {where}"
         clusters = inputs.evaluation[split].windows.clusters
-        figures[name] = cluster_share(leaked.astype(np.float64), clusters)
-        if split != where and figures[name].value > MAX_LEAKED:
+        metrics[name] = cluster_share(leaked.astype(np.float64), clusters)
+        if split != where and metrics[name].value > MAX_LEAKED:
             beyond.append(f"{leaked.sum():,} of {len(leaked):,} {name}")
     levels = [null.alone for (split, where), null in inputs.leaks.nulls.items() if split != where]
-    detail = f"windows leaked: {listing(figures)}; left out, but for those within a split"
+    detail = f"windows leaked: {listing(metrics)}; left out, but for those within a split"
     detail += f" (pairs alike beyond {min(levels):.2f} to {max(levels):.2f}, {RATE:g} of them by chance)"
     if beyond:
         detail = f"{', '.join(beyond)}, more than {MAX_LEAKED:.0%}; split by document, copies together; {detail}"
-        return Audit("leaked windows", "fail", detail, figures)
+        return Audit("leaked windows", "fail", detail, metrics)
     if not inputs.has_training_split:
         # Nothing to compare with says nothing of what a model has seen; that is asked of its own record.
         detail = f"{UNNAMED}, so a model's own record decides; {detail}; it blocks nothing"
-        return Audit("leaked windows", "not checkable", detail, figures, required=False)
-    return Audit("leaked windows", "pass", detail, figures)
+        return Audit("leaked windows", "not checkable", detail, metrics, required=False)
+    return Audit("leaked windows", "pass", detail, metrics)
 
 
 def _whole_copies(inputs: Inputs) -> list[str]:

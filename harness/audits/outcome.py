@@ -10,7 +10,7 @@ import numpy as np
 
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.base.figure_text import figure_text
+from lvm_gates.harness.base.metric_text import metric_text
 from lvm_gates.harness.evaluation.session_data import Inputs
 
 Status = Literal["pass", "fail", "not checkable"]
@@ -23,8 +23,8 @@ class Audit:
     Attributes:
         name: of the audit.
         status: "pass", "fail" or "not checkable"; an audit that could not look never says "pass".
-        detail: one sentence with the figures.
-        figures: name -> Estimate.
+        detail: one sentence with the metrics.
+        metrics: name -> Estimate.
         required: whether a release needs it checked. An audit that is not required describes the corpus, without a
             threshold.
     """
@@ -32,7 +32,7 @@ class Audit:
     name: str
     status: Status
     detail: str
-    figures: dict[str, Estimate]
+    metrics: dict[str, Estimate]
     required: bool = True
 
     @property
@@ -41,11 +41,11 @@ class Audit:
         return self.status == "fail" or (self.status == "not checkable" and self.required)
 
     def save(self, path: Path) -> None:
-        """Write atomically; another process may be waiting to read. NPZ keeps every bit of a figure, NaN included."""
+        """Write atomically; another process may be waiting to read. NPZ keeps every bit of a metric, NaN included."""
         arrays = {
             **{field: np.array(getattr(self, field)) for field in ("name", "status", "detail", "required")},
-            "labels": np.array(list(self.figures), dtype=np.str_),
-            "figures": np.array([msgspec.structs.astuple(f) for f in self.figures.values()], dtype=np.float64).reshape(
+            "labels": np.array(list(self.metrics), dtype=np.str_),
+            "figures": np.array([msgspec.structs.astuple(f) for f in self.metrics.values()], dtype=np.float64).reshape(
                 -1, len(Estimate.__struct_fields__)
             ),
         }
@@ -58,30 +58,30 @@ class Audit:
         with np.load(path, allow_pickle=False) as stored:
             given = {field: stored[field].item() for field in ("name", "status", "detail", "required")}
             rows = zip(stored["labels"].tolist(), stored["figures"].tolist(), strict=True)
-            figures = {
+            metrics = {
                 label: Estimate(value, low, high, int(n), int(articles), df)
                 for label, (value, low, high, n, articles, df) in rows
             }
-        return cls(figures=figures, **given)
+        return cls(metrics=metrics, **given)
 
 
 Auditor = Callable[[Inputs], Audit]
 
 
-def describing(name: str, detail: str, figures: Mapping[str, Estimate]) -> Audit:
-    """The outcome of an audit without a threshold: "pass" where each of its figures has a value."""
-    absent = [label for label, figure in figures.items() if not np.isfinite(figure.value)]
+def describing(name: str, detail: str, metrics: Mapping[str, Estimate]) -> Audit:
+    """The outcome of an audit without a threshold: "pass" where each of its metrics has a value."""
+    absent = [label for label, metric in metrics.items() if not np.isfinite(metric.value)]
     if absent:
-        return not_described(name, f"nothing to measure {', '.join(absent)} on; {detail}", figures)
-    return Audit(name, "pass", detail, dict(figures), required=False)
+        return not_described(name, f"nothing to measure {', '.join(absent)} on; {detail}", metrics)
+    return Audit(name, "pass", detail, dict(metrics), required=False)
 
 
-def not_described(name: str, why: str, figures: Mapping[str, Estimate] | None = None) -> Audit:
+def not_described(name: str, why: str, metrics: Mapping[str, Estimate] | None = None) -> Audit:
     """The outcome of an audit without a threshold that could not look, or not everywhere."""
     detail = f"{why}; it only describes the corpus and blocks nothing"
-    return Audit(name, "not checkable", detail, dict(figures or {}), required=False)
+    return Audit(name, "not checkable", detail, dict(metrics or {}), required=False)
 
 
-def listing(figures: Mapping[str, Estimate], *, signed: bool = False) -> str:
-    """``lag 1 VAL 0.457 [0.450, 0.464]; …``: figures with their intervals, as sentences of a report want them."""
-    return "; ".join(f"{name} {figure_text(figure, signed=signed)}" for name, figure in figures.items())
+def listing(metrics: Mapping[str, Estimate], *, signed: bool = False) -> str:
+    """``lag 1 VAL 0.457 [0.450, 0.464]; …``: metrics with their intervals, as sentences of a report want them."""
+    return "; ".join(f"{name} {metric_text(metric, signed=signed)}" for name, metric in metrics.items())

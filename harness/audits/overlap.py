@@ -16,28 +16,28 @@ MAX_REPEATED = 0.1
 
 def duplicate_chunks(inputs: Inputs) -> Audit:
     """Shares of chunks that equal another chunk of their split. They have no limit: a line may well occur twice."""
-    figures: dict[str, Estimate] = {}
+    metrics: dict[str, Estimate] = {}
     for split, evaluation in inputs.evaluation.items():
         repeated = np.bincount(evaluation.labels)[evaluation.labels] > 1
         clusters = inputs.corpus.article_of[evaluation.rows]
-        figures[f"within {split}"] = cluster_share(repeated.astype(np.float64), clusters)
-    return describing("duplicate chunks", listing(figures), figures)
+        metrics[f"within {split}"] = cluster_share(repeated.astype(np.float64), clusters)
+    return describing("duplicate chunks", listing(metrics), metrics)
 
 
 def repeated_frames(inputs: Inputs) -> Audit:
     """Share of windows in which a frame equals the one before: to copy the last frame is then right for no merit."""
-    figures: dict[str, Estimate] = {}
+    metrics: dict[str, Estimate] = {}
     counts, worst = [], 0.0
     for split, evaluation in inputs.evaluation.items():
         has_repeat = _has_repeat(evaluation)
-        figures[split] = cluster_share(has_repeat.astype(np.float64), evaluation.windows.clusters)
+        metrics[split] = cluster_share(has_repeat.astype(np.float64), evaluation.windows.clusters)
         counts.append(f"{has_repeat.sum()} of {len(has_repeat)} {split}")
-        worst = max(worst, figures[split].value)
+        worst = max(worst, metrics[split].value)
     detail = f"windows with two equal adjacent frames: {', '.join(counts)}"
     if worst <= MAX_REPEATED:
-        return Audit("repeated frames", "pass", detail, figures)
+        return Audit("repeated frames", "pass", detail, metrics)
     detail += f"; more than {MAX_REPEATED:.0%} makes copying the last frame right; drop the repeated chunks"
-    return Audit("repeated frames", "fail", detail, figures)
+    return Audit("repeated frames", "fail", detail, metrics)
 
 
 def _has_repeat(evaluation: EvaluationSet) -> Bool[np.ndarray, " n"]:

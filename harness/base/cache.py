@@ -65,10 +65,10 @@ def trim(folder: Path, most: int) -> None:
     """
     sweep(folder)
     files = [path for path in folder.iterdir() if path.suffix in (".npz", ".npy")]
-    stats = {path: path.stat() for path in files}
+    file_stats = {path: path.stat() for path in files}
     total = 0
-    for number, path in enumerate(sorted(files, key=lambda path: stats[path].st_mtime_ns, reverse=True)):
-        total += stats[path].st_size
+    for number, path in enumerate(sorted(files, key=lambda path: file_stats[path].st_mtime_ns, reverse=True)):
+        total += file_stats[path].st_size
         if total > most and number:
             path.unlink(missing_ok=True)
             Path(f"{path}.lock").unlink(missing_ok=True)

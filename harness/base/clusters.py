@@ -1,8 +1,8 @@
-"""The standard error of a figure whose windows come in articles, and how many degrees of freedom it has.
+"""The standard error of a metric whose windows come in articles, and how many degrees of freedom it has.
 
 The textbook interval for clustered data, G/(G-1) times the squared residual totals with Student's t of G-1 degrees of
-freedom, covers .87 instead of .95 where ten articles have log-normal sizes: the longest decide the figure, and their
-residuals are small because they pulled the figure towards themselves. Both are mended in closed form: the CR2
+freedom, covers .87 instead of .95 where ten articles have log-normal sizes: the longest decide the metric, and their
+residuals are small because they pulled the metric towards themselves. Both are mended in closed form: the CR2
 adjustment and the degrees of freedom of Bell and McCaffrey (Survey Methodology 28, 2002), with the working covariance
 of Imbens and Kolesar (Review of Economics and Statistics 98, 2016), in which windows of one article resemble each
 other. The studentised and the percentile cluster bootstrap were tried and cover less; see docs/intervals.md.
@@ -14,7 +14,7 @@ from jaxtyping import Float
 # Below this many articles no interval is given. From here up coverage is .94 to .97 (docs/intervals.md); at five
 # articles of log-normal sizes two of them can be most of the sample, and no formula knows what the others would say.
 MINIMUM_ARTICLES = 10
-# Share of the variance of a figure that is taken to lie between articles, the rest between windows; it only sets the
+# Share of the variance of a metric that is taken to lie between articles, the rest between windows; it only sets the
 # degrees of freedom. Estimating it buys nothing: with 0 the intervals cover .937 to .958, with all of it .968 to .983,
 # with .3 from .945 to .967, whatever the true share is (20,000 draws each of 10 to 60 articles of log-normal sizes).
 BETWEEN = 0.3
@@ -23,10 +23,10 @@ BETWEEN = 0.3
 def cluster_error(
     influence: Float[np.ndarray, "*b g"], sizes: Float[np.ndarray, "*b g"]
 ) -> tuple[Float[np.ndarray, "*b"], Float[np.ndarray, "*b"]]:
-    """Standard error of a figure, and its degrees of freedom.
+    """Standard error of a metric, and its degrees of freedom.
 
     Args:
-        influence: how far each article moves the figure; sums to zero. Of a mean over N windows it is the total of
+        influence: how far each article moves the metric; sums to zero. Of a mean over N windows it is the total of
             the article's residuals over N.
         sizes: windows of each article; at least two articles must have some.
 

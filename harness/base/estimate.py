@@ -1,4 +1,4 @@
-"""Figures with intervals that know that windows of one article are not independent.
+"""Metrics with intervals that know that windows of one article are not independent.
 
 Windows overlap and share a topic, so the article is the unit of sampling everywhere (clustered standard errors:
 Miller 2024, arXiv 2411.00640; measured on twenty-sentence documents, ignoring the clusters makes an interval 3.7
@@ -21,11 +21,11 @@ _NAN = float("nan")
 
 
 class Estimate(Record, frozen=True):
-    """A figure with its 95 % interval, clustered by article.
+    """A metric with its 95 % interval, clustered by article.
 
     ``low`` and ``high`` are NaN where no interval holds (fewer than `harness.base.clusters.MINIMUM_ARTICLES` articles),
-    ``value`` too where the figure itself is not defined (no window, or a non-finite prediction among them).
-    ``articles`` counts the articles behind the figure, 0 where it does not say. ``df`` are the degrees of freedom of
+    ``value`` too where the metric itself is not defined (no window, or a non-finite prediction among them).
+    ``articles`` counts the articles behind the metric, 0 where it does not say. ``df`` are the degrees of freedom of
     a symmetric t-interval, from which `error` follows; NaN for intervals of another kind.
     """
 
@@ -57,13 +57,13 @@ def t_quantile(df: float) -> float:
 def linearised(
     value: float, influence: Float[np.ndarray, " g"], sizes: Float[np.ndarray, " g"], n: int | None = None
 ) -> Estimate:
-    """A figure with its t-interval, from how far each article moves it.
+    """A metric with its t-interval, from how far each article moves it.
 
     Args:
-        value: the figure.
+        value: the metric.
         influence: of each article, summing to zero; see `harness.base.clusters.cluster_error`.
         sizes: windows of each article.
-        n: what the figure is a mean over; by default the windows.
+        n: what the metric is a mean over; by default the windows.
     """
     n, articles = int(sizes.sum()) if n is None else n, int(np.count_nonzero(sizes))
     if articles < MINIMUM_ARTICLES or not (np.isfinite(value) and np.isfinite(influence).all()):
@@ -80,7 +80,7 @@ def cluster_mean(values: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"
     NaN in ``values`` makes the estimate NaN: a mean over what happened to be finite would flatter.
 
     Args:
-        values: one figure a window.
+        values: one metric a window.
         clusters: the article of each window.
     """
     if len(values) == 0:
@@ -140,14 +140,14 @@ def paired_difference(
 
 
 def jackknife_interval(value: float, without: Float[np.ndarray, " g"], windows: Float[np.ndarray, " g"]) -> Estimate:
-    """A figure with the interval of its delete-one-article jackknife.
+    """A metric with the interval of its delete-one-article jackknife.
 
     Leaving article g out moves a mean by 1 / (1 - w_g) of its influence, so influences follow and the interval is that
     of `linearised`; of a mean it is the same as `cluster_mean`'s.
 
     Args:
         value: of all articles.
-        without: the figure without each article in turn.
+        without: the metric without each article in turn.
         windows: of each article.
     """
     return linearised(value, (value - without) * (1.0 - windows / windows.sum()), windows)
@@ -157,7 +157,7 @@ def independent_difference(first: Estimate, second: Estimate) -> Estimate:
     """``first - second`` for two estimates from disjoint sets of articles.
 
     The errors add in quadrature, with the degrees of freedom of Welch (1947); ``n`` and ``articles`` are the smaller
-    ones, since those limit the figure.
+    ones, since those limit the metric.
     """
     value, n, articles = first.value - second.value, min(first.n, second.n), min(first.articles, second.articles)
     error, df = _welch(first.error, first.df, second.error, second.df)
@@ -186,7 +186,7 @@ def independent_ratio(above: Estimate, below: Estimate) -> Estimate:
 
 
 def _welch(error: float, df: float, other: float, other_df: float) -> tuple[float, float]:
-    """Error and degrees of freedom of a sum of two independent figures; NaN where either has none."""
+    """Error and degrees of freedom of a sum of two independent metrics; NaN where either has none."""
     squares = error**2, other**2
     spread = squares[0] ** 2 / df + squares[1] ** 2 / other_df
     both = sum(squares)

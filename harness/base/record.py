@@ -51,16 +51,16 @@ class Record(msgspec.Struct, frozen=True):
 _NUMBERS: dict[type[Record], tuple[str, ...]] = {}
 
 
-def plain(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Only what JSON knows: records become objects, NaN and infinity null, numpy's scalars Python's, the rest text."""
     if isinstance(value, msgspec.Struct):
-        return {name: plain(item) for name, item in _written(value)}
+        return {name: jsonable(item) for name, item in _written(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [jsonable(item) for item in value]
     if isinstance(value, np.generic):
-        return plain(value.item())
+        return jsonable(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, str | int | bool):

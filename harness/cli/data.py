@@ -29,7 +29,7 @@ main.add_command(embed)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the corpus.")
 @click.option("--overwrite", is_flag=True, help="Replace a corpus that is there.")
 def synth(world: str, articles: int | None, dim: int | None, seed: int, out: Path, overwrite: bool) -> None:
-    """Draw a synthetic world, whose best possible predictor is known (control:bayes)."""
+    """Draw a synthetic dataset, whose best possible predictor is known (control:bayes)."""
     from lvm_gates.harness.cli.outputs import require_free
     from lvm_gates.harness.worlds.world import synthesise
 
@@ -39,7 +39,9 @@ def synth(world: str, articles: int | None, dim: int | None, seed: int, out: Pat
 
 
 @main.command()
-@click.option("--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: the built-in world].")
+@click.option(
+    "--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: the built-in synthetic dataset]."
+)
 @click.option("--articles-npz", type=click.Path(path_type=Path), help="Article NPZ in the original format.")
 @click.option("--val-articles", help="Article ids of VAL, such as 0-29.")
 @click.option("--ood-articles", help="Article ids of OOD, such as 30-59.")

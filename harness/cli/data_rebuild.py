@@ -58,14 +58,14 @@ def _show(found: "Found") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from lvm_gates.harness.base.figure_text import figure_text
+    from lvm_gates.harness.base.metric_text import metric_text
     from lvm_gates.harness.corpus.importing.rebuild import KINDS
 
     table = Table("windows", "count", "share", "that are")
     rows = {kind: (found.kinds == kind, meaning) for kind, meaning in KINDS.items()}
     table.add_row("all", f"{len(found.kinds):,}", "", "")
     for kind, (flags, meaning) in rows.items():
-        table.add_row(kind, f"{flags.sum():,}", figure_text(found.share(flags), bare=True), meaning)
+        table.add_row(kind, f"{flags.sum():,}", metric_text(found.share(flags), bare=True), meaning)
         if kind == "crossing":
             _detail(table, found.older_only, "only its older frames cross (the original flag misses it)")
         if kind == "skipping":

@@ -22,7 +22,7 @@ def score(corpus: Path, split: str | None, context: int, by: str | None, out: Pa
     from rich.table import Table
 
     from lvm_gates.harness.base.errors import UserError
-    from lvm_gates.harness.base.figure_text import figure_text
+    from lvm_gates.harness.base.metric_text import metric_text
     from lvm_gates.harness.base.suggest import did_you_mean
     from lvm_gates.harness.cli.outputs import require_free
     from lvm_gates.harness.corpus.corpus import check_vectors
@@ -55,8 +55,8 @@ def score(corpus: Path, split: str | None, context: int, by: str | None, out: Pa
         order = ranking(name, found)
         for letter, share in STAGES.items():
             index = stage(order, share)
-            figures = [figure_text(one, bare=True) for one in selected(found, windows.clusters, index)]
-            table.add_row(name if letter == "a" else "", letter.upper(), f"{len(index):,}", *figures)
+            metrics = [metric_text(one, bare=True) for one in selected(found, windows.clusters, index)]
+            table.add_row(name if letter == "a" else "", letter.upper(), f"{len(index):,}", *metrics)
         table.add_section()
     Console(width=120).print(table)
     for name, definition in DEFINITIONS.items():

@@ -83,7 +83,7 @@ def _show(corpus: "Corpus", coherence: "dict[SplitName, Estimate]", shared: "lis
     from rich.console import Console
     from rich.table import Table
 
-    from lvm_gates.harness.base.figure_text import figure_text
+    from lvm_gates.harness.base.metric_text import metric_text
     from lvm_gates.harness.corpus.near_duplicates import NEAR
 
     console = Console()
@@ -91,13 +91,13 @@ def _show(corpus: "Corpus", coherence: "dict[SplitName, Estimate]", shared: "lis
     for split in ("TRAIN", "VAL", "OOD", ""):
         articles = (corpus.splits == split).nonzero()[0]
         if len(articles):
-            figure = figure_text(coherence[split], bare=True, count=True) if split in coherence else ""
-            table.add_row(split or "none", f"{len(articles):,}", f"{corpus.lengths[articles].sum():,}", figure)
+            metric = metric_text(coherence[split], bare=True, count=True) if split in coherence else ""
+            table.add_row(split or "none", f"{len(articles):,}", f"{corpus.lengths[articles].sum():,}", metric)
     console.print(table)
     click.echo(f"Chunks with a cosine above {NEAR} to a chunk of another split, by content:")
     for one in shared:
         example = f"; closest: {one.example}" if one.example else ""
         click.echo(
             f"  {one.split} in {one.other}: {one.near:,}, "
-            f"share {figure_text(one.share, bare=True, count=True)}{example}"
+            f"share {metric_text(one.share, bare=True, count=True)}{example}"
         )

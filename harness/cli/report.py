@@ -54,7 +54,7 @@ def show(report: Path, html: Path | None) -> None:
 def compare(report_a: Path, report_b: Path, model_a: str | None, model_b: str | None, splits: tuple[str, ...]) -> None:
     """Compare two models window by window.
 
-    Prints paired differences, REPORT_B less REPORT_A, with intervals clustered by article.
+    Prints paired differences, REPORT_B minus REPORT_A, with intervals clustered by article.
     """
     from lvm_gates.harness.base.errors import UserError
     from lvm_gates.harness.report.versus import Pair, render_versus
@@ -86,7 +86,7 @@ def compare(report_a: Path, report_b: Path, model_a: str | None, model_b: str | 
 def leaderboard(reports: tuple[Path, ...], markdown: bool) -> None:
     """Rank the models of REPORTS by skill.
 
-    The order is that of the lower bound of the skill figure on OOD; each corpus has a table of its own.
+    The order is that of the lower bound of the skill metric on OOD; each corpus has a table of its own.
     """
     from lvm_gates.harness.base.errors import UserError
     from lvm_gates.harness.report.leaderboard import boards, render_markdown, render_terminal

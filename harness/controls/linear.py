@@ -20,7 +20,7 @@ from lvm_gates.harness.corpus.windows import Windows, sample_windows
 # C x D = 3,840 inputs take minutes.
 MAX_WINDOWS = 120_000
 HELD_OUT = 0.2
-# Relative to the mean eigenvalue of the Gram matrix. The best was .01 in world `arrow`, .3 to 3 on real text (3 for
+# Relative to the mean eigenvalue of the Gram matrix. The best was .01 in dataset `arrow`, .3 to 3 on real text (3 for
 # 10,000 windows, .3 for 112,566): inside the grid.
 PENALTIES = (1e-3, 1e-2, 1e-1, 0.3, 1.0, 3.0, 10.0, 30.0)
 # Part of the key under which fits are kept; raised when the same windows would give another fit.

@@ -13,7 +13,7 @@ SAME_FRAME = 1e-6
 
 
 @dataclass(frozen=True)
-class Clairvoyance:
+class Oracle:
     """Returns the chunk ``ahead`` of a contiguous context (1 is the truth), and the last frame of any other.
 
     It does not take the engine's word for where a context comes from: it compares the frames with the chunks before

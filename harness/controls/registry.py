@@ -16,11 +16,11 @@ from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.controls.degenerate import NoisyConstant, NotANumber, RandomUnit
 from lvm_gates.harness.controls.linear import Linear, LinearFit, cached_linear
-from lvm_gates.harness.controls.oracle import Clairvoyance
+from lvm_gates.harness.controls.oracle import Oracle
 from lvm_gates.harness.controls.simple import Backward, Constant, Ewma
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.windows import Windows, sample_windows
-from lvm_gates.harness.predictors.predictor import Clairvoyant, Predictor
+from lvm_gates.harness.predictors.predictor import OraclePredictor, Predictor
 
 # Climatology is a mean of unit vectors: that of 20,000 has cosine .9998 to that of all 54,803 (Brown corpus).
 _CLIMATOLOGY_SAMPLE = 20_000
@@ -82,7 +82,7 @@ class Control:
     """
 
     name: str
-    build: Callable[[Ingredients], Predictor | Clairvoyant]
+    build: Callable[[Ingredients], Predictor | OraclePredictor]
     passes: tuple[str, ...] = ()
     fails: tuple[str, ...] = ()
 
@@ -115,9 +115,9 @@ def _bayes(ingredients: Ingredients) -> Predictor:
     return bayes_predictor(ingredients.corpus)
 
 
-_BUILDERS: dict[str, Callable[[Ingredients], Predictor | Clairvoyant]] = {
-    "oracle": lambda i: Clairvoyance(i.corpus),
-    "skip": lambda i: Clairvoyance(i.corpus, ahead=2),
+_BUILDERS: dict[str, Callable[[Ingredients], Predictor | OraclePredictor]] = {
+    "oracle": lambda i: Oracle(i.corpus),
+    "skip": lambda i: Oracle(i.corpus, ahead=2),
     "persistence": lambda i: Ewma(0.0),
     "context-mean": lambda i: Ewma(1.0),
     "ewma": lambda i: Ewma(EWMA_DEFAULT),
@@ -176,7 +176,7 @@ def control_name(name: str) -> str:
     raise UserError(f"control:{name}: no such control; {did_you_mean(name, CONTROL_NAMES)}.")
 
 
-def build_control(name: str, ingredients: Ingredients) -> Predictor | Clairvoyant:
+def build_control(name: str, ingredients: Ingredients) -> Predictor | OraclePredictor:
     """Make the control of that name for one split."""
     name = control_name(name)
     if name.startswith(EWMA_PREFIX):

@@ -5,7 +5,7 @@ cos(x_t, x_t+1) - cos(x_t, x_t-1), telescopes to zero on any chain, and no set o
 (AUC .501). Antisymmetric lag products do: A = sum_t x_t x_t+1' - x_t+1 x_t', which changes sign when the window is
 reversed and is zero on average on a reversible chain.
 
-The figure is a lower bound: a small network on the same corpora reached .63 and .68 where lag products had .58 and .59
+The metric is a lower bound: a small network on the same corpora reached .63 and .68 where lag products had .58 and .59
 (docs/specification.md, "Arrow of time").
 """
 
@@ -46,7 +46,7 @@ class Arrow:
     Attributes:
         auc: area under its ROC curve on articles it was not fitted on; .5 where direction cannot be seen.
         null: the same where the chunks of every article were shuffled first, so that there is no direction; the mean of
-            `SHUFFLES` such figures and of the ends of their intervals: how far from .5 chance takes one of them.
+            `SHUFFLES` such metrics and of the ends of their intervals: how far from .5 chance takes one of them.
         components: principal components that were used.
     """
 
@@ -60,7 +60,7 @@ def arrow_of_time(corpus: Corpus, articles: Int[np.ndarray, " m"], context: int,
 
     Args:
         corpus: the chunks.
-        articles: positions of the articles to use; with fewer than two that hold a window, figures are undefined.
+        articles: positions of the articles to use; with fewer than two that hold a window, metrics are undefined.
         context: C; a window is C + 1 chunks.
         seed: of the sample of windows, of the folds and of the shuffles.
     """

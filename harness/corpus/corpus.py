@@ -45,7 +45,7 @@ class Corpus:
             were dropped there, and no window spans it.
         splits: (A,) "TRAIN", "VAL", "OOD" or "" for each article.
         order: (N,) stored row of each corpus row, or None where the store is already in reading order.
-        meta: provenance as recorded in ``corpus.json``; ``meta["kind"]`` is "synthetic" for the built-in worlds.
+        meta: provenance as recorded in ``corpus.json``; ``meta["kind"]`` is "synthetic" for the built-in synthetic datasets.
     """
 
     path: Path
@@ -70,7 +70,7 @@ class Corpus:
 
     @property
     def synthetic(self) -> bool:
-        """Whether the corpus is one of the built-in worlds, where the optimum is known."""
+        """Whether the corpus is one of the built-in synthetic datasets, where the optimum is known."""
         return self.meta.get("kind") == "synthetic"
 
     @cached_property

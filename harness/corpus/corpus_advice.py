@@ -30,7 +30,7 @@ def no_corpus(path: Path) -> UserError:
         return UserError(f"{path}: is a file, not a corpus; {_about_file(path)}.")
     if not is_folder(path):
         return UserError(
-            f"{path}: no such corpus folder; check the path, or draw a synthetic world there with "
+            f"{path}: no such corpus folder; check the path, or draw a synthetic dataset there with "
             f"`{_command('synth --world switch --out', path)}`."
         )
     return UserError(f"{path}: not a corpus (corpus.json is missing); {_about_folder(path)}.")
@@ -66,7 +66,7 @@ def _about_file(path: Path) -> str:
 def _about_folder(path: Path) -> str:
     found = sorted(p for p in _entries(path) if not _hidden(p, path))
     if not found:
-        return f"it is empty; draw a synthetic world there with `{_command('synth --world switch --out', path)}`"
+        return f"it is empty; draw a synthetic dataset there with `{_command('synth --world switch --out', path)}`"
     if any(p.suffix.lower() in TEXT_SUFFIXES and is_file(p) for p in found):
         return f"`{_command('embed', path)} --out DIR` makes one of the text in it"
     files = [p for p in found if p.suffix == ".npz" and p.parent == path and p.name != "articles.npz"]

@@ -1,6 +1,6 @@
 """The portrait of some articles: similarity at every lag, temporal signal, anisotropy. What two corpora differ in.
 
-Every figure is a function of totals per article, so it comes with the influence of each article on it. From those
+Every metric is a function of totals per article, so it comes with the influence of each article on it. From those
 follow its interval, the interval of a difference between disjoint articles, and the shorter one of a paired difference
 where both portraits are of the same articles (two encoders of one text, say).
 """
@@ -23,8 +23,8 @@ ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure of a set of articles.
+class Metric:
+    """A metric of a set of articles.
 
     Attributes:
         value: NaN where it is not defined.
@@ -40,21 +40,21 @@ class Figure:
 
     @property
     def estimate(self) -> Estimate:
-        """The figure with its interval; of a mean, what `harness.base.estimate.cluster_mean` says."""
+        """The metric with its interval; of a mean, what `harness.base.estimate.cluster_mean` says."""
         return _estimate(self.value, self.influence, self.sizes, self.n)
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """The figures of a set of articles.
+    """The metrics of a set of articles.
 
     Attributes:
-        figures: name -> Figure; the articles of all are the same, in the same order.
+        metrics: name -> Metric; the articles of all are the same, in the same order.
         articles: how many.
         chunks: how many.
     """
 
-    figures: Mapping[str, Figure]
+    metrics: Mapping[str, Metric]
     articles: int
     chunks: int
 
@@ -72,9 +72,9 @@ def portray(parts: Iterable[tuple[Corpus, Int[np.ndarray, " m"]]], context: int)
     sums, counts = np.array([one[0] for one in tallies]), np.array([one[1] for one in tallies])
     totals, lengths = np.array([one[2] for one in tallies]), np.array([one[3] for one in tallies])
     names = [*(f"lag {lag}" for lag in LAGS), "temporal signal"]
-    figures = {name: _mean(sums[:, i], counts[:, i]) for i, name in enumerate(names)}
+    metrics = {name: _mean(sums[:, i], counts[:, i]) for i, name in enumerate(names)}
     pair, norm = _between(totals, lengths)
-    return Portrait(figures | {"random pair": pair, "norm of mean": norm}, len(lengths), int(lengths.sum()))
+    return Portrait(metrics | {"random pair": pair, "norm of mean": norm}, len(lengths), int(lengths.sum()))
 
 
 def some_articles(corpus: Corpus, articles: Int[np.ndarray, " m"], seed: int) -> Int[np.ndarray, " k"]:
@@ -85,7 +85,7 @@ def some_articles(corpus: Corpus, articles: Int[np.ndarray, " m"], seed: int) ->
     return np.sort(drawn[: max(2, int((np.cumsum(corpus.lengths[drawn]) <= MAX_CHUNKS).sum()))])
 
 
-def difference(one: Figure, other: Figure, *, paired: bool) -> Estimate:
+def difference(one: Metric, other: Metric, *, paired: bool) -> Estimate:
     """``one - other``; ``paired`` where both are of the same articles in the same order."""
     if not paired:
         return independent_difference(one.estimate, other.estimate)
@@ -93,7 +93,7 @@ def difference(one: Figure, other: Figure, *, paired: bool) -> Estimate:
 
 
 def excludes_zero(estimate: Estimate) -> bool:
-    """Whether the interval is defined and holds no zero, and the figure is more than rounding.
+    """Whether the interval is defined and holds no zero, and the metric is more than rounding.
 
     A chain read backwards has the same cosines, summed in another order.
     """
@@ -137,21 +137,21 @@ def _lagged(
     return found
 
 
-def _mean(sums: Float[np.ndarray, " a"], counts: Float[np.ndarray, " a"]) -> Figure:
+def _mean(sums: Float[np.ndarray, " a"], counts: Float[np.ndarray, " a"]) -> Metric:
     """A ratio of totals, linearised as in `harness.base.estimate.cluster_mean`."""
     n = int(counts.sum())
     if n == 0:
-        return Figure(float("nan"), np.full(len(sums), np.nan), counts, 0)
+        return Metric(float("nan"), np.full(len(sums), np.nan), counts, 0)
     value = float(sums.sum() / n)
     # An article without a pair does not belong to the sample, nor to its degrees of freedom.
-    return Figure(value, np.where(counts > 0, (sums - counts * value) / n, np.nan), counts, n)
+    return Metric(value, np.where(counts > 0, (sums - counts * value) / n, np.nan), counts, n)
 
 
-def _between(totals: Float[np.ndarray, "a d"], lengths: Int[np.ndarray, " a"]) -> tuple[Figure, Figure]:
+def _between(totals: Float[np.ndarray, "a d"], lengths: Int[np.ndarray, " a"]) -> tuple[Metric, Metric]:
     """Mean cosine over all pairs of chunks of different articles, and its square root, the norm of the mean.
 
     The plain norm of the mean of few articles is too long by what their topics do not cancel (.006 for 30 articles of
-    world `wiki`), so that a small split would differ from a large one by its size alone; pairs within an article are
+    dataset `wiki`), so that a small split would differ from a large one by its size alone; pairs within an article are
     left out of its square for that reason. Influences are those of the delete-one-article jackknife.
     """
     whole, own, weights = totals.sum(axis=0), np.einsum("ad,ad->a", totals, totals), lengths.astype(np.float64)
@@ -165,7 +165,7 @@ def _between(totals: Float[np.ndarray, "a d"], lengths: Int[np.ndarray, " a"]) -
     both = (value, without), (np.sqrt(np.maximum(value, 0.0)), np.sqrt(np.maximum(without, 0.0)))
     # What leaving an article out moves, taken back to its influence; see `harness.base.estimate.jackknife_interval`.
     share = weights / chunks
-    pair, norm = (Figure(float(v), (d.mean() - d) * (1.0 - share), weights, int(chunks)) for v, d in both)
+    pair, norm = (Metric(float(v), (d.mean() - d) * (1.0 - share), weights, int(chunks)) for v, d in both)
     return pair, norm
 
 

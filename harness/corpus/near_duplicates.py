@@ -2,7 +2,7 @@
 
 A model that has seen the chunk can recite it: in one corpus of technical documents 6 % of such targets turned
 boilerplate into +.009 MRR of "skill" (docs/specification.md, "Near-duplicate targets"). They are counted and left out
-of skill figures.
+of skill metrics.
 """
 
 from collections.abc import Sequence

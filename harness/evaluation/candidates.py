@@ -72,7 +72,7 @@ def _in_bank(
 
 
 def novel_rivals(windows: Windows, rows: Int[np.ndarray, " m"], evaluation: EvaluationSet) -> Bool[np.ndarray, "n m"]:
-    """Which of ``rows`` count in pool `novel`: outside the context, and not equal to the target."""
+    """Which of ``rows`` count in candidate set `novel`: outside the context, and not equal to the target."""
     return np.asarray(_differs_from_target(windows, rows, evaluation) & ~_in_context(windows, rows))
 
 

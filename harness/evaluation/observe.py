@@ -16,7 +16,7 @@ from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, ranks_without, sp
 from lvm_gates.harness.evaluation.evaluation_set import OFFSETS, EvaluationSet
 from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.evaluation.perturbations import ablate, ablation_names
-from lvm_gates.harness.predictors.predictor import PROBED_AGAIN, Subject, ask, check_batch_invariance
+from lvm_gates.harness.predictors.predictor import PROBED_AGAIN, NamedPredictor, ask, check_batch_invariance
 
 # Windows in hand at once at least, and at most a batch that is larger. With C = 5 and D = 768 this keeps contexts and
 # seven offsets under 100 MB; it is no option because nothing may depend on it.
@@ -28,7 +28,7 @@ def ignore_progress(done: int, total: int) -> None:
 
 
 def observe(
-    subject: Subject,
+    named: NamedPredictor,
     evaluation: EvaluationSet,
     *,
     batch_size: int,
@@ -36,10 +36,10 @@ def observe(
     ablations: bool = True,
     rank_interval: bool = False,
 ) -> Observations:
-    """Run ``subject`` over the windows of ``evaluation``.
+    """Run ``named`` over the windows of ``evaluation``.
 
     Args:
-        subject: a model or a control.
+        named: a model or a control.
         evaluation: windows and candidates.
         batch_size: contexts given to ``predict`` at once; results do not depend on it.
         on_progress: called with (windows done, windows in all).
@@ -53,10 +53,10 @@ def observe(
     windows = evaluation.windows
     parts: list[_Part] = []
     for batch in windows.batches(_in_hand(batch_size)):
-        part = _observe_batch(subject, batch, evaluation, batch_size, ablations)
+        part = _observe_batch(named, batch, evaluation, batch_size, ablations)
         if not parts:
             few = batch.take(slice(0, PROBED_AGAIN))
-            check_batch_invariance(subject, few.contexts(), few.targets, batch_size, part.predictions[:PROBED_AGAIN])
+            check_batch_invariance(named, few.contexts(), few.targets, batch_size, part.predictions[:PROBED_AGAIN])
         parts.append(part)
         on_progress(sum(len(p.values["cosine"]) for p in parts), len(windows))
     columns = {name: np.concatenate([p.values[name] for p in parts]) for name in parts[0].values}
@@ -85,19 +85,19 @@ class _Part(NamedTuple):
 
 
 def _observe_batch(
-    subject: Subject, windows: Windows, evaluation: EvaluationSet, batch_size: int, ablations: bool
+    named: NamedPredictor, windows: Windows, evaluation: EvaluationSet, batch_size: int, ablations: bool
 ) -> _Part:
     contexts = windows.contexts()
     frames, targets = unit(contexts), unit(windows.target_vectors())
-    base = ask(subject, contexts, windows.targets, batch_size)
+    base = ask(named, contexts, windows.targets, batch_size)
     cosine = _cos(base, targets)
     offset, offset_exists = _offsets(base, windows)
-    rollout, rollout_exists = _rollout(subject, base, windows, evaluation.horizon, batch_size)
+    rollout, rollout_exists = _rollout(named, base, windows, evaluation.horizon, batch_size)
     ranks = rank_targets(base, windows, evaluation)
     finite = np.isfinite(cosine) & (np.isfinite(rollout).all(axis=1) | ~rollout_exists)
     ablation = np.full((len(windows), len(ablation_names(windows.context))), np.nan)
     if ablations:
-        ablation = _ablations(subject, contexts, targets, windows, evaluation, batch_size) - cosine[:, None]
+        ablation = _ablations(named, contexts, targets, windows, evaluation, batch_size) - cosine[:, None]
         finite &= np.isfinite(ablation).all(axis=1)
     values = {
         "cosine": cosine,
@@ -123,7 +123,7 @@ def _cos(a: Float[np.ndarray, "b d"], b: Float[np.ndarray, "b d"]) -> Float[np.n
 
 
 def _ablations(
-    subject: Subject,
+    named: NamedPredictor,
     contexts: Float[np.ndarray, "b c d"],
     targets: Float[np.ndarray, "b d"],
     windows: Windows,
@@ -134,7 +134,7 @@ def _ablations(
     cosines = []
     for name in ablation_names(windows.context):
         spoiled = ablate(name, contexts, windows, evaluation.rows, evaluation.seed)
-        cosines.append(_cos(ask(subject, spoiled, windows.targets, batch_size), targets))
+        cosines.append(_cos(ask(named, spoiled, windows.targets, batch_size), targets))
     return np.stack(cosines, axis=1)
 
 
@@ -147,17 +147,19 @@ def _offsets(base: Float[np.ndarray, "b d"], windows: Windows) -> tuple[np.ndarr
     return np.stack(cosines, axis=1), exists
 
 
-def observe_rollout(subject: Subject, evaluation: EvaluationSet, *, batch_size: int) -> Float[np.ndarray, "n horizon"]:
+def observe_rollout(
+    named: NamedPredictor, evaluation: EvaluationSet, *, batch_size: int
+) -> Float[np.ndarray, "n horizon"]:
     """The closed loop alone: cos(prediction h, chunk at offset +h), h = 1..H, NaN where the article ends before."""
     parts = []
     for batch in evaluation.windows.batches(_in_hand(batch_size)):
-        base = ask(subject, batch.contexts(), batch.targets, batch_size)
-        parts.append(_rollout(subject, base, batch, evaluation.horizon, batch_size)[0])
+        base = ask(named, batch.contexts(), batch.targets, batch_size)
+        parts.append(_rollout(named, base, batch, evaluation.horizon, batch_size)[0])
     return np.concatenate(parts)
 
 
 def _rollout(
-    subject: Subject,
+    named: NamedPredictor,
     base: Float[np.ndarray, "b d"],
     windows: Windows,
     horizon: int,
@@ -171,7 +173,7 @@ def _rollout(
     for step in range(1, horizon + 1):
         if step > 1:
             context = np.concatenate([context[:, 1:], prediction[:, None].astype(np.float32)], axis=1)
-            prediction = ask(subject, context, kept.targets + step - 1, batch_size)
+            prediction = ask(named, context, kept.targets + step - 1, batch_size)
         rows, _ = kept.offset(step)
         cosines[exists, step - 1] = _cos(prediction, unit(windows.corpus.vectors(rows)))
     return cosines, exists

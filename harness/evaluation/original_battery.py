@@ -1,7 +1,7 @@
 """The original battery's evaluation pass, faults included, for profile `5cat-published`.
 
 Kept so that old tables can be compared and so that a test can show what went wrong: a perfect oracle gets margin lag-1
-cosine less 1, rollout = lag-1 cosine and 3 of 5 gates. The faults (docs/sources.md, "Measurement faults"): offsets and
+cosine minus 1, rollout = lag-1 cosine and 3 of 5 gates. The faults (docs/sources.md, "Measurement faults"): offsets and
 rollout counted from the target, rank over two float paths with optimistic ties and NaN first, leave-one-out that
 restores the last frame and is averaged, a "cross-article" frame that comes from the same context, shuffles that may be
 the identity. Facts from the original script; none of its code.
@@ -17,26 +17,26 @@ from lvm_gates.harness.evaluation.candidates import POOLS
 from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, spread
 from lvm_gates.harness.evaluation.evaluation_set import OFFSETS, EvaluationSet
 from lvm_gates.harness.evaluation.observations import Observations
-from lvm_gates.harness.predictors.predictor import Subject, ask
+from lvm_gates.harness.predictors.predictor import NamedPredictor, ask
 
 _SHUFFLE_SEED = 17
 _EPSILON = 1e-9
 
 
-def observe_published(subject: Subject, evaluation: EvaluationSet, *, batch_size: int) -> Observations:
-    """Run ``subject`` the original way over the windows of ``evaluation``.
+def observe_published(named: NamedPredictor, evaluation: EvaluationSet, *, batch_size: int) -> Observations:
+    """Run ``named`` the original way over the windows of ``evaluation``.
 
     Offset k of the result is counted from the target. Pools `novel` and `global` did not exist and are NaN.
     """
     windows = evaluation.windows
     contexts = windows.contexts()
-    base = _normalise(ask(subject, contexts, windows.targets, batch_size))
+    base = _normalise(ask(named, contexts, windows.targets, batch_size))
     targets = _normalise(windows.target_vectors())
     frames = _normalise(contexts)
     cosine = _dot(base, targets)
     offset, offset_exists = _offsets(base, windows)
-    rollout, rollout_exists = _rollout(subject, contexts, windows, evaluation.horizon, batch_size)
-    ablation = _ablations(subject, contexts, windows, targets, batch_size) - cosine[:, None]
+    rollout, rollout_exists = _rollout(named, contexts, windows, evaluation.horizon, batch_size)
+    ablation = _ablations(named, contexts, windows, targets, batch_size) - cosine[:, None]
     rank = np.full((len(windows), len(POOLS)), np.nan)
     rank[:, 0] = _ranks(base, windows)
     size = np.tile(windows.corpus.lengths[windows.clusters][:, None], (1, len(POOLS)))
@@ -98,10 +98,10 @@ def _ranks(base: np.ndarray, windows: Windows) -> Float[np.ndarray, " n"]:
 
 
 def _ablations(
-    subject: Subject, contexts: np.ndarray, windows: Windows, targets: np.ndarray, batch_size: int
+    named: NamedPredictor, contexts: np.ndarray, windows: Windows, targets: np.ndarray, batch_size: int
 ) -> Float[np.ndarray, "n ablations"]:
     def cosine(spoiled: np.ndarray) -> np.ndarray:
-        return _dot(_normalise(ask(subject, spoiled, windows.targets, batch_size)), targets)
+        return _dot(_normalise(ask(named, spoiled, windows.targets, batch_size)), targets)
 
     length = windows.context
     rng = random.Random(_SHUFFLE_SEED)  # noqa: S311
@@ -131,14 +131,14 @@ def _ablations(
 
 
 def _rollout(
-    subject: Subject, contexts: np.ndarray, windows: Windows, horizon: int, batch_size: int
+    named: NamedPredictor, contexts: np.ndarray, windows: Windows, horizon: int, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     exists = windows.offset(horizon + 1)[1]
     kept = windows.take(np.flatnonzero(exists))
     context = contexts[exists]
     cosines = np.full((len(windows), horizon), np.nan)
     for step in range(1, horizon + 1):
-        prediction = ask(subject, context, kept.targets + step - 1, batch_size)
+        prediction = ask(named, context, kept.targets + step - 1, batch_size)
         context = np.concatenate([context[:, 1:], prediction[:, None].astype(np.float32)], axis=1)
         rows, _ = kept.offset(step + 1)  # compared with the chunk after the one it predicts
         cosines[exists, step - 1] = _dot(_normalise(prediction), _normalise(windows.corpus.vectors(rows)))

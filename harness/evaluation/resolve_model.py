@@ -9,7 +9,7 @@ from lvm_gates.harness.base.imported import PYTHON
 from lvm_gates.harness.controls import control_name
 from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
 from lvm_gates.harness.predictors.isolation.worker import RefusedError, make_predictor
-from lvm_gates.harness.predictors.predictor import Identity, InBatches, Predictor, Subject
+from lvm_gates.harness.predictors.predictor import Identity, InBatches, NamedPredictor, Predictor
 
 CONTROL = "control:"
 
@@ -41,13 +41,13 @@ def is_python(spec: str) -> bool:
     return spec.startswith(PYTHON)
 
 
-def load_subject(
+def load_named(
     spec: str,
     *,
     device: str = "cpu",
     root: Path | None = None,
     isolation: Isolation | None = None,
-) -> Subject:
+) -> NamedPredictor:
     """Load a checkpoint or a Python predictor.
 
     Args:
@@ -61,11 +61,11 @@ def load_subject(
         UserError: it cannot be loaded, in one sentence.
     """
     if is_python(spec):
-        return Subject(Identity(spec), _from_python(spec, root or Path.cwd(), isolation))
+        return NamedPredictor(Identity(spec), _from_python(spec, root or Path.cwd(), isolation))
     from lvm_gates.harness.predictors.checkpoint import load_checkpoint, torch_predictor
 
     checkpoint = load_checkpoint((root or Path.cwd()) / spec)
-    return Subject(
+    return NamedPredictor(
         Identity(spec, checkpoint.sha256, dict(checkpoint.metadata)),
         torch_predictor(checkpoint, device=device),
         context=checkpoint.context,
@@ -94,7 +94,7 @@ def load_predictor(spec: str, *, device: str = "cpu", batch_size: int = 256) -> 
         raise UserError(
             f"{spec}: controls are built for a corpus; use lvm_gates.harness.controls.build_control, or gate it."
         )
-    predictor = load_subject(spec, device=device).predictor
+    predictor = load_named(spec, device=device).predictor
     assert isinstance(predictor, Predictor)  # noqa: S101 - only controls are clairvoyant
     return InBatches(predictor, batch_size)
 

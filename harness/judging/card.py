@@ -14,7 +14,7 @@ from lvm_gates.harness.statistics.offsets import OffsetSweep
 from lvm_gates.harness.statistics.perturbations import AblationEffects
 from lvm_gates.harness.statistics.retrieval import Retrieval
 from lvm_gates.harness.statistics.rollout import Rollout
-from lvm_gates.harness.statistics.skill_figures import TaskSkill
+from lvm_gates.harness.statistics.skill_metrics import TaskSkill
 from lvm_gates.harness.statistics.split import BySplit, S
 
 
@@ -78,7 +78,7 @@ class Skill(Record, frozen=True, omit_defaults=True, kw_only=True):
         task: what the session judges by.
         val: on VAL.
         ood: on OOD.
-        retained: share of the VAL figure that is left on OOD.
+        retained: share of the VAL metric that is left on OOD.
         passed: every gate of the profile.
         gates: by name.
     """
@@ -154,11 +154,11 @@ class ControlRecord(CardRecord, frozen=True, kw_only=True):
     """A judged control.
 
     Attributes:
-        misbehaved: what it must do on any corpus and did not; no model gets a verdict then.
+        failed_checks: what it must do on any corpus and did not; no model gets a verdict then.
         unusual: what it usually does and did not.
         open_gates: gates that do not tell a network from it on this corpus.
     """
 
-    misbehaved: list[str] = msgspec.field(default_factory=list)
+    failed_checks: list[str] = msgspec.field(name="misbehaved", default_factory=list)
     unusual: list[str] = msgspec.field(default_factory=list)
     open_gates: list[str] = msgspec.field(default_factory=list)

@@ -2,7 +2,7 @@
 
 A *certain* expectation holds on any corpus, by construction; when it fails, the engine is broken or the corpus cannot
 be judged on, and no model gets a verdict. A *usual* one holds on real text but not everywhere (a linear map is nearly
-optimal in world `arrow`; where similarity decays fast, hiding the last frame hurts persistence as much as gate C asks);
+optimal in dataset `arrow`; where similarity decays fast, hiding the last frame hurts persistence as much as gate C asks);
 when it fails the scorecard says that the gate does not tell a network from that control on this corpus.
 """
 
@@ -32,7 +32,7 @@ class Expectation:
     Attributes:
         text: what the control does, in the third person.
         holds: whether it does.
-        gates: the gates whose figures it speaks of; where one of them has too few windows or articles to be judged,
+        gates: the gates whose metrics it speaks of; where one of them has too few windows or articles to be judged,
             nothing is expected, and that gate's inconclusive checks fail every model by themselves.
         certain: whether it holds on any corpus.
         must_pass: whether it says that a gate is passed.
@@ -77,9 +77,9 @@ def _rolls_out_exactly(card: CardRecord) -> bool:
     return all(abs(card.gates.d.of(s).mean.value - 1.0) <= _EXACT for s in JUDGED)
 
 
-def _slack(figure: Estimate) -> float:
+def _slack(metric: Estimate) -> float:
     # Twice the half width is four standard errors: dozens of such comparisons a session must not raise a false alarm.
-    return max(_CHANCE_SLACK, 2 * (figure.high - figure.value)) if np.isfinite(figure.high) else _CHANCE_SLACK
+    return max(_CHANCE_SLACK, 2 * (metric.high - metric.value)) if np.isfinite(metric.high) else _CHANCE_SLACK
 
 
 def _near_chance(card: CardRecord) -> bool:
@@ -166,14 +166,14 @@ class Conduct:
 
     Attributes:
         name: of the control.
-        misbehaved: certain expectations that did not hold; any of them withholds every verdict.
+        failed_checks: certain expectations that did not hold; any of them withholds every verdict.
         unusual: usual expectations that did not hold; reported beside the verdict.
         open_gates: gates that it was expected to fail and passed: on this corpus they do not tell a network from it.
-        facts: the figures with which it failed a gate that it must pass.
+        facts: the metrics with which it failed a gate that it must pass.
     """
 
     name: str
-    misbehaved: tuple[str, ...]
+    failed_checks: tuple[str, ...]
     unusual: tuple[str, ...]
     open_gates: tuple[str, ...]
     facts: tuple[str, ...] = ()
@@ -181,7 +181,7 @@ class Conduct:
 
 def _missed(card: CardRecord, gate: str) -> list[str]:
     return [
-        f"{check.label} on {check.split} {check.figure.value:+.3f}, wanted {check.relation} {check.limit:g}"
+        f"{check.label} on {check.split} {check.metric.value:+.3f}, wanted {check.relation} {check.limit:g}"
         for check in card.gate(gate).checks
         if not check.passed
     ]

@@ -1,4 +1,4 @@
-"""Judgement: figures against thresholds. Computes no statistic; reads every limit from a profile."""
+"""Judgement: metrics against thresholds. Computes no statistic; reads every limit from a profile."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
-from lvm_gates.harness.base.figure_text import figure_text
+from lvm_gates.harness.base.metric_text import metric_text
 from lvm_gates.harness.base.record import Finite, Record
 from lvm_gates.harness.judging.profile import BOTH, Comparison, Profile, Threshold
 from lvm_gates.harness.statistics.split import BySplit
@@ -23,16 +23,16 @@ _RELATION: dict[Comparison, str] = {
 
 
 class Check(Record, frozen=True, kw_only=True):
-    """One figure held against one threshold.
+    """One metric held against one threshold.
 
     Attributes:
         gate: the gate it decides.
         split: "VAL", "OOD" or "BOTH".
-        label: name of the figure.
-        figure: its value, interval and n.
+        label: name of the metric.
+        metric: its value, interval and n.
         relation: how it is compared, in words.
         limit: the threshold.
-        passed: whether it meets the threshold; an inconclusive figure does not.
+        passed: whether it meets the threshold; an inconclusive metric does not.
         note: why it is inconclusive, else "".
         source: the evidence for the threshold.
     """
@@ -40,7 +40,7 @@ class Check(Record, frozen=True, kw_only=True):
     gate: str
     split: Annotated[str, msgspec.Meta(pattern="^(VAL|OOD|BOTH)$")]
     label: str
-    figure: Estimate
+    metric: Estimate = msgspec.field(name="figure")
     relation: str
     limit: Finite
     passed: bool
@@ -48,9 +48,9 @@ class Check(Record, frozen=True, kw_only=True):
     source: str
 
     def sentence(self) -> str:
-        """The figure, its interval, n and the threshold, for people."""
-        figure = figure_text(self.figure, signed=True, count=True)
-        text = f"{self.label} on {self.split} = {figure}, wanted {self.relation} {self.limit:+.3g}"
+        """The metric, its interval, n and the threshold, for people."""
+        metric = metric_text(self.metric, signed=True, count=True)
+        text = f"{self.label} on {self.split} = {metric}, wanted {self.relation} {self.limit:+.3g}"
         return f"{text}; {self.note}" if self.note else text
 
 
@@ -89,16 +89,16 @@ def _lookup(statistics: BySplit[Any], threshold: Threshold, split: str) -> Estim
     for key in threshold.statistic.split("."):
         node = node[key]
     # A plain number has no sampling distribution of its own and is judged by its value.
-    figure: Estimate = (
+    metric: Estimate = (
         node
         if isinstance(node, Estimate)
         else UNDEFINED.replace(value=float("nan") if node is None else float(node), n=_of(statistics, split, "n"))
     )
-    return figure if figure.articles else figure.replace(articles=_of(statistics, split, "articles"))
+    return metric if metric.articles else metric.replace(articles=_of(statistics, split, "articles"))
 
 
 def _of(statistics: BySplit[Any], split: str, count: str) -> int:
-    """Windows ("n") or "articles" of a split, of the smaller one where the figure is of both."""
+    """Windows ("n") or "articles" of a split, of the smaller one where the metric is of both."""
     splits = ("VAL", "OOD") if split == BOTH else (split,)
     return min(_count(statistics, s, count) for s in splits)
 
@@ -110,32 +110,32 @@ def _count(statistics: BySplit[Any], split: str, name: str) -> int:
         return 0
 
 
-def _check(threshold: Threshold, split: str, limit: float, figure: Estimate, profile: Profile) -> Check:
+def _check(threshold: Threshold, split: str, limit: float, metric: Estimate, profile: Profile) -> Check:
     note = ""
-    if figure.n < profile.minimum_windows:
-        note = f"{INCONCLUSIVE}: {figure.n} windows, at least {profile.minimum_windows} are needed"
-    elif figure.articles < profile.minimum_articles:
-        plural = "" if figure.articles == 1 else "s"
-        note = f"{INCONCLUSIVE}: {figure.articles} article{plural}, at least {profile.minimum_articles} are needed"
-    elif not np.isfinite(figure.value):
+    if metric.n < profile.minimum_windows:
+        note = f"{INCONCLUSIVE}: {metric.n} windows, at least {profile.minimum_windows} are needed"
+    elif metric.articles < profile.minimum_articles:
+        plural = "" if metric.articles == 1 else "s"
+        note = f"{INCONCLUSIVE}: {metric.articles} article{plural}, at least {profile.minimum_articles} are needed"
+    elif not np.isfinite(metric.value):
         note = f"undefined: {threshold.undefined}"
-    elif threshold.interval and not np.isfinite(figure.low):
+    elif threshold.interval and not np.isfinite(metric.low):
         note = f"{INCONCLUSIVE}: no interval is defined"
     return Check(
         gate=threshold.gate,
         split=split,
         label=threshold.label,
-        figure=figure,
+        metric=metric,
         relation=_RELATION[threshold.comparison],
         limit=limit,
-        passed=not note and _meets(threshold.comparison, figure, limit),
+        passed=not note and _meets(threshold.comparison, metric, limit),
         note=note,
         source=threshold.source,
     )
 
 
-def _meets(comparison: Comparison, figure: Estimate, limit: float) -> bool:
-    value, low, high = (float(figure.value), float(figure.low), float(figure.high))
+def _meets(comparison: Comparison, metric: Estimate, limit: float) -> bool:
+    value, low, high = (float(metric.value), float(metric.low), float(metric.high))
     # NaN compares false, so an interval that does not exist never meets a limit on its end.
     if comparison == "at_least":
         return value >= limit

@@ -1,4 +1,4 @@
-"""Profiles: which figure is held against which threshold, and why. Data in ``harness/judging/profiles/*.toml``."""
+"""Profiles: which metric is held against which threshold, and why. Data in ``harness/judging/profiles/*.toml``."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -21,14 +21,14 @@ class Threshold:
 
     Attributes:
         gate: which gate it belongs to.
-        statistic: path of the figure inside that gate's statistics, dots between the keys.
+        statistic: path of the metric inside that gate's statistics, dots between the keys.
         label: what people read.
         comparison: ``at_least`` and ``at_most`` hold the value against the limit; ``low_above`` and ``high_below`` hold
             an end of its interval.
         limits: split (or "BOTH") -> limit.
         source: the evidence for the limit.
-        undefined: why the figure may be undefined.
-        interval: whether a figure without an interval is inconclusive; ratios of ranks have none.
+        undefined: why the metric may be undefined.
+        interval: whether a metric without an interval is inconclusive; ratios of ranks have none.
     """
 
     gate: str
@@ -70,7 +70,7 @@ class Profile:
         protocol: "5cat", or "published" for the original battery's indexing, tie rule and pools.
         can_release: whether a model may be released under it.
         blocks_on_negative_margin: whether a negative margin blocks by itself.
-        minimum_windows: fewer make a figure inconclusive, which fails.
+        minimum_windows: fewer make a metric inconclusive, which fails.
         minimum_articles: the same of articles.
         thresholds: every row.
         rules: the release rules it knows.

@@ -115,7 +115,7 @@ def decide(
 
     Args:
         passed: gate -> whether it passed, for the gates of the profile.
-        gates: the statistics, for rules that ask for figures of their own.
+        gates: the statistics, for rules that ask for metrics of their own.
         profile: which gates count, and whether it may release at all.
         rule: the name of one of the profile's rules.
         blocking: reasons that block under every rule, audits and controls included.

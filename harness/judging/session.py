@@ -1,12 +1,12 @@
 """A gate run: every model and control over every split, each predicted once, whoever asks first.
 
-Observations live in one folder, one file a (subject, split), and so do the audits of the data, one file an audit, each
+Observations live in one folder, one file a (predictor, split), and so do the audits of the data, one file an audit, each
 under a lock of its own. Processes that share the folder (pytest workers) share the work: each takes the next piece that
 nobody else holds. The lock of a process that dies goes with it, and a file appears complete or not at all, so that the
 next one starts that piece again.
 
 A model that breaks (an exception, a wrong shape, a process that exits or hangs) leaves a sentence in place of its
-observations: it is told once, by whichever process it happened to, and never asked again on that split. Its figures are
+observations: it is told once, by whichever process it happened to, and never asked again on that split. Its metrics are
 those of `control:nan`, whose every prediction is missing, too.
 """
 
@@ -41,7 +41,7 @@ from lvm_gates.harness.judging.control_checks import Conduct, conduct
 from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.verdict import Card, judged_again, make_card
 from lvm_gates.harness.predictors.isolation.predictor import close_isolated
-from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.rivals import Basis, RivalScores, blend_of, cached_fitted_weights, score_all
 from lvm_gates.harness.statistics.skill import SkillInputs
 
@@ -84,21 +84,21 @@ class GateRun:
     Args:
         settings: how to judge.
         inputs: what to judge on.
-        subjects: every model of ``settings.models`` that is no control, loaded.
+        predictors: every model of ``settings.models`` that is no control, loaded.
         folder: where observations and audits are kept.
 
     Raises:
         UserError: a model that does not fit the corpus.
     """
 
-    def __init__(self, settings: Settings, inputs: Inputs, subjects: Sequence[Subject], folder: Path) -> None:
+    def __init__(self, settings: Settings, inputs: Inputs, predictors: Sequence[NamedPredictor], folder: Path) -> None:
         self.settings = settings
         self.inputs = inputs
-        self.loaded = {subject.name: subject for subject in subjects}
+        self.loaded = {named.name: named for named in predictors}
         self.folder = folder
-        for subject in subjects:
-            check_fits(subject, inputs)
-        self.subject = cache(self._subject)
+        for named in predictors:
+            check_fits(named, inputs)
+        self.predictor = cache(self._predictor)
         self.observations = cache(self._observations)
         self.card = cache(self._card)
         self.control_card = cache(self._control_card)
@@ -157,7 +157,7 @@ class GateRun:
 
     def close(self) -> None:
         """End the processes of predictors that have one; one that is asked again starts again."""
-        close_isolated(subject.predictor for subject in self.loaded.values())
+        close_isolated(named.predictor for named in self.loaded.values())
 
     @cached_property
     def leaks(self) -> Leaks:
@@ -200,13 +200,13 @@ class GateRun:
 
     @cached_property
     def outside_reasons(self) -> list[str]:
-        """What blocks every model of this run: audits that stand in the way, controls that misbehave."""
+        """What blocks every model of this run: audits that stand in the way, controls that fail their checks."""
         audits = [f"data audit {a.name}: {a.status}; {a.detail}" for a in self.audits if a.blocks]
         controls = [
-            f"control:{c.name} misbehaves (not true that it {', that it '.join(c.misbehaved)}"
+            f"control:{c.name} fails its check (not true that it {', that it '.join(c.failed_checks)}"
             f"{''.join(f'; {fact}' for fact in c.facts)}), so the gates cannot be trusted on this data"
             for c in self.conducts.values()
-            if c.misbehaved
+            if c.failed_checks
         ]
         return audits + controls
 
@@ -218,14 +218,14 @@ class GateRun:
     def _card(self, model: str) -> Card:
         if is_control(model):
             return self._make(Identity(model), self.outside_reasons)
-        subject = self.loaded[model]
-        recorded = {split: self._recorded(subject, split) for split in JUDGED if subject.trained_on is not None}
-        seen = judge_training_data(subject.identity.provenance, subject.trained_on, recorded, self.inputs)
+        named = self.loaded[model]
+        recorded = {split: self._recorded(named, split) for split in JUDGED if named.trained_on is not None}
+        seen = judge_training_data(named.identity.provenance, named.trained_on, recorded, self.inputs)
         left_out = dict(self.left_out)
         for split, leaked in {} if self.published else recorded.items():
             left_out[split] = left_out[split] | leaked
-        inputs = self._skill_inputs if self._learnt_from_what_rivals_did(subject) else self._skill_inputs_of_strangers
-        return self._make(subject.identity, self.outside_reasons, inputs, left_out, seen, self.faults(model))
+        inputs = self._skill_inputs if self._learnt_from_what_rivals_did(named) else self._skill_inputs_of_strangers
+        return self._make(named.identity, self.outside_reasons, inputs, left_out, seen, self.faults(model))
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [])
@@ -256,9 +256,9 @@ class GateRun:
     def _both(self, name: str) -> dict[str, Observations]:
         return {split: self.observations(name, split) for split in JUDGED}
 
-    def _learnt_from_what_rivals_did(self, subject: Subject) -> bool:
+    def _learnt_from_what_rivals_did(self, named: NamedPredictor) -> bool:
         """Whether a model says that it was trained on a corpus which ridge and climatology are fitted on here."""
-        recorded = ((subject.identity.provenance or {}).get("corpus") or {}).get("fingerprint")
+        recorded = ((named.identity.provenance or {}).get("corpus") or {}).get("fingerprint")
         return recorded in {part.corpus.fingerprint for part in training_windows(self.inputs)}
 
     @cached_property
@@ -308,8 +308,8 @@ class GateRun:
 
         def make(file: Path) -> None:
             evaluation = self.inputs.evaluation[split]
-            subject = Subject(Identity(name), blend_of(name, scores, self._basis(split), evaluation))
-            cosines = observe_rollout(subject, evaluation, batch_size=self.settings.batch_size)
+            named = NamedPredictor(Identity(name), blend_of(name, scores, self._basis(split), evaluation))
+            cosines = observe_rollout(named, evaluation, batch_size=self.settings.batch_size)
             with atomic_write(file) as stream:
                 np.save(stream, cosines, allow_pickle=False)
 
@@ -328,27 +328,27 @@ class GateRun:
         self._compute(_Piece(f"near duplicates on {split}", file, make), wait=True)
         return np.asarray(np.load(file, allow_pickle=False))
 
-    def _recorded(self, subject: Subject, split: SplitName) -> Bool[np.ndarray, " n"]:
+    def _recorded(self, named: NamedPredictor, split: SplitName) -> Bool[np.ndarray, " n"]:
         """Which windows of a split stand in what a model says it was trained on."""
-        piece = self._asking(subject, split)
+        piece = self._asking(named, split)
         self._compute(piece, wait=True)
         return np.asarray(np.load(piece.file, allow_pickle=False))
 
-    def _asking(self, subject: Subject, split: SplitName) -> _Piece:
+    def _asking(self, named: NamedPredictor, split: SplitName) -> _Piece:
         def make(file: Path) -> None:
-            found = recorded_leaks(subject.trained_on, self.inputs.evaluation[split])
+            found = recorded_leaks(named.trained_on, self.inputs.evaluation[split])
             with atomic_write(file) as stream:
                 np.save(stream, found, allow_pickle=False)
 
-        file = self.folder / f"{_digest(subject.name)}-{split}-recorded.npy"
-        return _Piece(f"{split} in the training data of {subject.name}", file, make)
+        file = self.folder / f"{_digest(named.name)}-{split}-recorded.npy"
+        return _Piece(f"{split} in the training data of {named.name}", file, make)
 
-    def _subject(self, name: str, split: SplitName) -> Subject:
+    def _predictor(self, name: str, split: SplitName) -> NamedPredictor:
         if not is_control(name):
             return self.loaded[name]
         own, ingredients = name.removeprefix(CONTROL), self._ingredients[split]
         added = self.settings.additions.controls.get(own)
-        return Subject(Identity(name), added.build(ingredients) if added else build_control(own, ingredients))
+        return NamedPredictor(Identity(name), added.build(ingredients) if added else build_control(own, ingredients))
 
     @cached_property
     def _ingredients(self) -> dict[SplitName, Ingredients]:
@@ -362,12 +362,12 @@ class GateRun:
         return _Piece(f"{name} on {split}", file, partial(self._observe, name, split))
 
     def _observe(self, name: str, split: SplitName, file: Path) -> None:
-        evaluation, subject = self.inputs.evaluation[split], self.subject(name, split)
+        evaluation, named = self.inputs.evaluation[split], self.predictor(name, split)
         # Only the ranks of models are judged, against ridge's.
         judged = name in self.settings.models or name == CONTROL + "linear"
         run = observe_published if self.published else partial(observe, rank_interval=judged)
         try:
-            observed = run(subject, evaluation, batch_size=self.settings.batch_size)
+            observed = run(named, evaluation, batch_size=self.settings.batch_size)
         except UserError as error:
             if is_control(name):  # ours: nothing can be judged
                 raise
@@ -417,20 +417,20 @@ def _digest(name: str) -> str:
     return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def check_fits(subject: Subject, inputs: Inputs) -> None:
+def check_fits(named: NamedPredictor, inputs: Inputs) -> None:
     """Whether a model reads what the corpus holds.
 
     Raises:
         UserError: another dimension or context length.
     """
     corpus, context = inputs.corpus, inputs.evaluation["VAL"].windows.context
-    if subject.dim is not None and subject.dim != corpus.dim:
+    if named.dim is not None and named.dim != corpus.dim:
         raise UserError(
-            f"{subject.name}: reads embeddings of {subject.dim} dimensions, but {corpus.path} has {corpus.dim}; gate "
+            f"{named.name}: reads embeddings of {named.dim} dimensions, but {corpus.path} has {corpus.dim}; gate "
             "it on a corpus of the encoder it was trained on."
         )
-    if subject.context is not None and subject.context != context:
+    if named.context is not None and named.context != context:
         raise UserError(
-            f"{subject.name}: was trained on {subject.context} context frames, the windows have {context}; use "
-            f"--context={subject.context}."
+            f"{named.name}: was trained on {named.context} context frames, the windows have {context}; use "
+            f"--context={named.context}."
         )

@@ -1,4 +1,4 @@
-"""One scorecard entry: everything said of one model or control. Figures stay `Estimate` until they are written."""
+"""One scorecard entry: everything said of one model or control. Metrics stay `Estimate` until they are written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,9 +45,9 @@ class Card:
         skill: statistics of profile `skill` by split, None where not computed.
         leaks: split -> leaked windows, and what they would change (`harness.statistics.leak_effect`).
         training_data: whether it has seen what it is judged on, None of controls.
-        checks: gate -> every figure held against its threshold, for the gates of all profiles judged.
+        checks: gate -> every metric held against its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
-        faults: how the model broke while it was asked; its figures are then those of missing predictions.
+        faults: how the model broke while it was asked; its metrics are then those of missing predictions.
     """
 
     identity: Identity
@@ -131,9 +131,9 @@ def make_card(
         skill_inputs: split -> what to compare with, None to leave skill out.
         task: "frontier", "retrieval" or "decoding".
         added: gates from outside; the profile holds their thresholds.
-        outside: reasons that block although the model itself gave none (a failed audit, a control that misbehaves).
+        outside: reasons that block although the model itself gave none (a failed audit, a control that fails its check).
         faults: how the model broke. They block, in place of all that its missing predictions would say of it.
-        left_out: split -> windows that are leaked, and so left out of every figure; by default none.
+        left_out: split -> windows that are leaked, and so left out of every metric; by default none.
         training_data: whether the model has seen what it is judged on, None of controls.
     """
     if left_out is None:
@@ -142,19 +142,19 @@ def make_card(
     absolute = profile if set(GATES) <= set(profile.gates) else load_profile("5cat")
     checks = {gate: judge_gate(gate, gates[gate], absolute) for gate in GATES}
     checks |= {gate.name: judge_gate(gate.name, gates[gate.name], profile) for gate in added}
-    figures: SkillStatistics | None = None
+    metrics: SkillStatistics | None = None
     if skill_inputs is not None:
-        figures = skill_statistics(observed, skill_inputs, task, left_out)
+        metrics = skill_statistics(observed, skill_inputs, task, left_out)
         relative = load_profile("skill")
-        checks |= {gate: judge_gate(gate, figures, relative) for gate in relative.gates}
+        checks |= {gate: judge_gate(gate, metrics, relative) for gate in relative.gates}
     contaminated = () if training_data is None else training_data.reasons
     own = () if faults else blocking_reasons(observed, gates, profile)
     decision = _decide(checks, gates, profile, rule, [*faults, *outside, *contaminated, *own])
     leaks = effect(gates, statistics_of(observed), observed, left_out)
-    if figures is not None and skill_inputs is not None:
-        leaks = with_skill(leaks, figures, observed, skill_inputs)
+    if metrics is not None and skill_inputs is not None:
+        leaks = with_skill(leaks, metrics, observed, skill_inputs)
     seen = None if training_data is None else TrainingVerdict(status=training_data.status, detail=training_data.detail)
-    return Card(identity, gates, figures, leaks, seen, checks, decision, tuple(faults))
+    return Card(identity, gates, metrics, leaks, seen, checks, decision, tuple(faults))
 
 
 def judged_again(card: Card, observed: Mapping[str, Observations], profile: Profile, rule: str) -> Card:

@@ -9,7 +9,7 @@ most of its matches from it. Measured: forwards and backwards agree up to the .9
 and PEPs (.527 and .506), Brown against PEPs (.456 and .463) and halves of Brown (.580 and .568).
 
 Where time has a direction (a world whose state turns) reading order is worth something between unrelated articles too
-(.08 in world `arrow`, at most .006 on text); that is measured among the articles of the judged split and added.
+(.08 in dataset `arrow`, at most .006 on text); that is measured among the articles of the judged split and added.
 """
 
 from typing import NamedTuple
@@ -74,13 +74,13 @@ def tail_threshold(decoys: Float[np.ndarray, " n"], rate: float) -> float:
     """
     n = len(decoys)
     kept = min(n - 1, max(LEAST, n // 10))
-    ordered = _spread(decoys)
+    ordered = _without_ties(decoys)
     foot = float(ordered[-kept - 1])
     scale = float(np.median(ordered[-kept:] - foot)) / np.log(2)
     return float(foot + scale * max(0.0, np.log(kept / n / rate)))
 
 
-def _spread(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+def _without_ties(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Sorted, with ties spread evenly over the step between values: signatures know 80 likenesses, and half may tie."""
     distinct, counts = np.unique(values.round(5), return_counts=True)
     step = np.diff(distinct).min(initial=np.inf)

@@ -35,7 +35,7 @@ class Predictor(Protocol):
 
 
 @runtime_checkable
-class Clairvoyant(Protocol):
+class OraclePredictor(Protocol):
     """A control that is told where each context claims to come from."""
 
     def predict_knowing(
@@ -61,7 +61,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Subject:
+class NamedPredictor:
     """A predictor that can be asked.
 
     Attributes:
@@ -73,7 +73,7 @@ class Subject:
     """
 
     identity: Identity
-    predictor: Predictor | Clairvoyant
+    predictor: Predictor | OraclePredictor
     context: int | None = None
     dim: int | None = None
     trained_on: TrainingRecord | None = None
@@ -85,7 +85,7 @@ class Subject:
 
 
 def ask(
-    subject: Subject,
+    named: NamedPredictor,
     contexts: Float[np.ndarray, "b c d"],
     rows: Int[np.ndarray, " b"],
     batch_size: int,
@@ -97,7 +97,7 @@ def ask(
     Raises:
         UserError: the predictor returned something that is not (B, D) numbers.
     """
-    parts = [_ask_once(subject, contexts[part], rows[part]) for part in slices(len(contexts), batch_size)]
+    parts = [_ask_once(named, contexts[part], rows[part]) for part in slices(len(contexts), batch_size)]
     return np.concatenate(parts) if parts else np.empty((0, contexts.shape[2]))
 
 
@@ -121,20 +121,20 @@ class InBatches:
 
 
 def _ask_once(
-    subject: Subject, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
+    named: NamedPredictor, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
 ) -> Float[np.ndarray, "b d"]:
     contexts = contexts.copy()  # a predictor that works in place must not spoil what it is asked next
     try:
-        if isinstance(subject.predictor, Clairvoyant):
-            answer = subject.predictor.predict_knowing(contexts, rows)
+        if isinstance(named.predictor, OraclePredictor):
+            answer = named.predictor.predict_knowing(contexts, rows)
         else:
-            answer = subject.predictor.predict(contexts)
+            answer = named.predictor.predict(contexts)
         predictions = np.asarray(answer)
     except UserError:
         raise
     except Exception as error:  # whatever a user's predictor raises is told in one sentence, not as our traceback
-        raise UserError(f"{subject.name}: predict() raised {told(error)}.") from error
-    check_answer(subject.name, predictions.shape, str(predictions.dtype), predictions.dtype.kind, contexts.shape)
+        raise UserError(f"{named.name}: predict() raised {told(error)}.") from error
+    check_answer(named.name, predictions.shape, str(predictions.dtype), predictions.dtype.kind, contexts.shape)
     return unit(predictions)
 
 
@@ -160,7 +160,7 @@ def check_answer(name: str, shape: tuple[int, ...], dtype: str, kind: str, asked
 
 
 def check_batch_invariance(
-    subject: Subject,
+    named: NamedPredictor,
     contexts: Float[np.ndarray, "b c d"],
     rows: Int[np.ndarray, " b"],
     batch_size: int,
@@ -172,7 +172,7 @@ def check_batch_invariance(
     there is no answer yet to compare with, in the session's own batches twice.
 
     Args:
-        subject: who is asked.
+        named: who is asked.
         contexts: (B, C, D) of windows as the session has them, at most `BATCH_PROBE` of them where memory counts.
         rows: (B,) corpus rows of their targets.
         batch_size: contexts that the session gives at once.
@@ -183,25 +183,27 @@ def check_batch_invariance(
     """
     n = len(contexts)
     if said is None:
-        said = ask(subject, contexts, rows, batch_size)
-        _require_same(subject, said, ask(subject, contexts, rows, batch_size), "asked again")
+        said = ask(named, contexts, rows, batch_size)
+        _require_same(named, said, ask(named, contexts, rows, batch_size), "asked again")
     order = np.random.default_rng(n).permutation(n)
     # All at once where the session asks for less, so that the verdict does not hang on --batch-size; else two batches.
     other = n if batch_size < n else max(1, n - n // 3)
-    again = ask(subject, contexts[order], rows[order], other)
-    _require_same(subject, said[order], again, f"asked in another order, {other} at once")
+    again = ask(named, contexts[order], rows[order], other)
+    _require_same(named, said[order], again, f"asked in another order, {other} at once")
     few = order[:PROBED_ALONE]
-    _require_same(subject, said[few], ask(subject, contexts[few], rows[few], 1), "asked one at a time")
+    _require_same(named, said[few], ask(named, contexts[few], rows[few], 1), "asked one at a time")
 
 
-def _require_same(subject: Subject, said: Float[np.ndarray, "b d"], again: Float[np.ndarray, "b d"], how: str) -> None:
+def _require_same(
+    named: NamedPredictor, said: Float[np.ndarray, "b d"], again: Float[np.ndarray, "b d"], how: str
+) -> None:
     # NaN on both sides agrees; NaN on one side only does not.
     differs = (np.isnan(said) != np.isnan(again)).any()
     apart = np.linalg.norm(said - again, axis=1)
     worst = float(np.nanmax(apart)) if np.isfinite(apart).any() else 0.0
     if differs or worst > BATCH_TOLERANCE:
         raise UserError(
-            f"{subject.name}: predictions change with the batch size, with their order or by themselves (by "
+            f"{named.name}: predictions change with the batch size, with their order or by themselves (by "
             f"{'NaN' if differs else f'{worst:.2g}'} when {how}, where {BATCH_TOLERANCE:g} is rounding); put the "
             "network in eval mode and remove batch statistics and unseeded randomness."
         )

@@ -8,16 +8,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.base.visible import all_visible
 from lvm_gates.harness.judging.card import AnyGate, CardRecord
-from lvm_gates.harness.report import comparison, plots, words
-from lvm_gates.harness.report.tables import figure_tables, skill_tables
+from lvm_gates.harness.report import overview, plots, words
+from lvm_gates.harness.report.tables import metric_tables, skill_tables
 from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, gates, notes, remarks
 from lvm_gates.harness.results.model import Scorecard
 
 TEMPLATE = "scorecard.html.j2"
-# Drawn in grey behind a model: those a reader compares with; the impostors would only squeeze the scale.
+# Drawn in grey behind a model: those a reader compares with; the degenerate predictors would only squeeze the scale.
 _BACKGROUND = ("oracle", "persistence", "linear", "ewma", "context-mean", "bayes")
 
 
@@ -38,11 +38,11 @@ def render_html(scorecard: Scorecard) -> str:
     return environment.get_template(TEMPLATE).render(
         scorecard=scorecard,
         models=[_model(scorecard, card, i) for i, card in enumerate(scorecard.models)],
-        lines={split: comparison.lines(scorecard, split) for split in SPLITS},
-        headings=comparison.HEADINGS,
-        explanation=comparison.explanation(scorecard),
-        conduct_notes=comparison.conduct_notes(scorecard),
-        findings=comparison.findings(scorecard),
+        lines={split: overview.lines(scorecard, split) for split in SPLITS},
+        headings=overview.HEADINGS,
+        explanation=overview.explanation(scorecard),
+        conduct_notes=overview.conduct_notes(scorecard),
+        findings=overview.findings(scorecard),
         provenance=_provenance(scorecard),
         words=words,
     )
@@ -60,15 +60,15 @@ def _model(scorecard: Scorecard, card: CardRecord, index: int) -> dict[str, Any]
         "other_profile": other,
         "other_gates": gates(scorecard, card, other),
         "plots": [(title, Markup(svg)) for title, svg in _plots(scorecard, card, index)],  # noqa: S704
-        "figure_tables": figure_tables(card),
+        "metric_tables": metric_tables(card),
         "skill_tables": skill_tables(card.skill),
-        "skill_texts": comparison.skill_texts(card.skill),
+        "skill_texts": overview.skill_texts(card.skill),
     }
 
 
 def _plots(scorecard: Scorecard, card: CardRecord, index: int) -> list[tuple[str, str]]:
     """Title and SVG of each plot; markup by our own hand, in which matplotlib has escaped every name."""
-    cards = {c.name.removeprefix(comparison.CONTROL): c for c in scorecard.controls}
+    cards = {c.name.removeprefix(overview.CONTROL): c for c in scorecard.controls}
     behind = {name: cards[name] for name in _BACKGROUND if name in cards}
     limits = {gate: _limits(card.gate(gate)) for gate in ABSOLUTE}
     drawn: list[tuple[str, Callable[..., None], tuple[Any, ...], float]] = [
@@ -100,7 +100,7 @@ def _provenance(scorecard: Scorecard) -> list[tuple[str, str]]:
     rows = [
         ("made", scorecard.created),
         ("profile, task, rule", f"{scorecard.profile}{version}, {scorecard.task}, {scorecard.require}"),
-        *((f"corpus: {key}", _text(value)) for key, value in plain(scorecard.corpus).items() if value is not None),
+        *((f"corpus: {key}", _text(value)) for key, value in jsonable(scorecard.corpus).items() if value is not None),
         *((f"model: {card.name}", f"SHA-256 {card.sha256 or 'none: not a file'}") for card in scorecard.models),
         *((f"trained: {card.name}", _text(card.provenance)) for card in scorecard.models if card.provenance),
         ("commit of the gates", f"{revision.commit or 'unknown: not a git checkout'}{changed}"),
@@ -113,4 +113,4 @@ def _provenance(scorecard: Scorecard) -> list[tuple[str, str]]:
 def _text(value: Any) -> str:
     if value is None:
         return "not given"
-    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(jsonable(value), ensure_ascii=False)

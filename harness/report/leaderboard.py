@@ -12,7 +12,7 @@ from rich.text import Text
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
 from lvm_gates.harness.base.visible import all_visible, visible
-from lvm_gates.harness.report import comparison, layout, words
+from lvm_gates.harness.report import layout, overview, words
 from lvm_gates.harness.results.reading import Report
 
 REFERENCE = ("oracle", "persistence", "linear", "ewma")
@@ -22,7 +22,7 @@ _NARROWEST_NAME = 8
 _NOTES = (
     "ordered by the lower bound of skill on OOD; novel, skill and roll (rollout) are of OOD, c(+1) of VAL/OOD; "
     "#: the report",
-    "~ not separable from the row above: their intervals overlap, or their figures are of two kinds; "
+    "~ not separable from the row above: their intervals overlap, or their metrics are of two kinds; "
     "`lvm-report compare` tests two models on the same windows, which sees smaller differences",
 )
 
@@ -33,20 +33,20 @@ class Entry:
 
     Attributes:
         report: number of its report, from 1.
-        val: its figures on VAL.
-        ood: its figures on OOD.
+        val: its metrics on VAL.
+        ood: its metrics on OOD.
         tied: whether it cannot be told from the row above.
     """
 
     report: int
-    val: comparison.Line
-    ood: comparison.Line
+    val: overview.Line
+    ood: overview.Line
     tied: bool = False
 
     @property
     def skill(self) -> Estimate | None:
-        """The task's figure on the split that orders the table."""
-        return self.ood.figures["skill"]
+        """The task's metric on the split that orders the table."""
+        return self.ood.metrics["skill"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Board:
         models: best first.
         controls: of the first report of the corpus, for reference.
         reports: what the numbers in column # mean.
-        explanation: of figures and gates.
+        explanation: of metrics and gates.
     """
 
     title: str
@@ -117,12 +117,12 @@ def _board(group: Sequence[tuple[int, Report]]) -> Board:
         separated,
         [shown[name] for name in REFERENCE if name in shown],
         [_report(number, report) for number, report in group],
-        comparison.explanation(first.scorecard),
+        overview.explanation(first.scorecard),
     )
 
 
 def _entries(number: int, report: Report) -> list[Entry]:
-    val, ood = (comparison.lines(report.scorecard, split) for split in ("VAL", _ORDERED_BY))
+    val, ood = (overview.lines(report.scorecard, split) for split in ("VAL", _ORDERED_BY))
     return [Entry(number, *pair) for pair in zip(val, ood, strict=True)]
 
 
@@ -178,14 +178,14 @@ def _name_width(rows: Sequence[Sequence[str]]) -> int:
 
 def _cells(entry: Entry, name: str) -> list[str]:
     val, ood = entry.val, entry.ood
-    skill = words.figure_text(entry.skill, signed=True, bare=True) if entry.skill else "-"
+    skill = words.metric_text(entry.skill, signed=True, bare=True) if entry.skill else "-"
     return [
         name,
         f"{'~' if entry.tied else ''}{entry.report}",
         words.VERDICTS[val.verdict],
         val.letters,
-        f"{words.short(val.figures['c(+1)'])}/{words.short(ood.figures['c(+1)'])}",
-        words.short(ood.figures["novel"]),
+        f"{words.short(val.metrics['c(+1)'])}/{words.short(ood.metrics['c(+1)'])}",
+        words.short(ood.metrics["novel"]),
         f"{skill}{'c' if ood.beyond else ''}",
-        words.short(ood.figures["rollout"]),
+        words.short(ood.metrics["rollout"]),
     ]

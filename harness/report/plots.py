@@ -20,7 +20,7 @@ from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.report.view import SPLITS
 from lvm_gates.harness.statistics.frontier import frontier_mrr
-from lvm_gates.harness.statistics.skill_figures import SkillFigures, Vertex
+from lvm_gates.harness.statistics.skill_metrics import SkillMetrics, Vertex
 
 # Okabe and Ito's palette, which colour-blind readers tell apart.
 MODEL, SECOND, THIRD, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8a8a8a", "#222222"
@@ -151,7 +151,7 @@ def ablation_bars(axes: Sequence[Axes], card: CardRecord, limits: Mapping[str, M
 
 
 def frontier(axes: Sequence[Axes], card: CardRecord, controls: Controls) -> None:
-    """Profile `skill`: cosine against MRR (pool `novel`); rivals reach the curve, a model has to beat it."""
+    """Profile `skill`: cosine against MRR (candidate set `novel`); rivals reach the curve, a model has to beat it."""
     for ax, split in zip(axes, SPLITS, strict=True):
         skill = card.skill.of(split)
         if skill is None:
@@ -188,7 +188,7 @@ def _bars(ax: Axes, x: Any, y: Any, errors: Any, label: str) -> None:
 def _say_if_undefined(ax: Axes, values: Any) -> None:
     # An empty plot would leave the reader to guess between zero and nothing.
     if not np.isfinite(values).any():
-        ax.set_title("the model's figures are undefined", loc="right", color=SECOND)
+        ax.set_title("the model's metrics are undefined", loc="right", color=SECOND)
 
 
 def _behind(ax: Axes, x: Any, y: Any, name: str, index: int) -> None:
@@ -203,14 +203,14 @@ def _curve(c: Mapping[str, Estimate]) -> tuple[Any, Any, Any]:
     return (np.array(offsets), *_values([c[str(k)] for k in offsets]))
 
 
-def _values(figures: Sequence[Estimate]) -> tuple[Any, Any]:
-    """Values, and error bars as matplotlib wants them; a figure without an interval gets none."""
-    value, low, high = (np.array([getattr(f, end) for f in figures], float) for end in ("value", "low", "high"))
+def _values(metrics: Sequence[Estimate]) -> tuple[Any, Any]:
+    """Values, and error bars as matplotlib wants them; a metric without an interval gets none."""
+    value, low, high = (np.array([getattr(f, end) for f in metrics], float) for end in ("value", "low", "high"))
     errors = np.maximum(np.stack([value - low, high - value]), 0.0)
     return value, np.where(np.isfinite(errors), errors, 0.0)
 
 
-def _points(found: Sequence[Vertex | SkillFigures]) -> tuple[Any, Any]:
+def _points(found: Sequence[Vertex | SkillMetrics]) -> tuple[Any, Any]:
     return _values([p.cosine for p in found])[0], _values([p.mrr for p in found])[0]
 
 
@@ -244,5 +244,5 @@ def _inline(svg: str, title: str, key: str) -> str:
     # The page scales the picture by its viewBox.
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    label = f'<svg role="img" aria-label="{title}, VAL and OOD; its figures are in the tables"'
+    label = f'<svg role="img" aria-label="{title}, VAL and OOD; its metrics are in the tables"'
     return svg.replace("<svg", label, 1).strip()

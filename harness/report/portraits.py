@@ -1,4 +1,4 @@
-"""Two corpora side by side in a terminal: every figure of both, and their difference."""
+"""Two corpora side by side in a terminal: every metric of both, and their difference."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from jaxtyping import Int
 from rich.console import RenderableType
 from rich.text import Text
 
-from lvm_gates.harness.base.figure_text import figure_text
+from lvm_gates.harness.base.metric_text import metric_text
 from lvm_gates.harness.corpus.corpus_statistics import Portrait, difference, excludes_zero
 from lvm_gates.harness.report import layout, words
 
@@ -44,24 +44,24 @@ def _parts(one: Side, other: Side, context: int, paired: bool) -> Iterator[Rende
         size = f"{words.count(side.portrait.articles)} articles{drawn}, {words.count(side.portrait.chunks)} chunks"
         yield Text.assemble((f"{letter}  {side.name}", "bold"), (f"  {size}", "dim"), overflow="fold")
     grid = layout.table()
-    grid.add_column("figure", no_wrap=True)
-    for name in ("A [95 %]", "B [95 %]", "B less A [95 %]"):
+    grid.add_column("metric", no_wrap=True)
+    for name in ("A [95 %]", "B [95 %]", "B minus A [95 %]"):
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("", no_wrap=True)
-    for name, first in one.portrait.figures.items():
-        second = other.portrait.figures[name]
+    for name, first in one.portrait.metrics.items():
+        second = other.portrait.metrics[name]
         gap = difference(second, first, paired=paired)
         mark = Text(_DIFFERS if excludes_zero(gap) else "", style="bold")
         cells = [
-            figure_text(first.estimate, bare=True),
-            figure_text(second.estimate, bare=True),
-            figure_text(gap, bare=True, signed=True),
+            metric_text(first.estimate, bare=True),
+            metric_text(second.estimate, bare=True),
+            metric_text(gap, bare=True, signed=True),
         ]
         grid.add_row(_LABELS.get(name, name), *cells, mark)
     yield grid
     how = "the same articles on both sides, paired" if paired else "different articles, intervals in quadrature"
     yield layout.bullet(f"{_DIFFERS} the interval of the difference excludes zero; clustered by article; {how}")
     yield layout.bullet(
-        f"temporal signal: cos(last, target) less cos(first, target) of {context} frames; random pair: chunks of "
+        f"temporal signal: cos(last, target) minus cos(first, target) of {context} frames; random pair: chunks of "
         "different articles; anisotropy: norm of the mean embedding, the root of random pair"
     )

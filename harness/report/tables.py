@@ -1,4 +1,4 @@
-"""Every figure of a card as plain tables, for readers who want more than the figures that decide."""
+"""Every metric of a card as plain tables, for readers who want more than the metrics that decide."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from lvm_gates.harness.statistics.offsets import OffsetSweep
 from lvm_gates.harness.statistics.perturbations import AblationEffects
 from lvm_gates.harness.statistics.retrieval import Pool
 from lvm_gates.harness.statistics.rollout import Rollout
-from lvm_gates.harness.statistics.skill_figures import EffectiveRank, TaskSkill
+from lvm_gates.harness.statistics.skill_metrics import EffectiveRank, TaskSkill
 
 _BINS = {"normal": "[.45, .55]", "low": "below", "high": "above"}
 
@@ -26,7 +26,7 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def figure_tables(card: CardRecord) -> list[Table]:
+def metric_tables(card: CardRecord) -> list[Table]:
     """The statistics of the five gates, whatever the profile."""
     gates = card.gates
     tables = [
@@ -41,7 +41,7 @@ def figure_tables(card: CardRecord) -> list[Table]:
         Table(
             "Ablations: change of the cosine to the target",
             ("", *SPLITS),
-            _ablations([gates.c.of(s) for s in SPLITS]),
+            _ablation_rows([gates.c.of(s) for s in SPLITS]),
         ),
         Table(
             "Rollout: cosine at horizon h of the closed loop", ("", *SPLITS), _rollout([gates.d.of(s) for s in SPLITS])
@@ -72,7 +72,7 @@ def skill_tables(skill: Skill) -> list[Table]:
             ],
         ),
         Table(
-            "Rollout less that of the rival on the frontier nearest in cosine",
+            "Rollout minus that of the rival on the frontier nearest in cosine",
             ("split", "horizon", "rival", "difference"),
             [
                 [split, str(step.horizon), step.control, _full(step.difference, signed=True)]
@@ -96,12 +96,12 @@ def _offsets(sweeps: Sequence[OffsetSweep]) -> list[list[str]]:
 
 
 def _pool(split: str, name: str, pool: Pool) -> list[str]:
-    scores = [words.figure_text(score) for score in (pool.r1, pool.r5, pool.mrr)]
-    mean_rank, size = words.figure_text(pool.mean_rank, digits=1), words.number(pool.size, digits=0)
+    scores = [words.metric_text(score) for score in (pool.r1, pool.r5, pool.mrr)]
+    mean_rank, size = words.metric_text(pool.mean_rank, digits=1), words.number(pool.size, digits=0)
     return [f"{split}, {name}", *scores, mean_rank, size, words.number(pool.chance)]
 
 
-def _ablations(found: Sequence[AblationEffects]) -> list[list[str]]:
+def _ablation_rows(found: Sequence[AblationEffects]) -> list[list[str]]:
     rows = [
         ["shuffled", *(_full(f.shuffle, signed=True) for f in found)],
         ["reversed", *(_full(f.reverse, signed=True) for f in found)],
@@ -131,12 +131,12 @@ def _skill(by_split: dict[str, TaskSkill], skill: Skill) -> list[list[str]]:
     return [
         row("cosine", lambda f: _full(f.cosine)),
         row("MRR, pool novel", lambda f: _full(f.mrr)),
-        row("F: MRR less the frontier's at that cosine", lambda f: _full(f.gain, signed=True)),
-        row("cosine less every rival's best", lambda f: _full(f.excess_cosine, signed=True)),
+        row("F: MRR minus the frontier's at that cosine", lambda f: _full(f.gain, signed=True)),
+        row("cosine minus every rival's best", lambda f: _full(f.excess_cosine, signed=True)),
         row("rivals", _rivals),
-        row("MRR less the best rival's", lambda f: _full(f.retrieval, signed=True)),
+        row("MRR minus the best rival's", lambda f: _full(f.mrr_vs_best, signed=True)),
         row("the rival of best MRR", lambda f: f.best_mrr_control or "none"),
-        row("cosine less the best rival's, paired", lambda f: _full(f.decoding, signed=True)),
+        row("cosine minus the best rival's, paired", lambda f: _full(f.cosine_vs_best, signed=True)),
         row("the rival of best cosine", lambda f: f.best_cosine_control or "none"),
         row("PAR: nearness to the context over the target's", lambda f: _full(f.par)),
         row("PAR of the ridge control", lambda f: _full(f.par_linear)),
@@ -147,7 +147,7 @@ def _skill(by_split: dict[str, TaskSkill], skill: Skill) -> list[list[str]]:
         row("near-duplicate targets left out", lambda f: words.count(f.near_duplicates)),
         [
             "share of the skill kept on OOD",
-            words.UNDEFINED if skill.retained is None else words.figure_text(skill.retained),
+            words.UNDEFINED if skill.retained is None else words.metric_text(skill.retained),
             "(both splits)",
         ],
     ]
@@ -163,5 +163,5 @@ def _rank(spread: EffectiveRank) -> str:
     return f"{plain} (centred {centred}), n = {words.count(spread.n)}"
 
 
-def _full(figure: Estimate | None, *, signed: bool = False) -> str:
-    return "not computed" if figure is None else words.figure_text(figure, signed=signed, count=True)
+def _full(metric: Estimate | None, *, signed: bool = False) -> str:
+    return "not computed" if metric is None else words.metric_text(metric, signed=signed, count=True)

@@ -10,8 +10,8 @@ from rich.text import Text
 from lvm_gates.harness.base.visible import all_visible
 from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.report import words
-from lvm_gates.harness.report.comparison import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_texts
 from lvm_gates.harness.report.layout import VERDICT_STYLES, fit, hanging, render, table
+from lvm_gates.harness.report.overview import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_texts
 from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes, remarks
 from lvm_gates.harness.results.model import Scorecard
 
@@ -71,14 +71,14 @@ def _model(scorecard: Scorecard, card: CardRecord) -> Iterator[RenderableType]:
 def _gate_table(arranged: list[Gate]) -> Table:
     # Every gate a section of one table, so that the columns of all gates line up.
     grid = table()
-    grid.add_column("gate / figure", overflow="fold")
+    grid.add_column("gate / metric", overflow="fold")
     for name in ("VAL [95 %]", "OOD [95 %]", "wanted", "mark"):
         grid.add_column(name, no_wrap=True)
     for gate in arranged:
         style = "green" if gate.passed else "yellow" if gate.tolerated else "red"
         grid.add_row(*(Text(cell, style=f"bold {style}") for cell in _section(gate)))
         for row in gate.rows:
-            cells = [row.figure("VAL", bare=True), row.figure("OOD", bare=True), row.wanted(bare=True)]
+            cells = [row.metric("VAL", bare=True), row.metric("OOD", bare=True), row.wanted(bare=True)]
             label = Padding(Text(row.label), (0, 0, 0, 2))
             grid.add_row(label, *cells, Text(row.mark, style="red" if row.failed else "green"))
     return grid
@@ -112,12 +112,12 @@ def _controls(scorecard: Scorecard) -> Iterator[RenderableType]:
 
 
 def _cells(line: Line) -> list[RenderableType]:
-    figures = [words.short(line.figures[name]) for name in HEADINGS]
-    figures[-1] += "c" if line.beyond else ""
+    metrics = [words.short(line.metrics[name]) for name in HEADINGS]
+    metrics[-1] += "c" if line.beyond else ""
     peak = "-" if line.peak is None else f"{line.peak:+d}" if line.peak else "0"
     name = Text(fit(f"{line.mark} {line.name}".strip(), _NAME_WIDTH), style="bold" if line.is_model else "")
     verdict = Text(words.VERDICTS[line.verdict], style=VERDICT_STYLES[line.verdict])
-    return [name, figures[0], peak, *figures[1:], line.letters, verdict]
+    return [name, metrics[0], peak, *metrics[1:], line.letters, verdict]
 
 
 def _bullet(text: str, style: str = "") -> Padding:

@@ -17,17 +17,17 @@ SPLITS: tuple[str, ...] = JUDGED
 ABSOLUTE = GATES
 # Differences, whose sign says something; shares and cosines above zero are written without one.
 _SIGNED = {"margin", "F", "shuffled", "reversed", "leave-one-out", "last repeated", "foreign last"}
-# What the figure of gate `frontier` is under the other tasks of profile `skill`; the profile calls it F under all.
-_TASK_LABELS = {"retrieval": "MRR less best's", "decoding": "cosine less best's"}
-_SIGNED |= {"rollout less control", *_TASK_LABELS.values()}
+# What the metric of gate `frontier` is under the other tasks of profile `skill`; the profile calls it F under all.
+_TASK_LABELS = {"retrieval": "MRR minus best's", "decoding": "cosine minus best's"}
+_SIGNED |= {"rollout minus control", *_TASK_LABELS.values()}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of a gate on both splits.
+    """One metric of a gate on both splits.
 
     Attributes:
-        label: name of the figure.
+        label: name of the metric.
         checks: split ("VAL", "OOD" or "BOTH") -> check.
     """
 
@@ -51,8 +51,8 @@ class Row:
         """The evidence for the threshold."""
         return next(iter(self.checks.values())).source
 
-    def figure(self, split: str, *, bare: bool = False) -> str:
-        """Value and interval on one split; a figure of both splits stands in the first column."""
+    def metric(self, split: str, *, bare: bool = False) -> str:
+        """Value and interval on one split; a metric of both splits stands in the first column."""
         check = self.checks.get(split)
         if check is None:
             both = self.checks.get("BOTH")
@@ -62,8 +62,8 @@ class Row:
         return self._text(check, bare)
 
     def value(self, split: str) -> str:
-        """The figure alone on one split, without its interval."""
-        return words.number(self.checks[split].figure.value, signed=self.label in _SIGNED)
+        """The metric alone on one split, without its interval."""
+        return words.number(self.checks[split].metric.value, signed=self.label in _SIGNED)
 
     def wanted(self, *, bare: bool = False) -> str:
         """``>= .50 / .48``: one limit, or that of VAL and that of OOD."""
@@ -72,7 +72,7 @@ class Row:
         return f"{words.RELATIONS.get(relation, relation)} {' / '.join(limits)}"
 
     def _text(self, check: Check, bare: bool) -> str:
-        return words.figure_text(check.figure, signed=self.label in _SIGNED, bare=bare)
+        return words.metric_text(check.metric, signed=self.label in _SIGNED, bare=bare)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Gate:
         name: in the profile.
         passed: as judged.
         tolerated: it failed, and the release rule let it.
-        rows: its figures.
+        rows: its metrics.
         peaks: split -> offset of the peak; gate A only.
         title: ``A offset sweep``.
         question: what it asks, in plain words.
@@ -114,16 +114,16 @@ class Gate:
     def n(self, split: str) -> str:
         """``n = 3,125``; a gate of both splits has one n, which stands under the first."""
         counts = [
-            check.figure.n
+            check.metric.n
             for row in self.rows
             for on, check in row.checks.items()
             if on == split or (on == "BOTH" and split == SPLITS[0])
         ]
-        return f"n = {words.spread(counts)}" if counts else ""
+        return f"n = {words.count_range(counts)}" if counts else ""
 
 
 def notes(arranged: Sequence[Gate]) -> list[str]:
-    """Why figures are inconclusive or undefined; each reason once, with the gates or figures it concerns."""
+    """Why metrics are inconclusive or undefined; each reason once, with the gates or metrics it concerns."""
     found: dict[str, list[str]] = {}
     for gate in arranged:
         for split in (*SPLITS, "BOTH"):
@@ -147,9 +147,9 @@ def remarks(card: CardRecord) -> list[str]:
             continue
         text = f"{words.count(leaks.leaked)} of {words.count(leaks.windows)} {split} windows leaked and left out"
         changed = [
-            f"{name} {words.number(figure.kept.value, bare=True)} "
-            f"({words.number(figure.whole.value, bare=True)} with them)"
-            for name, figure in leaks.figures.items()
+            f"{name} {words.number(metric.kept.value, bare=True)} "
+            f"({words.number(metric.whole.value, bare=True)} with them)"
+            for name, metric in leaks.metrics.items()
         ]
         found.append(f"{text}: {', '.join(changed)}")
     return found

@@ -18,7 +18,7 @@ from jaxtyping import Shaped
 from lvm_gates.harness.base.atomic import appear_together, atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.paths import is_file
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.files.npz_file import NpzFile
 from lvm_gates.harness.results.model import Scorecard
 
@@ -56,7 +56,7 @@ def write(
             np.savez_compressed(stream, allow_pickle=False, **{ID: np.array(report_id)}, **samples)
         with atomic_write(temporary / PAGE) as stream:
             stream.write(render(whole).encode())
-        write_json(temporary / SCORECARD, plain(whole))
+        write_json(temporary / SCORECARD, jsonable(whole))
         withdraw(folder)
     for name in _FILES:
         (folder / f"{name}{WITHDRAWN}").unlink(missing_ok=True)

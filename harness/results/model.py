@@ -110,8 +110,8 @@ class AuditRecord(Record, frozen=True, kw_only=True):
     Attributes:
         name: of the audit.
         status: "pass", "fail" or "not checkable".
-        detail: one sentence with the figures.
-        figures: by name.
+        detail: one sentence with the metrics.
+        metrics: by name.
         required: whether a release needs it checked.
         blocks: whether it stands in the way of every release; null in reports of earlier versions, in which all did.
     """
@@ -119,7 +119,7 @@ class AuditRecord(Record, frozen=True, kw_only=True):
     name: str
     status: str
     detail: str
-    figures: dict[str, Estimate] = msgspec.field(default_factory=dict)
+    metrics: dict[str, Estimate] = msgspec.field(name="figures", default_factory=dict)
     required: bool = True
     blocks: bool | None = None
 
@@ -130,7 +130,7 @@ class AuditRecord(Record, frozen=True, kw_only=True):
             name=found.name,
             status=found.status,
             detail=found.detail,
-            figures=found.figures,
+            metrics=found.metrics,
             required=found.required,
             blocks=found.blocks,
         )

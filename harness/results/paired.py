@@ -46,16 +46,16 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure of two models on the same windows.
+    """One metric of two models on the same windows.
 
     Attributes:
-        figure: its name.
+        metric: its name.
         first: mean of the first model.
         second: mean of the second.
-        estimate: second less first, interval clustered by article.
+        estimate: second minus first, interval clustered by article.
     """
 
-    figure: str
+    metric: str
     first: float
     second: float
     estimate: Estimate
@@ -88,14 +88,14 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedDifferences:
     """All differences of one split.
 
     Attributes:
-        differences: one a figure.
+        differences: one a metric.
         windows: windows that both models were judged on.
         of: windows of the first and of the second model.
-        left_out: figures that cannot be compared, each with the reason.
+        left_out: metrics that cannot be compared, each with the reason.
     """
 
     differences: Sequence[Difference]
@@ -113,16 +113,16 @@ def common_windows(first: Sampled, second: Sampled) -> tuple[Int[np.ndarray, " m
     return here, there
 
 
-def compare(first: Sampled, second: Sampled) -> Comparison:
-    """Every paired difference, second less first, on the windows that both have."""
+def compare(first: Sampled, second: Sampled) -> PairedDifferences:
+    """Every paired difference, second minus first, on the windows that both have."""
     here, there = common_windows(first, second)
     a, b = first.take(here), second.take(there)
     left_out: list[str] = []
     found = [
         _difference(name, one[kept], other[kept], a.article[kept])
-        for name, one, other, kept in _figures(a, b, left_out)
+        for name, one, other, kept in _metrics(a, b, left_out)
     ]
-    return Comparison(found, len(a), (len(first), len(second)), left_out)
+    return PairedDifferences(found, len(a), (len(first), len(second)), left_out)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -139,10 +139,10 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted
 
 
-_Figure = tuple[str, Float[np.ndarray, " m"], Float[np.ndarray, " m"], Bool[np.ndarray, " m"]]
+_Metric = tuple[str, Float[np.ndarray, " m"], Float[np.ndarray, " m"], Bool[np.ndarray, " m"]]
 
 
-def _figures(a: Sampled, b: Sampled, left_out: list[str]) -> Iterator[_Figure]:
+def _metrics(a: Sampled, b: Sampled, left_out: list[str]) -> Iterator[_Metric]:
     """Name, values of both models, and which windows have them."""
     everywhere = np.ones(len(a), dtype=bool)
     yield "cosine", a.cosine, b.cosine, everywhere

@@ -78,7 +78,7 @@ def _control(run: GateRun, name: str) -> ControlRecord:
     found = run.conducts.get(name) or Conduct(name, (), (), ())
     return ControlRecord(
         **card,
-        misbehaved=list(found.misbehaved),
+        failed_checks=list(found.failed_checks),
         unusual=list(found.unusual),
         open_gates=list(found.open_gates),
     )

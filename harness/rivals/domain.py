@@ -37,7 +37,7 @@ class Domain:
         return cls(corpus, sums)
 
     def means(self, rows: Int[np.ndarray, " b"]) -> Float[np.ndarray, "b d"]:
-        """(B, D) unit mean of the split less the article of each row; zero where it is the only one."""
+        """(B, D) unit mean of the split minus the article of each row; zero where it is the only one."""
         others = self.sums.sum(axis=0) - self.sums[self.corpus.article_of[rows]]
         # Rounding leaves 1e-13 of what a single article adds and takes away again.
         return np.where(np.linalg.norm(others, axis=1, keepdims=True) > 1e-6, np.nan_to_num(unit(others)), 0.0)

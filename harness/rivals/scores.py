@@ -37,7 +37,7 @@ class RivalScores:
         names: of the K rivals.
         weights: (K, C + 2) of each; the last is of climatology, or of the domain where the name says so.
         cosine: (n, K) to the target.
-        reciprocal_rank: (n, K) of the target in pool `novel`.
+        reciprocal_rank: (n, K) of the target in candidate set `novel`.
     """
 
     names: tuple[str, ...]

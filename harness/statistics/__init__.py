@@ -1,4 +1,4 @@
-"""Statistics: pure functions from per-window observations to figures with intervals; none of them judges.
+"""Statistics: pure functions from per-window observations to metrics with intervals; none of them judges.
 
 Each module serves one gate and returns the part of ``scorecard.json`` that docs/scorecard.md lays down for it, with
 `harness.base.estimate.Estimate` wherever that says VALUE.

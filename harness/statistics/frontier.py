@@ -108,7 +108,7 @@ class Frontier:
             mrr: its reciprocal ranks.
 
         Returns:
-            F, its MRR less the frontier's at its cosine, and the excess of its cosine over every rival's. The
+            F, its MRR minus the frontier's at its cosine, and the excess of its cosine over every rival's. The
             intervals are those of the delete-one-article jackknife; the frontier is computed anew without each.
         """
         undefined = Estimate(float("nan"), float("nan"), float("nan"), len(cosine))

@@ -1,4 +1,4 @@
-"""What leaked windows would have done to the figures of a model: each with them and without."""
+"""What leaked windows would have done to the metrics of a model: each with them and without."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from lvm_gates.harness.statistics.task_skill import SkillStatistics
 
 
 class WithAndWithout(Record, frozen=True, kw_only=True):
-    """A figure with the leaked windows and without them."""
+    """A metric with the leaked windows and without them."""
 
     whole: Estimate = msgspec.field(name="with")
     kept: Estimate = msgspec.field(name="without")
@@ -30,15 +30,15 @@ class LeakEffect(Record, frozen=True, kw_only=True):
 
     Attributes:
         windows: of the split.
-        leaked: of them, left out of every figure.
+        leaked: of them, left out of every metric.
         share: of the windows that are leaked.
-        figures: name -> figure.
+        metrics: name -> metric.
     """
 
     windows: Count
     leaked: Count
     share: Estimate
-    figures: dict[str, WithAndWithout]
+    metrics: dict[str, WithAndWithout] = msgspec.field(name="figures")
 
 
 def effect(
@@ -47,7 +47,7 @@ def effect(
     observed: Mapping[str, Observations],
     left_out: Mapping[str, Bool[np.ndarray, " _"]],
 ) -> dict[str, LeakEffect]:
-    """Leaked windows of each split, and the main figures with and without them.
+    """Leaked windows of each split, and the main metrics with and without them.
 
     Args:
         kept: statistics of gates A-E without the leaked windows.
@@ -65,7 +65,7 @@ def effect(
             windows=len(mask),
             leaked=int(mask.sum()),
             share=cluster_share(mask.astype(np.float64), observed[split].clusters),
-            figures={name: WithAndWithout(whole=all_of_them[name], kept=without[name]) for name in without},
+            metrics={name: WithAndWithout(whole=all_of_them[name], kept=without[name]) for name in without},
         )
     return found
 
@@ -76,7 +76,7 @@ def with_skill(
     observed: Mapping[str, Observations],
     inputs: Mapping[str, SkillInputs],
 ) -> dict[str, LeakEffect]:
-    """The same with F among the figures.
+    """The same with F among the metrics.
 
     Args:
         effects: of each split.
@@ -88,7 +88,7 @@ def with_skill(
     for split, one in effects.items():
         kept = found.of(split).gain
         whole = gain_of(observed[split], inputs[split].with_leaked) if one.leaked else kept
-        told[split] = msgspec.structs.replace(one, figures={**one.figures, "F": WithAndWithout(whole=whole, kept=kept)})
+        told[split] = msgspec.structs.replace(one, metrics={**one.metrics, "F": WithAndWithout(whole=whole, kept=kept)})
     return told
 
 

@@ -53,7 +53,7 @@ def ablation_effects(observed: Observations) -> AblationEffects:
     if observed.context < 2:  # one frame has no order, and no neighbour to take its place
         effect |= dict.fromkeys([SHUFFLE, REVERSE, leave_out_name(0)], UNDEFINED)
     by_frame = [effect[leave_out_name(frame)] for frame in range(observed.context)]
-    # NaN sorts nowhere: any undefined frame makes the whole figure undefined.
+    # NaN sorts nowhere: any undefined frame makes the whole metric undefined.
     undefined = next((e for e in by_frame if np.isnan(e.value)), None)
     return AblationEffects(
         shuffle=effect[SHUFFLE],

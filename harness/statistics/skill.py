@@ -15,11 +15,11 @@ from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.rivals.scores import RivalScores
 from lvm_gates.harness.statistics.frontier import Frontier
 from lvm_gates.harness.statistics.perturbations import ablation_effects
-from lvm_gates.harness.statistics.skill_figures import (
+from lvm_gates.harness.statistics.skill_metrics import (
     EffectiveRank,
     EffectiveRanks,
     OrderEffects,
-    SkillFigures,
+    SkillMetrics,
     Step,
     Third,
     Vertex,
@@ -36,7 +36,7 @@ class SkillInputs:
         rivals: scores of every rival on the windows of the split.
         linear: observations of the ridge control: what echo and collapse are measured against.
         near_duplicate: windows whose target nearly equals a training chunk; counted and left out.
-        leaked: windows that stand in the training data; no figure counts them.
+        leaked: windows that stand in the training data; no metric counts them.
         rollout_of: name of a rival -> (n, H) cosines of its closed loop, NaN where the article ends before.
     """
 
@@ -94,8 +94,8 @@ class SkillInputs:
         return Frontier.of(scores.cosine, scores.reciprocal_rank, self.clusters[part])
 
 
-def skill(observed: Observations, inputs: SkillInputs) -> SkillFigures:
-    """Every figure of profile `skill` for one split.
+def skill_metrics(observed: Observations, inputs: SkillInputs) -> SkillMetrics:
+    """Every metric of profile `skill` for one split.
 
     Args:
         observed: of the model.
@@ -105,14 +105,14 @@ def skill(observed: Observations, inputs: SkillInputs) -> SkillFigures:
     names, clusters = inputs.rivals.names, observed.clusters
     near_duplicates, shape = int(inputs.near_duplicate.sum()), _shape(observed, inputs)
     if not len(observed):
-        return SkillFigures(near_duplicates=near_duplicates, **_NOTHING, **shape)
+        return SkillMetrics(near_duplicates=near_duplicates, **_NOTHING, **shape)
     own_mrr = 1.0 / observed.rank[:, _NOVEL]
     gain, excess = _gains(observed, inputs)
     scores = inputs.rivals.take(inputs.kept)
     mean_cosine, mean_mrr = inputs.frontier.means
     best_mrr, best_cosine = int(np.argmax(mean_mrr)), int(np.argmax(mean_cosine))
     vertices = inputs.frontier.vertices()
-    return SkillFigures(
+    return SkillMetrics(
         near_duplicates=near_duplicates,
         cosine=cluster_mean(observed.cosine, clusters),
         mrr=cluster_mean(own_mrr, clusters),
@@ -131,8 +131,8 @@ def skill(observed: Observations, inputs: SkillInputs) -> SkillFigures:
         },
         best_mrr_control=names[best_mrr],
         best_cosine_control=names[best_cosine],
-        retrieval=paired_difference(own_mrr, scores.reciprocal_rank[:, best_mrr], clusters),
-        decoding=paired_difference(observed.cosine, scores.cosine[:, best_cosine], clusters),
+        mrr_vs_best=paired_difference(own_mrr, scores.reciprocal_rank[:, best_mrr], clusters),
+        cosine_vs_best=paired_difference(observed.cosine, scores.cosine[:, best_cosine], clusters),
         order=_order(observed),
         rollout=_rollout(observed, inputs, {names[i]: float(mean_cosine[i]) for i in vertices}),
         by_coherence=[
@@ -154,7 +154,7 @@ def _gains(kept: Observations, inputs: SkillInputs) -> tuple[Estimate, Estimate]
 
 # Of a split whose every target is a near-duplicate.
 _NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("cosine", "mrr", "gain", "excess_cosine", "retrieval", "decoding"), UNDEFINED),
+    **dict.fromkeys(("cosine", "mrr", "gain", "excess_cosine", "mrr_vs_best", "cosine_vs_best"), UNDEFINED),
     "beyond_frontier": False,
     "rivals": 0,
     "rivals_know_domain": False,

@@ -1,4 +1,4 @@
-"""Profile `skill` on both splits: the task's own figure picked out, and how much of it is left on OOD."""
+"""Profile `skill` on both splits: the task's own metric picked out, and how much of it is left on OOD."""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,8 @@ from jaxtyping import Bool
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, independent_ratio
 from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.evaluation.observations import Observations
-from lvm_gates.harness.statistics.skill import SkillInputs, skill
-from lvm_gates.harness.statistics.skill_figures import SkillFigures, TaskSkill
+from lvm_gates.harness.statistics.skill import SkillInputs, skill_metrics
+from lvm_gates.harness.statistics.skill_metrics import SkillMetrics, TaskSkill
 from lvm_gates.harness.statistics.split import BySplit
 
 
@@ -19,7 +19,7 @@ class SkillStatistics(BySplit[TaskSkill], frozen=True, kw_only=True):
 
     Attributes:
         task: what the session judges by.
-        retained: share of the VAL figure that is left on OOD.
+        retained: share of the VAL metric that is left on OOD.
     """
 
     task: str
@@ -43,19 +43,19 @@ def skill_statistics(
     found = {}
     for split in JUDGED:
         given = inputs[split] if left_out is None else inputs[split].without(left_out[split])
-        values = skill(observed[split], given)
+        values = skill_metrics(observed[split], given)
         found[split] = TaskSkill(
             **msgspec.structs.asdict(values),
             n=len(given.kept),
             articles=len(np.unique(given.clusters)),
-            task_figure=_task_figure(values, task),
+            task_metric=_task_metric(values, task),
             rollout_worst=min((step.difference for step in values.rollout), key=_lower_bound, default=UNDEFINED),
         )
     val, ood = found["VAL"], found["OOD"]
     return SkillStatistics(task=task, val=val, ood=ood, retained=_retained(val, ood, task))
 
 
-def _task_figure(values: SkillFigures, task: str) -> Estimate:
+def _task_metric(values: SkillMetrics, task: str) -> Estimate:
     if task != "frontier":
         return _of_task(values, task)
     # Past the largest cosine of any rival the frontier is flat, and a gain in cosine counts there by the same rule.
@@ -63,8 +63,8 @@ def _task_figure(values: SkillFigures, task: str) -> Estimate:
     return max((g for g in gains if g.low > 0), key=lambda g: g.value, default=gains[0])
 
 
-def _of_task(values: SkillFigures, task: str) -> Estimate:
-    return {"retrieval": values.retrieval, "decoding": values.decoding}.get(task, UNDEFINED)
+def _of_task(values: SkillMetrics, task: str) -> Estimate:
+    return {"retrieval": values.mrr_vs_best, "decoding": values.cosine_vs_best}.get(task, UNDEFINED)
 
 
 def _lower_bound(difference: Estimate) -> float:
@@ -73,12 +73,12 @@ def _lower_bound(difference: Estimate) -> float:
 
 
 def _retained(val: TaskSkill, ood: TaskSkill, task: str) -> Estimate:
-    """Share of the VAL figure that is left on OOD: of one and the same figure, whichever the task judges by on VAL."""
+    """Share of the VAL metric that is left on OOD: of one and the same metric, whichever the task judges by on VAL."""
     if task != "frontier":
         before, after = _of_task(val, task), _of_task(ood, task)
-    elif val.task_figure == val.gain:
+    elif val.task_metric == val.gain:
         before, after = val.gain, ood.gain
-    elif val.task_figure == val.excess_cosine:
+    elif val.task_metric == val.excess_cosine:
         before, after = val.excess_cosine, ood.excess_cosine
     else:
         before, after = val.gain, ood.gain

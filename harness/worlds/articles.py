@@ -1,4 +1,4 @@
-"""One article of a synthetic world, drawn from its law.
+"""One article of a synthetic dataset, drawn from its law.
 
 Two thirds of a topic are spread as the chunk's own part is; the rest, its *subject*, lies in plane 0, and OOD articles
 are those whose subject has its phase in a sector that TRAIN and VAL never visit.

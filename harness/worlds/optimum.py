@@ -1,4 +1,4 @@
-"""The best possible predictor of a synthetic world, `control:bayes`: the conditional mean of the target.
+"""The best possible predictor of a synthetic dataset, `control:bayes`: the conditional mean of the target.
 
 In every plane of `harness.worlds.parameters` a chunk is a complex number, the sum of a known mean and independent
 Gaussian parts, each stationary in time. Conditioning the target on the C context chunks is therefore one
@@ -88,7 +88,7 @@ class BayesPredictor:
 
 
 def covariances(law: WorldLaw, dim: int, times: int) -> Complex[np.ndarray, "planes t t"]:
-    """E[x_t conj(x_u)] of consecutive chunks, less the mean, in each plane.
+    """E[x_t conj(x_u)] of consecutive chunks, minus the mean, in each plane.
 
     Args:
         law: the world's law.
@@ -128,7 +128,7 @@ def bayes_predictor(corpus: Corpus) -> BayesPredictor:
     """
     if not corpus.synthetic:
         raise UserError(
-            f"{corpus.path}: control:bayes needs a synthetic world, whose law is known; leave it out here "
+            f"{corpus.path}: control:bayes needs a synthetic dataset, whose law is known; leave it out here "
             "or make such a corpus with `lvm-data synth`."
         )
     drawn_by = corpus.meta.get("generator_version")

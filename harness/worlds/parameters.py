@@ -1,4 +1,4 @@
-"""The laws of the synthetic worlds: what a chunk is made of, and how much of each.
+"""The laws of the synthetic datasets: what a chunk is made of, and how much of each.
 
 Chunk t of an article is x_t = normalise(m + a + s_t + n_t) (docs/specification.md, "Synthetic datasets"): m the mean of
 all embeddings (anisotropy), a the article's topic, s_t a stationary Gaussian state s_t+1 = rho R s_t + w_t, n_t what is
@@ -136,9 +136,9 @@ ARROW = WorldLaw(alpha=0.10, beta=0.15, components=((0.65, 0.94),), angles=(35.0
 
 
 def prose(planted: float) -> WorldLaw:
-    """The law of world `prose`: chunks that lie together as those of text do, and a part that no linear map predicts.
+    """The law of dataset `prose`: chunks that lie together as those of text do, and a part that no linear map predicts.
 
-    Fitted to all-MiniLM-L6-v2 (384-d) on 60 Wikipedia articles of WikiText-2, (cosine, MRR, R@5) in pool `novel`:
+    Fitted to all-MiniLM-L6-v2 (384-d) on 60 Wikipedia articles of WikiText-2, (cosine, MRR, R@5) in candidate set `novel`:
 
     ============  ==============  ==============  ==============
     predictor     text, 384-d     world, 384-d    world, 768-d

@@ -1,4 +1,4 @@
-"""Synthetic worlds: article corpora drawn from a law of `harness.worlds.parameters`, so that the optimum is known.
+"""Synthetic datasets: article corpora drawn from a law of `harness.worlds.parameters`, so that the optimum is known.
 
 Planes are aligned with the axes. That loses no generality where state and noise are isotropic, and nothing that
 a network or a linear map could use elsewhere: neither knows of axes.

@@ -20,7 +20,7 @@ from lvm_gates.harness.corpus.corpus import write_corpus
 from lvm_gates.harness.corpus.windows import windows_of
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.observe import observe
-from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.rivals import Basis, Blend, family_of
 from lvm_gates.harness.statistics.frontier import Frontier, frontier_mrr
 from lvm_gates.harness.worlds.world import synthesise
@@ -45,7 +45,7 @@ def setting(world, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def predictors(setting):
-    return setting.subjects()
+    return setting.predictors()
 
 
 def contexts_of(setting):
@@ -94,7 +94,7 @@ def test_scores_are_those_of_the_engine(tmp_path):
     windows = windows_of(corpus, np.arange(2), 5)
     predict = Ewma(0.4).predict
     evaluation = EvaluationSet("VAL", windows, np.arange(2), 0, 2)
-    seen = observe(Subject(Identity("ewma"), Ewma(0.4)), evaluation, batch_size=16, ablations=False)
+    seen = observe(NamedPredictor(Identity("ewma"), Ewma(0.4)), evaluation, batch_size=16, ablations=False)
     kept = np.ones(len(windows), dtype=bool)
     kept[3] = False
     totals = score({"ewma": predict}, evaluation, kept)
@@ -150,16 +150,16 @@ def test_a_release_needs_a_shown_gain_that_is_worth_having():
     windows = np.full(20, 100.0)
     noise = np.random.default_rng(3).normal(0, 0.2, (20, 1))
 
-    def subjects(mrr, cosine):
+    def predictors(mrr, cosine):
         return Totals(("a",), windows, np.full((20, 1), cosine * 100), 100 * mrr + noise)
 
-    rivals = subjects(0.2, 0.5)
-    at_par, small, large = (judge(subjects(0.2 + more, 0.5), rivals) for more in (0.0, 0.001, 0.01))
+    rivals = predictors(0.2, 0.5)
+    at_par, small, large = (judge(predictors(0.2 + more, 0.5), rivals) for more in (0.0, 0.001, 0.01))
     assert not at_par.released(0.0).any()
     assert small.released(0.0).all()
     assert not small.released(0.002).any()
     assert large.released(0.002).all()
-    beyond = judge(subjects(0.1, 0.51), rivals)
+    beyond = judge(predictors(0.1, 0.51), rivals)
     assert beyond.gain[0] < 0
     assert beyond.released(0.002).all()
     assert not beyond.released(0.02).any()
@@ -195,11 +195,11 @@ def test_the_oracle_is_released_and_a_rival_is_not(setting, monkeypatch):
     judged = setting.sources["arrow"].judged
     known = dict(zip(map(bytes, judged.contexts()), judged.target_vectors(), strict=True))
     ewma = Ewma(0.5).predict
-    subjects = {
+    predictors = {
         "oracle": lambda contexts: np.stack([known[bytes(context)] for context in contexts]),
         "rival": ewma,
     }
-    monkeypatch.setattr(Setting, "subjects", lambda self: subjects)
+    monkeypatch.setattr(Setting, "predictors", lambda self: predictors)
     alone = Setting({"arrow": setting.sources["arrow"]}, ("arrow",), setting.out, 0, 500)
     (found,) = outcomes(alone, count=6, each=11, smallest=0.002)
     np.testing.assert_array_equal(found.both, [1.0, 0.0])
@@ -209,7 +209,7 @@ def test_the_command_keeps_its_scores(world, tmp_path, monkeypatch):
     given = [f"w={world.path}", "--out", str(tmp_path), "--draws=3", "--articles=10"]
     first = CliRunner().invoke(main, given, catch_exceptions=False)
     assert first.exit_code == 0
-    assert "scoring subjects on w" in first.output
+    assert "scoring predictors on w" in first.output
     written = (tmp_path / "table.md").read_text()
     assert written.strip() in first.output
     for name in ("score", "score_all"):

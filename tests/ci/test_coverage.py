@@ -1,6 +1,6 @@
 """The intervals cover what they promise, at the smallest number of articles that has any; those of before do not.
 
-The table of docs/intervals.md has more articles, more figures and more samples.
+The table of docs/intervals.md has more articles, more metrics and more samples.
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ def sample(draw, samples, *, articles=10, unequal=True):
         pytest.param(draws.mean_of(0.2), 0.93, 0.98, id="mean"),
         pytest.param(draws.par, 0.93, 0.98, id="ratio of means"),
         pytest.param(draws.share_of(0.01, 0.05), 0.96, 1.0, id="rare share"),
-        pytest.param(draws.delta, 0.93, 0.98, id="difference of independent figures"),
-        pytest.param(draws.retained, 0.93, 0.98, id="ratio of independent figures"),
+        pytest.param(draws.delta, 0.93, 0.98, id="difference of independent metrics"),
+        pytest.param(draws.retained, 0.93, 0.98, id="ratio of independent metrics"),
     ],
 )
 def test_ten_articles_of_unequal_size(draw, least, most):

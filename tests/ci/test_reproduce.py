@@ -1,4 +1,4 @@
-"""The table of reported against reproduced figures."""
+"""The table of reported against reproduced metrics."""
 
 import json
 import math
@@ -104,7 +104,7 @@ def test_a_run_that_fails_says_where_to_look(made, tmp_path):
     assert "does not divide" in (tmp_path / "P1.log").read_text()
 
 
-def test_figures_that_are_not_known_are_dashes():
+def test_metrics_that_are_not_known_are_dashes():
     value = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
     undefined = {"value": None, "low": None, "high": None, "n": 0}
     gates = {
@@ -119,24 +119,24 @@ def test_figures_that_are_not_known_are_dashes():
     assert "| A.D | hold |" in line
 
 
-def figure(value):
+def metric(value):
     return {"value": value, "low": None, "high": None, "n": 9}
 
 
 def judged(name, first):
-    """A card, all of whose figures differ: first, first + 1 and so on."""
+    """A card, all of whose metrics differ: first, first + 1 and so on."""
     gates = {
-        "A": {"passed": True, "VAL": {"margin": figure(first), "peak": first + 1}},
-        "B": {"passed": True, "VAL": {"article": {"R@5": figure(first + 2)}}},
-        "D": {"passed": False, "VAL": {"mean": figure(first + 3)}},
+        "A": {"passed": True, "VAL": {"margin": metric(first), "peak": first + 1}},
+        "B": {"passed": True, "VAL": {"article": {"R@5": metric(first + 2)}}},
+        "D": {"passed": False, "VAL": {"mean": metric(first + 3)}},
     }
-    skill = {"VAL": {"F": figure(first + 4)}, "OOD": {"F": figure(first + 5)}}
+    skill = {"VAL": {"F": metric(first + 4)}, "OOD": {"F": metric(first + 5)}}
     return {"name": name, "verdict": "release", "gates": gates, "skill": skill}
 
 
-def test_every_figure_stands_in_its_own_column():
+def test_every_metric_stands_in_its_own_column():
     reported = {"name": "X", "command": ["p1"], "fault": "none", "val_cosine": [0.25, math.nan, 0.5]}
-    epochs = [{"val_cosine": 0.1, "sentinel": {"skill_cosine": figure(value)}} for value in (7, 8)]
+    epochs = [{"val_cosine": 0.1, "sentinel": {"skill_cosine": metric(value)}} for value in (7, 8)]
     row = Row(reported, epochs, {"5cat": judged("X", 10), "skill": judged("X", 20) | {"verdict": "hold"}})
     scorecards = {
         "5cat": {"controls": [judged("control:bayes", 30)]},

@@ -43,7 +43,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def arrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """World `arrow`, small: an oracle and the optimum pass on it, impostors fail."""
+    """Synthetic dataset `arrow`, small: an oracle and the optimum pass on it, degenerate predictors fail."""
     folder = tmp_path_factory.mktemp("worlds") / "arrow"
     synthesise("arrow", folder, articles=60, dim=32, seed=1)
     return folder
@@ -64,7 +64,7 @@ def observe_all(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Pa
 
 @pytest.fixture(scope="session")
 def observed(observe_all: Callable[[Path], Path], arrow: Path) -> Path:
-    """The same over world `arrow`."""
+    """The same over dataset `arrow`."""
     return observe_all(arrow)
 
 

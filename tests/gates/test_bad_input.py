@@ -225,12 +225,12 @@ def _lstm(path: Path, dim: int = DIM) -> str:
 def test_a_checkpoint_that_records_an_impossible_path_is_judged_on_the_default_corpus(path, monkeypatch):
     from lvm_gates.gates import session
     from lvm_gates.harness.evaluation.session_data import CorpusArguments
-    from lvm_gates.harness.predictors.predictor import Identity, Subject
+    from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 
     class Copy:
         def predict(self, contexts):
             return contexts[:, -1]
 
     monkeypatch.setattr(session, "default_corpus", lambda: "the default")
-    subject = Subject(Identity("m.pt", None, {"corpus": {"path": path, "fingerprint": "ab"}}), Copy())
-    assert session._fallback(CorpusArguments(), [subject]) == "the default"
+    named = NamedPredictor(Identity("m.pt", None, {"corpus": {"path": path, "fingerprint": "ab"}}), Copy())
+    assert session._fallback(CorpusArguments(), [named]) == "the default"

@@ -73,7 +73,7 @@ def test_the_original_battery_fails_a_perfect_oracle(run_gates, arrow):
     done = run_gates("--model=control:oracle", f"--corpus={arrow}", *SMALL, "--profile=5cat-published")
     assert done.returncode == 1, done.stdout
     assert "gate A: control:oracle" in done.stdout
-    assert "margin on VAL = -0.5" in done.stdout, "lag-1 cosine less 1: the target is one before the original k=+1"
+    assert "margin on VAL = -0.5" in done.stdout, "lag-1 cosine minus 1: the target is one before the original k=+1"
     assert "gate B: control:oracle" not in done.stdout
 
 
@@ -126,7 +126,7 @@ def test_on_too_few_articles_nothing_is_judged_and_the_verdict_says_so(make_run,
     corpus = synthesise("arrow", tmp_path / "few", articles=40, dim=32, seed=1)
     run = make_run("control:oracle", corpus=str(corpus.path), profile=profile)
     run.prepare()
-    assert not run.outside_reasons  # no control misbehaves: nothing is expected of what cannot be judged
+    assert not run.outside_reasons  # no control fails its check: nothing is expected of what cannot be judged
     card = run.card("control:oracle")
     assert card.decision.verdict == "hold"
     checks = [check for gate in run.settings.profile.gates for check in card.checks[gate]]

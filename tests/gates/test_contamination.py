@@ -22,7 +22,7 @@ MakeRun = Callable[..., GateRun]
 
 @pytest.fixture
 def checkpoint(arrow: Path, tmp_path: Path) -> Callable[..., str]:
-    """A small untrained network that claims to have been trained on some articles of world `arrow`."""
+    """A small untrained network that claims to have been trained on some articles of dataset `arrow`."""
 
     def write(articles: np.ndarray) -> str:
         corpus = open_corpus(arrow)

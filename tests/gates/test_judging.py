@@ -1,4 +1,4 @@
-"""A judged card becomes a pass, a failure with its figures, or a failure that the rule tolerates."""
+"""A judged card becomes a pass, a failure with its metrics, or a failure that the rule tolerates."""
 
 from types import SimpleNamespace
 
@@ -10,12 +10,12 @@ from lvm_gates.harness.judging.judge import Check
 
 
 def check(split, passed):
-    figure = Estimate(0.4, 0.3, 0.5, 100, 20)
+    metric = Estimate(0.4, 0.3, 0.5, 100, 20)
     return Check(
         gate="D",
         split=split,
         label="rollout",
-        figure=figure,
+        metric=metric,
         relation=">=",
         limit=0.45,
         passed=passed,
@@ -51,7 +51,7 @@ def test_a_split_is_judged_by_its_own_checks_and_none_by_all(val, ood, split, fa
     assert told.value.msg.count("rollout on") == 1
     assert "Next: look there" in told.value.msg
     assert "\x1b" not in told.value.msg
-    assert not told.value.pytrace, "the figures, and no traceback of ours"
+    assert not told.value.pytrace, "the metrics, and no traceback of ours"
 
 
 def test_a_gate_without_a_check_does_not_pass():

@@ -50,7 +50,7 @@ def test_offsets_shifted_by_one(make_run: MakeRun, monkeypatch: pytest.MonkeyPat
         return np.stack(cosines, axis=1), exists
 
     monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "_offsets", lambda base, windows: shifted(windows, base))
-    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
+    assert "control:oracle fails its check" in caught(make_run("control:oracle"))
 
 
 def test_targets_one_too_late(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_targets_one_too_late(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
         "target_vectors",
         lambda windows: windows.corpus.vectors(too_late(windows)),
     )
-    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
+    assert "control:oracle fails its check" in caught(make_run("control:oracle"))
 
 
 def test_optimistic_ties_and_nan_first(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_optimistic_ties_and_nan_first(make_run: MakeRun, monkeypatch: pytest.Mo
         return 1.0 + (rival & (similarity > target[:, None])).sum(axis=1), rival.sum(axis=1) + 1
 
     monkeypatch.setattr(lvm_gates.harness.evaluation.candidates, "expected_rank", optimistic)
-    assert "control:nan misbehaves" in caught(make_run("control:oracle"))
+    assert "control:nan fails its check" in caught(make_run("control:oracle"))
 
 
 def test_target_compared_along_another_float_path(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,20 +81,20 @@ def test_target_compared_along_another_float_path(make_run: MakeRun, monkeypatch
         return exact(similarity, target.astype(np.float32) - np.float32(1e-7), np.ones_like(rival))
 
     monkeypatch.setattr(lvm_gates.harness.evaluation.candidates, "expected_rank", two_paths)
-    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
+    assert "control:oracle fails its check" in caught(make_run("control:oracle"))
 
 
 def test_rollout_shifted(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     rollout = lvm_gates.harness.evaluation.observe._rollout
 
-    def shifted(subject, base, windows, horizon, batch_size):
-        cosines, exists = rollout(subject, base, windows, horizon, batch_size)
+    def shifted(named, base, windows, horizon, batch_size):
+        cosines, exists = rollout(named, base, windows, horizon, batch_size)
         rows, _ = windows.offset(2)
         cosines[:, 0] = np.einsum("bd,bd->b", base, windows.corpus.vectors(rows))
         return cosines, exists
 
     monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "_rollout", shifted)
-    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
+    assert "control:oracle fails its check" in caught(make_run("control:oracle"))
 
 
 def test_shuffle_that_does_not_shuffle(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_shuffle_that_does_not_shuffle(make_run: MakeRun, monkeypatch: pytest.Mo
         "permutations",
         lambda rows, length, seed: np.tile(np.arange(length), (len(rows), 1)),
     )
-    assert "control:oracle misbehaves (not true that it passes gate C" in caught(make_run("control:oracle"))
+    assert "control:oracle fails its check (not true that it passes gate C" in caught(make_run("control:oracle"))
 
 
 def test_leave_one_out_that_restores_the_last_frame(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_leave_one_out_that_restores_the_last_frame(make_run: MakeRun, monkeypat
         return ablate(name, contexts, windows, donors, seed)
 
     monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "ablate", restoring)
-    assert "control:persistence misbehaves" in caught(make_run("control:oracle"))
+    assert "control:persistence fails its check" in caught(make_run("control:oracle"))
 
 
 def test_reverse_that_loses_a_frame(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_reverse_that_loses_a_frame(make_run: MakeRun, monkeypatch: pytest.Monke
         return spoiled
 
     monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "ablate", losing)
-    assert "control:context-mean misbehaves" in caught(make_run("control:oracle"))
+    assert "control:context-mean fails its check" in caught(make_run("control:oracle"))
 
 
 def test_val_used_as_ood(make_run: MakeRun) -> None:
@@ -144,4 +144,4 @@ def test_context_of_another_window(make_run: MakeRun, monkeypatch: pytest.Monkey
         "contexts",
         lambda windows: windows.corpus.vectors(windows.context_rows - 1),
     )
-    assert "control:oracle misbehaves" in caught(make_run("control:oracle"))
+    assert "control:oracle fails its check" in caught(make_run("control:oracle"))

@@ -11,7 +11,7 @@ from lvm_gates.harness.corpus.corpus import Corpus, open_corpus, write_corpus
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.session import GateRun, Settings
-from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.report.terminal import render_terminal
 from lvm_gates.harness.results.model import Arguments
 from lvm_gates.harness.results.scorecard import build_scorecard
@@ -34,7 +34,7 @@ class Reciter:
 
 @pytest.fixture(scope="module")
 def leak(arrow: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Corpus]:
-    """World `arrow` with a share of the articles of VAL and OOD replaced by training articles without a first chunk."""
+    """Synthetic dataset `arrow` with a share of the articles of VAL and OOD replaced by training articles without a first chunk."""
     clean = open_corpus(arrow)
 
     def make(share: float) -> Corpus:
@@ -57,7 +57,7 @@ def leak(arrow: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[flo
 
 def judged(corpus: Corpus, folder: Path) -> GateRun:
     inputs = resolve(CorpusArguments(corpus=corpus.path), context=5, max_samples=200, horizon=3, seed=0)
-    reciter = Subject(Identity("reciter"), Reciter(corpus))
+    reciter = NamedPredictor(Identity("reciter"), Reciter(corpus))
     return GateRun(
         Settings(("reciter",), load_profile("5cat"), "frontier", "strict", 0, 256), inputs, [reciter], folder
     )
@@ -73,7 +73,7 @@ def test_a_reciter_is_blocked_where_val_is_train_without_first_chunks(leak, tmp_
 
 
 def test_a_small_leak_is_left_out_and_shown(leak, tmp_path: Path) -> None:
-    """One article of six would block; of one copied run of ten windows only the figures know."""
+    """One article of six would block; of one copied run of ten windows only the metrics know."""
     clean = leak(0.0)
     rows, source = clean.rows_of(clean.articles("VAL")[:1])[5:17], clean.rows_of(clean.articles("TRAIN")[:1])[5:17]
     vectors = clean.vectors(np.arange(clean.size))
@@ -84,8 +84,8 @@ def test_a_small_leak_is_left_out_and_shown(leak, tmp_path: Path) -> None:
     assert not [reason for reason in run.outside_reasons if "audit" in reason]
     found = card["leaks"]["VAL"]
     assert 1 <= found["leaked"] <= 12
-    figures = found["figures"]["c(+1)"]
-    assert figures["with"].value > figures["without"].value
-    assert figures["without"] == card["gates"]["A"]["VAL"]["c"]["1"]
+    metrics = found["figures"]["c(+1)"]
+    assert metrics["with"].value > metrics["without"].value
+    assert metrics["without"] == card["gates"]["A"]["VAL"]["c"]["1"]
     shown = " ".join(render_terminal(build_scorecard(run, Arguments(), {}), colour=False).split())
     assert f"{found['leaked']} of 200 VAL windows leaked and left out: c(+1)" in shown

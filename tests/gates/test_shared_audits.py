@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lvm_gates.harness.audits import AUDITS, audit
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.corpus.splitting import rewrite_splits
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 from lvm_gates.harness.judging.profile import load_profile
@@ -40,7 +40,7 @@ def run_over(corpus: Path, folder: Path) -> GateRun:
 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory) -> Path:
-    """World `arrow` without a training split."""
+    """Synthetic dataset `arrow` without a training split."""
     corpus = synthesise("arrow", tmp_path_factory.mktemp("untrained") / "arrow", articles=60, dim=32, seed=1)
     splits = corpus.splits.copy()
     splits[splits == "TRAIN"] = "VAL"
@@ -61,7 +61,7 @@ def test_each_audit_is_made_once_by_two_workers_and_may_have_nothing_to_check(ru
     assert "audit train against val: not checkable; no training split is named" in " ".join(done.stdout.split())
     card = json.loads((report / "scorecard.json").read_text())
     inputs = resolve(CorpusArguments(corpus=untrained), context=5, max_samples=120, horizon=3, seed=0)
-    assert card["audits"] == [plain(AuditRecord.of(one)) for one in audit(inputs)]
+    assert card["audits"] == [jsonable(AuditRecord.of(one)) for one in audit(inputs)]
     assert [one["name"] for one in card["audits"] if one["status"] != "pass"] == ["leaked windows", "train against val"]
     for shown in (done.stdout, (report / "scorecard.html").read_text()):
         assert "NOT CHECKABLE" in shown

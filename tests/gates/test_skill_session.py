@@ -8,10 +8,10 @@ import pytest
 
 from lvm_gates.harness.corpus.corpus import write_corpus
 from lvm_gates.harness.evaluation.observe import observe
-from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.rivals import Blend, RivalScores
 from lvm_gates.harness.rivals.family import ewma_weights
-from lvm_gates.harness.statistics.skill import skill
+from lvm_gates.harness.statistics.skill import skill_metrics
 from lvm_gates.harness.worlds.world import synthesise
 
 
@@ -74,7 +74,7 @@ def test_a_control_beyond_the_frontier_withholds_every_verdict(make_run, observe
             given.rivals.reciprocal_rank[:, kept],
         )
         run._skill_inputs[split] = dataclasses.replace(given, rivals=shrunk)
-    assert "control:linear misbehaves (not true that it fails gate frontier" in " ".join(run.outside_reasons)
+    assert "control:linear fails its check (not true that it fails gate frontier" in " ".join(run.outside_reasons)
 
 
 @pytest.mark.parametrize("blend", ["ewma-0.8 +0.1 climatology", "ewma-0.8 +0.6 ridge", "ewma-0.75"])
@@ -88,8 +88,8 @@ def test_no_blend_of_trivial_parts_is_released(make_run, observed, blend):
         else:
             weights = given.rivals.weights[given.rivals.names.index(blend)]
         predictor = Blend(run._basis(split), weights)
-        observed = observe(Subject(Identity(blend), predictor), run.inputs.evaluation[split], batch_size=64)
-        found = skill(observed, given)
+        observed = observe(NamedPredictor(Identity(blend), predictor), run.inputs.evaluation[split], batch_size=64)
+        found = skill_metrics(observed, given)
         assert not (found["F"].low > 0 and found["F"].value >= 0.002), split
         assert not (found["excess_cosine"].low > 0 and found["excess_cosine"].value >= 0.002), split
 

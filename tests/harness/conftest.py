@@ -17,7 +17,7 @@ from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 from lvm_gates.harness.judging.additions import NOTHING_ADDED
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.session import GateRun, Settings
-from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.worlds.world import synthesise
 
 HEALTHY = Spread(300.0, 300.0, 0.9, 512)
@@ -107,9 +107,9 @@ def make_set():
 
 
 @pytest.fixture(scope="session")
-def as_subject():
-    """Wrap something with predict() or predict_knowing() as a `Subject`."""
-    return lambda predictor, name="test": Subject(Identity(name), predictor)
+def as_named():
+    """Wrap something with predict() or predict_knowing() as a `NamedPredictor`."""
+    return lambda predictor, name="test": NamedPredictor(Identity(name), predictor)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.judging.judge import judge_gate
 from lvm_gates.harness.judging.profile import load_profile
@@ -31,24 +31,24 @@ STATISTICS: dict[str, Any] = {
 }
 
 
-def figure(value: float, n: int = 400) -> Estimate:
+def metric(value: float, n: int = 400) -> Estimate:
     return Estimate(value, value - 0.01, value + 0.01, n, 30)
 
 
 def five_gates(level: float, n: int = 400) -> dict[str, Any]:
     """Statistics of a predictor whose every score is about ``level``; NaN for one that answers nothing."""
-    f = figure(level, n)
+    f = metric(level, n)
     finite = level == level
-    pool = {"R@1": f, "R@5": f, "MRR": f, "mean_rank": figure(3.2), "size": 50.0, "chance": 0.02}
+    pool = {"R@1": f, "R@5": f, "MRR": f, "mean_rank": metric(3.2), "size": 50.0, "chance": 0.02}
     pool["chance_of"] = {"R@1": 0.02, "R@5": 0.1, "MRR": 0.09}
-    effect = figure(-level / 2, n)
-    offsets = {str(k): figure(level if k == 1 else level / 3, n) for k in range(-3, 4)}
+    effect = metric(-level / 2, n)
+    offsets = {str(k): metric(level if k == 1 else level / 3, n) for k in range(-3, 4)}
     a = {
         "c": offsets,
         "margin": effect.replace(value=level - 0.6),
         "peak": (1 if level > 0.6 else 0) if finite else None,
     }
-    a |= {"margin_vs_last": figure(level / 4), "margin_vs_previous": figure(level / 4)}
+    a |= {"margin_vs_last": metric(level / 4), "margin_vs_previous": metric(level / 4)}
     c = dict.fromkeys(("shuffle", "reverse", "leave_one_out", "repeat_last", "cross_article"), effect)
     bins = dict.fromkeys(("normal", "low", "high"), f)
     found = {
@@ -56,15 +56,15 @@ def five_gates(level: float, n: int = 400) -> dict[str, Any]:
         "B": dict.fromkeys(SPLITS, dict.fromkeys(("article", "novel", "global"), pool)),
         "C": {split: {**c, "leave_one_out_by_frame": [effect] * 3} for split in SPLITS},
         "D": {split: {"mean": f, "by_horizon": [f] * 4} for split in SPLITS},
-        "E": {"delta": figure(0.02 if finite else NAN, n), **dict.fromkeys(SPLITS, bins)},
+        "E": {"delta": metric(0.02 if finite else NAN, n), **dict.fromkeys(SPLITS, bins)},
     }
-    return {gate: msgspec.convert(plain(found[gate]), kind) for gate, kind in STATISTICS.items()}
+    return {gate: msgspec.convert(jsonable(found[gate]), kind) for gate, kind in STATISTICS.items()}
 
 
-def skill_figures(level: float) -> SkillStatistics:
-    f, gain = figure(level), figure(0.03)
+def skill_metrics(level: float) -> SkillStatistics:
+    f, gain = metric(level), metric(0.03)
     points = {
-        name: {"cosine": figure(0.3 + 0.05 * i), "MRR": figure(0.2 - 0.02 * i), "weights": [0.2] * 7}
+        name: {"cosine": metric(0.3 + 0.05 * i), "MRR": metric(0.2 - 0.02 * i), "weights": [0.2] * 7}
         for i, name in enumerate(("persistence", "ewma-0.5", "context-mean", "climatology", "linear"))
     }
     rank = {"rankme": 20.0, "rankme_centred": 21.0, "variance": 0.5, "n": 400}
@@ -80,7 +80,7 @@ def skill_figures(level: float) -> SkillStatistics:
         "frontier": points,
         "best_mrr_control": "persistence",
         "best_cosine_control": "linear",
-        "order": {"shuffle": figure(-0.1), "reverse": figure(-0.1)},
+        "order": {"shuffle": metric(-0.1), "reverse": metric(-0.1)},
         "rollout": [{"horizon": 1, "control": "linear", "difference": gain}],
         "by_coherence": [{"from": 0.1, "to": 0.4, "F": gain}],
         "par": f,
@@ -98,20 +98,20 @@ def skill_figures(level: float) -> SkillStatistics:
     }
     retained = Estimate(0.8, 0.6, 1.1, 300, 30)
     found = {"task": "frontier", "VAL": split, "OOD": split, "retained": retained}
-    return msgspec.convert(plain(found), SkillStatistics)
+    return msgspec.convert(jsonable(found), SkillStatistics)
 
 
 def card(name: str, level: float, verdict: str, reasons: list[str], *, n: int = 400, **more: Any) -> dict[str, Any]:
     found = five_gates(level, n)
-    gates = {gate: {**_judged(gate, found[gate], "5cat"), **plain(found[gate])} for gate in "ABCDE"}
-    figures = skill_figures(level)
-    judged = {gate: _judged(gate, figures, "skill") for gate in load_profile("skill").gates}
-    skill = {**plain(figures), "gates": judged, "passed": all(gate["passed"] for gate in judged.values())}
+    gates = {gate: {**_judged(gate, found[gate], "5cat"), **jsonable(found[gate])} for gate in "ABCDE"}
+    metrics = skill_metrics(level)
+    judged = {gate: _judged(gate, metrics, "skill") for gate in load_profile("skill").gates}
+    skill = {**jsonable(metrics), "gates": judged, "passed": all(gate["passed"] for gate in judged.values())}
     made = {"name": name, "sha256": None, "verdict": verdict, "reasons": reasons, "tolerated": [], "provenance": None}
     made |= {"blocked": verdict == "blocked", "gates": gates, "skill": skill}
     if name.startswith("control:"):
         made |= {"misbehaved": [], "unusual": [], "open_gates": []}
-    return plain({**made, **more})
+    return jsonable({**made, **more})
 
 
 def scorecard(models: list[dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def step(epoch, seed=0, **changes):
         negatives=unit(BATCH, NEGATIVES, DIM, generator=g),
         article=torch.arange(BATCH) // 2,
         epoch=epoch,
-        guards=True,
+        auxiliary=True,
         predict=lambda context: context[:, -1],
     )
     return dataclasses.replace(made, **changes)

@@ -1,4 +1,4 @@
-"""A sentinel that may act: guards dropped, runs stopped; and the best checkpoint by each criterion."""
+"""A sentinel that may act: auxiliary terms dropped, runs stopped; and the best checkpoint by each criterion."""
 
 import math
 from dataclasses import replace
@@ -13,11 +13,11 @@ from lvm_gates.trainers.losses import cosine
 from lvm_gates.trainers.objective import Loss, Term, weighted
 from lvm_gates.trainers.schedule import constant
 
-GUARDED = replace(
+WITH_AUXILIARY = replace(
     RECIPE,
     objective=weighted(
-        Term("guard", constant(0.1), lambda step: step.raw.square().mean()),
-        Term("always", constant(0.1), lambda step: step.raw.square().mean(), guard=False),
+        Term("auxiliary", constant(0.1), lambda step: step.raw.square().mean()),
+        Term("always", constant(0.1), lambda step: step.raw.square().mean(), auxiliary=False),
     ),
 )
 ACT = replace(CONFIG, sentinel="act", epochs=4)
@@ -35,25 +35,27 @@ def fires(monkeypatch):
     return fire
 
 
-@pytest.mark.parametrize(("mode", "guards"), [("act", [True, True, False, False]), ("watch", [True] * 4)])
-def test_guards_are_dropped_from_the_epoch_after_the_rule_fires(corpus, tmp_path, capsys, fires, mode, guards):
-    """And stay dropped, though the rule fires once; what is no guard stays."""
+@pytest.mark.parametrize(("mode", "auxiliary"), [("act", [True, True, False, False]), ("watch", [True] * 4)])
+def test_auxiliary_terms_are_dropped_from_the_epoch_after_the_rule_fires(
+    corpus, tmp_path, capsys, fires, mode, auxiliary
+):
+    """And stay dropped, though the rule fires once; the other terms stay."""
     fires("backs_off", 2)
     fires("aborts", None)
-    records = train(replace(ACT, sentinel=mode), GUARDED, corpus, tmp_path)
-    assert [record["guards"] for record in records] == guards
-    assert ["train_loss.guard" in record for record in records] == guards
+    records = train(replace(ACT, sentinel=mode), WITH_AUXILIARY, corpus, tmp_path)
+    assert [record["guards"] for record in records] == auxiliary
+    assert ["train_loss.auxiliary" in record for record in records] == auxiliary
     assert all("train_loss.always" in record for record in records)
     told = capsys.readouterr().out.count("sentinel: backs_off of the test")
     assert told == (1 if mode == "act" else 0)
 
 
-def test_a_resumed_run_keeps_its_guards_dropped(corpus, tmp_path, fires):
+def test_a_resumed_run_keeps_its_auxiliary_terms_dropped(corpus, tmp_path, fires):
     fires("backs_off", 2)
     fires("aborts", None)
-    whole = train(ACT, GUARDED, corpus, tmp_path / "whole")
-    train(replace(ACT, epochs=3), GUARDED, corpus, tmp_path / "parts")
-    assert train(ACT, GUARDED, corpus, tmp_path / "parts", resume=True) == whole
+    whole = train(ACT, WITH_AUXILIARY, corpus, tmp_path / "whole")
+    train(replace(ACT, epochs=3), WITH_AUXILIARY, corpus, tmp_path / "parts")
+    assert train(ACT, WITH_AUXILIARY, corpus, tmp_path / "parts", resume=True) == whole
 
 
 def test_an_aborted_run_keeps_its_epochs_and_stops_again_at_once(corpus, tmp_path, fires, monkeypatch):
@@ -113,8 +115,8 @@ def test_the_sentinel_is_sized_by_the_smallest_epoch(corpus, tmp_path, monkeypat
 
 def test_a_collapse_of_two_kinds_is_told_once():
     value = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
-    figures = {"cosine": value, "collapsed": False, "finite": 1.0, "peak": 1, "margin_vs_previous": value}
-    whole, broken = figures | {"findings": []}, figures | {"collapsed": True, "findings": ["of rank 1", "all alike"]}
+    metrics = {"cosine": value, "collapsed": False, "finite": 1.0, "peak": 1, "margin_vs_previous": value}
+    whole, broken = metrics | {"findings": []}, metrics | {"collapsed": True, "findings": ["of rank 1", "all alike"]}
     records = [{"epoch": 1, "sentinel": whole}, {"epoch": 2, "sentinel": broken}]
     assert watch.remarks("act", records) == ["of rank 1", "all alike"]
     with pytest.raises(UserError, match="training stopped: of rank 1; all alike; epochs saved"):
@@ -126,15 +128,15 @@ def test_the_best_checkpoint_is_the_epoch_with_the_best_score(corpus, tmp_path, 
     # Half a wild learning rate, so that the last epoch is not always the best.
     config = replace(CONFIG, select=select, sentinel="watch", epochs=5, lr=0.05)
     records = train(config, RECIPE, corpus, tmp_path)
-    figures = {
+    metrics = {
         "val_cos": [record["val_cosine"] for record in records],
         "last-margin": [record["val_margin"] for record in records],
         "margin": [record["sentinel"]["margin"]["value"] for record in records],
         "skill": [record["sentinel"]["F"]["value"] for record in records],
     }[select]
-    assert len(set(figures)) == 5
-    assert [record["score"] for record in records] == figures
-    assert weights(tmp_path, "best_model.pt")["epoch"] == 1 + figures.index(max(figures))
+    assert len(set(metrics)) == 5
+    assert [record["score"] for record in records] == metrics
+    assert weights(tmp_path, "best_model.pt")["epoch"] == 1 + metrics.index(max(metrics))
     assert weights(tmp_path, "best_model.pt")["args"]["select"] == select
 
 

@@ -69,8 +69,8 @@ def test_p1_trains_and_says_so(corpus, tmp_path):
     result = trained(*options)
     first, *rest = result.output.splitlines()
     number = r"[-+]?\.\d{3}"
-    figures = rf"epoch 1/1: loss \d\.\d\de-\d\d cos {number}, val cos {number} margin {number} skill {number}, \d+ s"
-    assert re.fullmatch(figures, first)
+    metrics = rf"epoch 1/1: loss \d\.\d\de-\d\d cos {number}, val cos {number} margin {number} skill {number}, \d+ s"
+    assert re.fullmatch(metrics, first)
     assert len(first) <= 80
     assert all(line.startswith("sentinel: ") for line in rest)
     checkpoint = load_checkpoint(tmp_path / "run" / "best_model.pt")

@@ -74,12 +74,12 @@ def test_a_record_holds_the_documented_fields_and_no_others(corpus, tmp_path):
     first = watched[0]
     assert (first["windows"], first["position_scale"], first["guards"]) == (12 * 11, None, True)
     assert first["train_loss"] == first["train_loss.base"]
-    # Copying the last frame would have a margin of its cosine less 1; measured without any guard on.
+    # Copying the last frame would have a margin of its cosine minus 1; measured without any auxiliary term on.
     assert first["train_margin"] != 0
     assert first["val_margin"] != 0
 
 
-def test_validation_figures_are_those_of_the_saved_model(corpus, tmp_path):
+def test_validation_metrics_are_those_of_the_saved_model(corpus, tmp_path):
     history = train(CONFIG, RECIPE, corpus, tmp_path / "run")
     windows = val(corpus)
     predictor = torch_predictor(load_checkpoint(tmp_path / "run" / "final_model.pt"))

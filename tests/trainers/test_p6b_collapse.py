@@ -60,7 +60,7 @@ def test_v1_leaves_the_text_and_v2_does_not(batch):
     assert v2[1] > 0.4
 
 
-def test_v22_leaves_the_text_at_the_pressure_of_epoch_8_and_v23_does_not(batch):
+def test_v22_leaves_the_text_at_the_schedule_of_epoch_8_and_v23_does_not(batch):
     """Reported: .445 in epoch 2, .181 by epoch 8; and no collapse of v2.3."""
     v22, v23 = (
         converge(batch, p6b.objective(p6b.version_of(name, published=True), published=True), epoch=8)

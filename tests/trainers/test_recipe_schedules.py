@@ -7,8 +7,8 @@ import pytest
 import torch
 from steps import build, step
 
-# One figure an epoch. V3 rises from .005 in epoch 4 to .010 in epoch 10, a sixth of the way each time.
-V3_GUARD = [0, 0, 0, 0.005, 0.0058333, 0.0066667, 0.0075, 0.0083333, 0.0091667, 0.010, *[0.010] * 10]
+# One metric an epoch. V3 rises from .005 in epoch 4 to .010 in epoch 10, a sixth of the way each time.
+V3_AUXILIARY = [0, 0, 0, 0.005, 0.0058333, 0.0066667, 0.0075, 0.0083333, 0.0091667, 0.010, *[0.010] * 10]
 V3_DROP = [0, 0, 0, 0.05, 0.058333, 0.066667, 0.075, 0.083333, 0.091667, 0.10, *[0.10] * 10]
 FROM_6 = [0, 0, 0, 0, 0, 0.002, 0.002, 0.002, 0.002, 0.002, 0.002, *[0.002] * 9]
 FROM_10 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0.002, 0.002, *[0.002] * 9]
@@ -25,8 +25,8 @@ P51_BIAS = [0, 0.2, 0.4, 0.6, *[0.6] * 16]
 P5_STAGES = [*"aaaa", *"bbbbbb", *"cccccccccc"]
 
 WEIGHTS = {
-    ("v3",): {"directional": V3_GUARD, "anti_copy": V3_GUARD},
-    ("v3", "--as-published"): {"directional": V3_GUARD, "anti_copy": V3_GUARD},
+    ("v3",): {"directional": V3_AUXILIARY, "anti_copy": V3_AUXILIARY},
+    ("v3", "--as-published"): {"directional": V3_AUXILIARY, "anti_copy": V3_AUXILIARY},
     ("p1",): {},
     ("p2",): {"directional": FROM_6, "future": P2_FUTURE, "residual": [1e-4] * 20},
     ("p2", "--as-published"): {"directional": FROM_6},

@@ -1,4 +1,4 @@
-"""What a recipe's terms look at, as documented and as run, and what is left of them without guards."""
+"""What a recipe's terms look at, as documented and as run, and what is left of them without auxiliary terms."""
 
 import math
 
@@ -8,7 +8,7 @@ from steps import BATCH, DIM, build, step, unit
 
 from lvm_gates.models.ranker import context_anchor
 from lvm_gates.trainers.losses import (
-    adaptive_guard,
+    adaptive_weight,
     anti_copy,
     directional_gate,
     directional_margin,
@@ -41,13 +41,13 @@ def test_the_previous_chunk_is_the_one_before_the_target(built, made, recipe, ma
 
 
 @pytest.mark.parametrize("recipe", ["p4", "p5"])
-def test_the_adaptive_guard_weighs_each_sample_or_as_published_the_batch(built, made, recipe):
+def test_the_adaptive_weight_is_of_each_sample_or_as_published_of_the_batch(built, made, recipe):
     found = built(recipe).objective(made).parts["directional"]
-    each = adaptive_guard(made.context[:, -1], made.target)
+    each = adaptive_weight(made.context[:, -1], made.target)
     assert torch.equal(found, directional_margin(made.prediction, made.target, made.before, 0.01, each))
     found = built(recipe, "--as-published").objective(made).parts["directional"]
     plain = directional_margin(made.prediction, made.target, made.context[:, -2], 0.01)
-    assert found.item() == pytest.approx(plain.item() * adaptive_guard(made.read[:, -1], made.target).mean().item())
+    assert found.item() == pytest.approx(plain.item() * adaptive_weight(made.read[:, -1], made.target).mean().item())
 
 
 def test_v3_compares_with_the_true_frames_or_as_published_with_the_corrupted(built, made):
@@ -90,7 +90,7 @@ def test_p4_rolls_out_with_gradient_or_as_published_one_step(built):
     assert [context.requires_grad for context in contexts] == [False]
 
 
-GUARDLESS = {
+WITHOUT_AUXILIARY = {
     "v3": {"base"},
     "p2": {"base", "residual"},
     "p3": {"base"},
@@ -102,11 +102,11 @@ GUARDLESS = {
 }
 
 
-@pytest.mark.parametrize("recipe", GUARDLESS)
-def test_without_guards_what_is_no_guard_stays(built, recipe):
-    made = step(20, guards=False)
+@pytest.mark.parametrize("recipe", WITHOUT_AUXILIARY)
+def test_without_auxiliary_terms_the_others_stay(built, recipe):
+    made = step(20, auxiliary=False)
     total, parts = built(recipe).objective(made)
-    assert set(parts) == GUARDLESS[recipe]
+    assert set(parts) == WITHOUT_AUXILIARY[recipe]
     if recipe == "p2":
         assert total.item() == pytest.approx((parts["base"] + 1e-4 * parts["residual"]).item(), rel=1e-6)
     elif recipe == "p7":

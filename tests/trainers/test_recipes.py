@@ -35,10 +35,10 @@ FIRST_EPOCH = {
 }
 # What switches every term on in the first epoch.
 AT_ONCE = {
-    "v3": {"GUARD": constant(0.5), "DROP": constant(0.5)},
-    "p3": {"GUARD": constant(0.5)},
-    "p4": {"GUARD": constant(0.5), "ROLLOUT": constant(0.5)},
-    "p5": {"GUARD": constant(0.5)},
+    "v3": {"AUXILIARY": constant(0.5), "DROP": constant(0.5)},
+    "p3": {"AUXILIARY": constant(0.5)},
+    "p4": {"AUXILIARY": constant(0.5), "ROLLOUT": constant(0.5)},
+    "p5": {"AUXILIARY": constant(0.5)},
     "p51": {"BIAS": constant(0.6)},
 }
 
@@ -176,6 +176,6 @@ def test_a_context_of_one_frame_is_refused_where_two_are_compared(corpus, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
-def test_pressures_that_rise_together_are_told(corpus, tmp_path):
+def test_schedules_that_rise_together_are_told(corpus, tmp_path):
     line = command_line("p6b", corpus, tmp_path, "--version", "v1", "--sentinel", "off", "--epochs", "3")
     assert "warning: margin and share rise at once in epoch 3;" in trained(*line).output

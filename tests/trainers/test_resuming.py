@@ -57,7 +57,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(corpus, tmp_path, model_ty
 
 
 def test_the_most_random_recipe_resumes_too(corpus, tmp_path):
-    """P7 draws negatives, P5.1 corrupts frames and picks windows; the sentinel's figures come back from the file."""
+    """P7 draws negatives, P5.1 corrupts frames and picks windows; the sentinel's metrics come back from the file."""
     for recipe, epochs in (("p7", 3), ("p51", 3)):
         options = [recipe, "--corpus", corpus.path, *SMALL, *(["--retries", "0"] if recipe == "p51" else [])]
         whole, parts = tmp_path / f"{recipe}-whole", tmp_path / f"{recipe}-parts"

@@ -1,4 +1,4 @@
-"""Schedules as data: pieces, ramps, and two pressures at once."""
+"""Schedules as data: pieces, ramps, and two schedules at once."""
 
 import itertools
 
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from lvm_gates.trainers.schedule import Schedule, constant, ramped_together
 
-figures = st.floats(-10, 10, allow_nan=False)
-ends = st.tuples(figures, figures)
+metrics = st.floats(-10, 10, allow_nan=False)
+ends = st.tuples(metrics, metrics)
 
 
 @st.composite
-def schedules(draw, values=figures):
+def schedules(draw, values=metrics):
     """One to five pieces, constants or ramps, the last one a constant."""
     starts = [1, *sorted(draw(st.sets(st.integers(2, 20), max_size=4)))]
     pieces = [draw(values | st.tuples(values, values)) for _ in starts[:-1]]
@@ -54,7 +54,7 @@ def test_a_ramp_needs_an_end():
 
 @settings(deadline=None, max_examples=100)
 @given(schedules(), st.integers(1, 40))
-def test_the_figure_lies_between_the_ends_of_its_piece(schedule, epoch):
+def test_the_metric_lies_between_the_ends_of_its_piece(schedule, epoch):
     piece = schedule.pieces[max(start for start in schedule.pieces if start <= epoch)]
     low, high = (min(piece), max(piece)) if isinstance(piece, tuple) else (piece, piece)
     assert low - 1e-12 <= schedule.at(epoch) <= high + 1e-12
@@ -96,14 +96,14 @@ def told(sentence):
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(schedules(), max_size=4), st.integers(1, 25))
-def test_two_pressures_that_rise_in_one_epoch_are_told_and_no_others(found, epochs):
-    pressures = {f"p{i}": schedule for i, schedule in enumerate(found)}
+def test_only_schedules_that_rise_in_one_epoch_are_told(found, epochs):
+    schedules = {f"p{i}": schedule for i, schedule in enumerate(found)}
     expected = {}
     for epoch in range(2, epochs + 1):
-        rising = [name for name, each in pressures.items() if each.at(epoch) - each.at(epoch - 1) > 0]
+        rising = [name for name, each in schedules.items() if each.at(epoch) - each.at(epoch - 1) > 0]
         if len(rising) >= 2:
             expected[epoch] = rising
-    said = [told(sentence) for sentence in ramped_together(pressures, epochs)]
+    said = [told(sentence) for sentence in ramped_together(schedules, epochs)]
     assert {epoch: names for names, when in said for epoch in when} == expected
     assert sum(len(when) for _, when in said) == len(expected)
 

@@ -1,4 +1,4 @@
-"""The sentinel's figures: against the release gate's own, on predictors whose figures are known, and repeatable."""
+"""The sentinel's metrics: against the release gate's own, on predictors whose metrics are known, and repeatable."""
 
 import json
 
@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.controls import Ingredients, build_control
 from lvm_gates.harness.corpus.windows import sample_windows, windows_of
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.observe import observe
-from lvm_gates.harness.predictors.predictor import PROBED_AGAIN, PROBED_ALONE, Identity, Subject
+from lvm_gates.harness.predictors.predictor import PROBED_AGAIN, PROBED_ALONE, Identity, NamedPredictor
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
 from lvm_gates.harness.rivals import Basis, family_of, score_rivals
 from lvm_gates.harness.statistics import offset_sweep, retrieval, rollout
-from lvm_gates.harness.statistics.skill import SkillInputs, skill
+from lvm_gates.harness.statistics.skill import SkillInputs, skill_metrics
 from lvm_gates.harness.worlds.world import synthesise
 from lvm_gates.models.registry import build
 from lvm_gates.trainers import sentinel as sentinel_module
@@ -70,27 +70,27 @@ class Counting:
         return self.predictor.predict(contexts)
 
 
-def test_every_figure_is_the_release_gates_own(arrow, watch):
+def test_every_metric_is_the_release_gates_own(arrow, watch):
     predictor = control(arrow, "linear")
     articles = arrow.articles("VAL")
     windows = sample_windows(windows_of(arrow, articles, CONTEXT), 120, sentinel_module.SENTINEL_SEED)
     evaluation = EvaluationSet("VAL", windows, articles, 0, 3)
 
     def observed(predictor):
-        return observe(Subject(Identity("test"), predictor), evaluation, batch_size=17)
+        return observe(NamedPredictor(Identity("test"), predictor), evaluation, batch_size=17)
 
     gate = observed(predictor)
     seen = watch.look(predictor, 1)
     sweep, pools = offset_sweep(gate), retrieval(gate)
-    assert seen.figures["c"].keys() == {"-3", "-2", "-1", "0", "1", "2", "3"}
+    assert seen.metrics["c"].keys() == {"-3", "-2", "-1", "0", "1", "2", "3"}
     for k, expected in sweep["c"].items():
-        assert seen.figures["c"][k] == pytest.approx(plain(expected))
+        assert seen.metrics["c"][k] == pytest.approx(jsonable(expected))
     for name in ("margin", "margin_vs_last", "margin_vs_previous"):
-        assert seen.figures[name] == pytest.approx(plain(sweep[name]))
+        assert seen.metrics[name] == pytest.approx(jsonable(sweep[name]))
     for pool in ("article", "novel"):
         for name in ("R@1", "R@5", "MRR"):
-            assert seen.figures[pool][name] == pytest.approx(plain(pools[pool][name]))
-    assert seen.figures["rollout"] == pytest.approx(plain(rollout(gate)["mean"]))
+            assert seen.metrics[pool][name] == pytest.approx(jsonable(pools[pool][name]))
+    assert seen.metrics["rollout"] == pytest.approx(jsonable(rollout(gate)["mean"]))
     assert seen.value("cosine") == pytest.approx(gate.cosine.mean())
     assert seen.value("rank_ratio") == pytest.approx(gate.spread.rankme / gate.target_spread.rankme)
     # F is that of profile `skill` against the rivals that need no fit.
@@ -99,7 +99,7 @@ def test_every_figure_is_the_release_gates_own(arrow, watch):
     rivals = score_rivals(watch.evaluation, family_of(watch.evaluation.windows.context).without_ridge(), basis)
     nothing = np.zeros(len(gate), dtype=bool)
     inputs = SkillInputs(rivals, gate, nothing, nothing, lambda _: gate.rollout)
-    assert seen.figures["F"] == pytest.approx(plain(skill(gate, inputs)["F"]), abs=1e-9)
+    assert seen.metrics["F"] == pytest.approx(jsonable(skill_metrics(gate, inputs)["F"]), abs=1e-9)
     last = observed(control(arrow, "persistence"))
     assert seen.value("skill_cosine") == pytest.approx((gate.cosine - last.cosine).mean())
     assert seen.value("skill_mrr") == pytest.approx((1 / gate.rank[:, 1] - 1 / last.rank[:, 1]).mean())
@@ -109,10 +109,10 @@ def test_a_perfect_predictor_is_seen_as_one(arrow, watch):
     seen = watch.look(control(arrow, "oracle"), 3)
     for name in ("cosine", "rollout", "article.R@1", "novel.MRR", "finite", "rank_ratio", "variance_ratio"):
         assert seen.value(name) == pytest.approx(1)
-    assert seen.figures["peak"] == 1
+    assert seen.metrics["peak"] == 1
     assert seen.value("margin") > 0.12
-    assert seen.figures["skill_mrr"]["low"] > 0
-    assert seen.figures["F"]["low"] > 0
+    assert seen.metrics["skill_mrr"]["low"] > 0
+    assert seen.metrics["F"]["low"] > 0
     assert seen.findings == ()
     assert aborts(seen, seen) is None
     assert backs_off(seen) is None
@@ -120,11 +120,11 @@ def test_a_perfect_predictor_is_seen_as_one(arrow, watch):
 
 def test_persistence_has_no_skill_over_itself(arrow, watch):
     seen = watch.look(control(arrow, "persistence"), 3)
-    assert seen.figures["peak"] == 0
+    assert seen.metrics["peak"] == 0
     assert seen.value("c.0") == pytest.approx(1)
     assert seen.value("margin_vs_last") < -0.3
     for name in ("skill_cosine", "skill_mrr"):
-        found = {key: seen.figures[name][key] for key in ("value", "low", "high", "n")}
+        found = {key: seen.metrics[name][key] for key in ("value", "low", "high", "n")}
         assert found == pytest.approx({"value": 0, "low": 0, "high": 0, "n": 120}, abs=1e-12)
     # It is a point of the frontier, so it is on it or under it.
     assert seen.value("F") <= 1e-12
@@ -133,7 +133,7 @@ def test_persistence_has_no_skill_over_itself(arrow, watch):
 
 def test_a_constant_is_seen_as_collapsed(arrow, watch):
     seen = watch.look(control(arrow, "climatology"), 4)
-    assert seen.figures["collapsed"] is True
+    assert seen.metrics["collapsed"] is True
     assert seen.findings[0].startswith("collapsed on VAL")
     assert seen.value("variance_ratio") == pytest.approx(0, abs=1e-9)
     assert "collapsed" in aborts(seen, watch.look(control(arrow, "ewma"), 3))
@@ -142,10 +142,10 @@ def test_a_constant_is_seen_as_collapsed(arrow, watch):
 def test_nan_is_seen_and_never_averaged_away(arrow, watch):
     seen = watch.look(control(arrow, "nan"), 2)
     assert seen.value("finite") == 0
-    assert seen.figures["cosine"].items() >= {"value": None, "low": None, "high": None, "n": 120}.items()
+    assert seen.metrics["cosine"].items() >= {"value": None, "low": None, "high": None, "n": 120}.items()
     for name in ("margin", "rollout", "skill_cosine", "F", "rank_ratio"):
         assert np.isnan(seen.value(name))
-    assert seen.figures["peak"] is None
+    assert seen.metrics["peak"] is None
     assert seen.value("novel.R@5") == 0
     assert seen.findings == (
         "120 of 120 windows on VAL have a prediction that is not finite or has no direction "
@@ -177,11 +177,11 @@ def test_one_bad_prediction_in_many_makes_means_undefined(arrow, watch):
 
 def test_random_predictions_have_no_relation_to_the_target(arrow, watch):
     seen = watch.look(control(arrow, "random"), 2)
-    chance = seen.figures["novel"]["chance_of"]["R@5"]
-    found = seen.figures["novel"]["R@5"]
+    chance = seen.metrics["novel"]["chance_of"]["R@5"]
+    found = seen.metrics["novel"]["R@5"]
     assert found["low"] <= chance <= found["high"]
     assert seen.value("skill_mrr") < 0
-    assert not seen.figures["collapsed"]
+    assert not seen.metrics["collapsed"]
     assert any("not shown to be above zero" in finding for finding in seen.findings)
 
 
@@ -203,7 +203,7 @@ def test_the_optimum_of_reversible_text_meets_the_rule_for_backing_off(wiki, arr
     Source: docs/specification.md, "Why the five gates are not enough on text".
     """
     best = Sentinel(wiki, CONTEXT, windows=120, horizon=2).look(control(wiki, "bayes"), 3)
-    assert best.figures["margin_vs_last"]["high"] < 0
+    assert best.metrics["margin_vs_last"]["high"] < 0
     assert backs_off(best) is not None
     assert best.findings == ()
     assert backs_off(watch.look(control(arrow, "bayes"), 3)) is None
@@ -233,7 +233,7 @@ def test_the_batch_size_does_not_matter(arrow, watch, monkeypatch, size):
     found = watch.look(control(arrow, "linear"), 1)
     again = watch.look(network(arrow.dim), 1)
     for name in VALUES:
-        assert found.figures[name] == pytest.approx(expected.figures[name], abs=1e-6)
+        assert found.metrics[name] == pytest.approx(expected.metrics[name], abs=1e-6)
         assert again.value(name) == pytest.approx(by_network.value(name), abs=1e-5)
 
 
@@ -264,33 +264,33 @@ def test_a_network_left_in_train_mode_is_refused(arrow, watch):
 
 def test_a_reading_is_plain_json(arrow, watch):
     for name in ("ewma", "nan"):
-        figures = watch.look(control(arrow, name), 1).figures
-        assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+        metrics = watch.look(control(arrow, name), 1).metrics
+        assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
 
 
 def test_windows_are_all_there_are_where_val_is_small(make_corpus, tmp_path):
     corpus = make_corpus(tmp_path, ["TRAIN"] * 4 + ["VAL"], length=9)
     seen = Sentinel(corpus, CONTEXT, horizon=2).look(control(corpus, "ewma"), 1)
-    assert seen.figures["cosine"]["n"] == 6
+    assert seen.metrics["cosine"]["n"] == 6
     assert np.isfinite(seen.value("cosine"))
     for name in ("cosine", "skill_mrr", "F"):
-        assert seen.figures[name]["low"] is None
-        assert seen.figures[name]["high"] is None
+        assert seen.metrics[name]["low"] is None
+        assert seen.metrics[name]["high"] is None
     assert seen.findings == ()
 
 
 def test_a_horizon_beyond_every_article_leaves_the_rollout_undefined(make_corpus, tmp_path):
     corpus = make_corpus(tmp_path, ["TRAIN"] * 4 + ["VAL"] * 3, length=6)
     seen = Sentinel(corpus, CONTEXT, horizon=5).look(control(corpus, "ewma"), 1)
-    assert seen.figures["rollout"].items() >= {"value": None, "low": None, "high": None, "n": 0}.items()
+    assert seen.metrics["rollout"].items() >= {"value": None, "low": None, "high": None, "n": 0}.items()
     assert np.isfinite(seen.value("cosine"))
 
 
 def test_articles_without_all_offsets_leave_the_margin_undefined(make_corpus, tmp_path):
     corpus = make_corpus(tmp_path, ["TRAIN"] * 4 + ["VAL"] * 3, length=CONTEXT + 1)
     seen = Sentinel(corpus, CONTEXT).look(control(corpus, "ewma"), 3)
-    assert seen.figures["peak"] is None
-    assert seen.figures["margin"]["value"] is None
+    assert seen.metrics["peak"] is None
+    assert seen.metrics["margin"]["value"] is None
     assert backs_off(seen) is None
     assert np.isfinite(seen.value("cosine"))
 

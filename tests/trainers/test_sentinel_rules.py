@@ -1,4 +1,4 @@
-"""Rules on readings made by hand, and on the reported tables as data (docs/sources.md, "Reported figures")."""
+"""Rules on readings made by hand, and on the reported tables as data (docs/sources.md, "Reported metrics")."""
 
 import json
 import math
@@ -25,14 +25,14 @@ def reading(epoch=5, *, peak=1, finite=1.0, collapsed=False, findings=(), recall
         "F": 0.03,
     }
     assert values.keys() <= healthy.keys()
-    figures = {
+    metrics = {
         **{name: estimate(value) for name, value in (healthy | values).items()},
         "peak": peak,
         "article": {"R@1": estimate(0.7), "R@5": estimate(recall), "MRR": estimate(0.8)},
         "finite": finite,
         "collapsed": collapsed,
     }
-    return Reading(epoch, json.loads(json.dumps(figures)), tuple(findings))
+    return Reading(epoch, json.loads(json.dumps(metrics)), tuple(findings))
 
 
 # VAL offset sweeps as reported, by offset from the last context frame: one less than the printed k on standard data.
@@ -135,7 +135,7 @@ def test_backing_off_needs_the_epoch_the_peak_and_the_margin(epoch, peak, margin
     assert (said is not None) == fires
 
 
-def test_backing_off_is_told_with_its_figures():
+def test_backing_off_is_told_with_its_metrics():
     said = backs_off(reading(7, peak=0, margin_vs_previous=-0.062))
     assert said.startswith("the prediction is nearest to k=0 and its margin over k=-1 is -0.062")
 
@@ -167,7 +167,7 @@ def test_thresholds_of_a_stage_can_be_chosen():
     assert lenient.misses(reading(margin=-0.3, cosine=0.2)) == []
 
 
-def test_each_criterion_reads_its_own_figure():
+def test_each_criterion_reads_its_own_metric():
     seen = reading(margin=0.11, F=0.07)
     assert selection("val_cos", 0.52, -0.3, seen) == 0.52
     assert selection("val_cos", 0.52, -0.3, None) == 0.52
@@ -184,6 +184,6 @@ def test_what_is_undefined_is_never_the_best(criterion):
     assert selection("val_cos", math.nan, 0.1, reading()) == -math.inf
 
 
-def test_a_misspelt_figure_is_an_error():
+def test_a_misspelt_metric_is_an_error():
     with pytest.raises(KeyError):
         reading().value("marign")

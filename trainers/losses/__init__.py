@@ -18,8 +18,8 @@ from lvm_gates.trainers.losses.directional import (
     unit_norm_penalty,
 )
 from lvm_gates.trainers.losses.margins import (
-    adaptive_guard,
-    adaptive_guard_published,
+    adaptive_weight,
+    adaptive_weight_published,
     anti_copy,
     directional_margin,
     future_margin,
@@ -31,8 +31,8 @@ from lvm_gates.trainers.losses.residual import residual_regulariser
 from lvm_gates.trainers.losses.rollout import rollout_smoothness, rollout_smoothness_published
 
 __all__ = [
-    "adaptive_guard",
-    "adaptive_guard_published",
+    "adaptive_weight",
+    "adaptive_weight_published",
     "anchor_floor",
     "anti_copy",
     "cap_share",

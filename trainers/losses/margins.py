@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from lvm_gates.trainers.losses.regression import cosine_each
 
-# P4: the coherence at which the guard has risen half way, and how fast it rises (docs/sources.md, "Loss terms").
-GUARD_CENTRE = 0.60
-GUARD_WIDTH = 0.05
+# P4: the coherence at which the auxiliary term has risen half way, and how fast it rises (docs/sources.md, "Loss terms").
+ADAPTIVE_CENTRE = 0.60
+ADAPTIVE_WIDTH = 0.05
 
 
 def directional_margin(
@@ -36,7 +36,7 @@ def directional_margin(
         target: (B, D).
         previous: (B, D) the chunk to stay away from.
         margin: m, how much nearer the target must be.
-        weight: (B,) factor w of each sample, such as `adaptive_guard`; 1 by default. The mean is over B, not over w.
+        weight: (B,) factor w of each sample, such as `adaptive_weight`; 1 by default. The mean is over B, not over w.
 
     Returns:
         A scalar, 0 exactly when every sample with a weight keeps the margin.
@@ -97,10 +97,10 @@ def future_margin(
 
 
 @torch.no_grad()
-def adaptive_guard(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
+def adaptive_weight(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
     """Each sample's 1 + sigmoid((cos(last, y) - .60) / .05): copying is punished most where it is easiest (P4).
 
-    As the documents describe it; see `adaptive_guard_published` for what ran (docs/sources.md, "Loss terms").
+    As the documents describe it; see `adaptive_weight_published` for what ran (docs/sources.md, "Loss terms").
 
     Args:
         last: (B, D) last context frame.
@@ -109,11 +109,13 @@ def adaptive_guard(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batc
     Returns:
         (B,) in (1, 2), without gradient; a factor.
     """
-    return 1 + torch.sigmoid((cosine_each(last, target) - GUARD_CENTRE) / GUARD_WIDTH)
+    return 1 + torch.sigmoid((cosine_each(last, target) - ADAPTIVE_CENTRE) / ADAPTIVE_WIDTH)
 
 
-def adaptive_guard_published(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
-    """Mean of `adaptive_guard` over the batch: the original code weighs all samples alike (docs/sources.md, "P4").
+def adaptive_weight_published(
+    last: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]
+) -> Float[Tensor, ""]:
+    """Mean of `adaptive_weight` over the batch: the original code weighs all samples alike (docs/sources.md, "P4").
 
     Args:
         last: (B, D) last context frame.
@@ -122,7 +124,7 @@ def adaptive_guard_published(last: Float[Tensor, "batch dim"], target: Float[Ten
     Returns:
         A scalar in (1, 2), without gradient; a factor.
     """
-    return adaptive_guard(last, target).mean()
+    return adaptive_weight(last, target).mean()
 
 
 def micro_ranking(

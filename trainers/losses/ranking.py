@@ -22,7 +22,7 @@ def info_nce(
 
     Candidates are the target, the sample's own negatives and the other targets of the batch (docs/sources.md, "P7"). A
     prediction that cannot tell them apart pays ln(number of candidates): ln 67 in P7
-    (docs/sources.md, "Reported figures").
+    (docs/sources.md, "Reported metrics").
 
     Args:
         prediction: (B, D).

@@ -150,7 +150,7 @@ def test_vectors_that_are_not_of_unit_norm_are_said_to_be_normalised(tmp_path):
 
 def test_coherence_and_random_pairs_are_means_over_the_pairs_they_name(make_corpus):
     corpus = make_corpus(LENGTHS, dim=4, splits=SPLITS, jumps={5: 2})
-    found = coherence(settle(corpus)).figures
+    found = coherence(settle(corpus)).metrics
     x = unit(corpus.vectors(np.arange(corpus.size)))
     pairs = [(i, i + 1) for i in range(24) if i + 1 != 5 and i + 1 != 12]
     assert found["adjacent VAL"].value == pytest.approx(np.mean([x[a] @ x[b] for a, b in pairs]), abs=1e-6)
@@ -161,17 +161,17 @@ def test_coherence_and_random_pairs_are_means_over_the_pairs_they_name(make_corp
 def test_random_pairs_come_from_different_articles(make_corpus):
     """Two articles of one constant each: adjacent cosine 1, random pair 0."""
     vectors = np.repeat(np.eye(6), LENGTHS, axis=0)
-    found = coherence(settle(make_corpus(LENGTHS, vectors=vectors, splits=SPLITS))).figures
+    found = coherence(settle(make_corpus(LENGTHS, vectors=vectors, splits=SPLITS))).metrics
     for split in ("VAL", "OOD"):
         assert found[f"adjacent {split}"].value == pytest.approx(1)
         assert found[f"random pair {split}"].value == pytest.approx(0)
 
 
-def test_temporal_signal_is_last_less_first_frame(make_corpus):
+def test_temporal_signal_is_last_minus_first_frame(make_corpus):
     corpus = make_corpus(LENGTHS, dim=5, splits=SPLITS)
     inputs = settle(corpus)
     x = unit(corpus.vectors(np.arange(corpus.size)))
-    for split, found in temporal_signal(inputs).figures.items():
+    for split, found in temporal_signal(inputs).metrics.items():
         targets = inputs.evaluation[split].windows.targets
         expected = np.mean([x[t - 1] @ x[t] - x[t - 3] @ x[t] for t in targets])
         assert found.value == pytest.approx(expected, abs=1e-6)
@@ -201,13 +201,13 @@ def test_repeated_frames_are_windows_with_two_equal_neighbours(make_corpus):
     found = repeated_frames(settle(corpus, context=3))
     x, targets = corpus.raw(np.arange(corpus.size)), settle(corpus).evaluation["VAL"].windows.targets
     expected = [any((x[t - k] == x[t - k - 1]).all() for k in range(3)) for t in targets]
-    assert found.figures["VAL"].value == pytest.approx(np.mean(expected))
+    assert found.metrics["VAL"].value == pytest.approx(np.mean(expected))
     assert sum(expected) == 3  # rows 6 and 7 lie side by side in three windows; rows 15 and 21 in none
     assert "3 of 19 VAL, 0 of 20 OOD" in found.detail
     assert found.status == "fail"  # 16 % of the windows of VAL
     clean = repeated_frames(settle(make_corpus(LENGTHS, dim=8, splits=SPLITS)))
     assert clean.status == "pass"
-    assert clean.figures["VAL"].value == 0
+    assert clean.metrics["VAL"].value == 0
 
 
 def test_a_few_repeated_frames_are_told_and_pass(make_corpus):
@@ -219,17 +219,17 @@ def test_a_few_repeated_frames_are_told_and_pass(make_corpus):
 @pytest.mark.parametrize(("copies", "status"), [({7: 6}, "pass"), ({7: 6, 12: 11}, "fail")])
 def test_repeats_in_exactly_a_tenth_of_the_windows_pass(make_corpus, copies, status):
     found = repeated_frames(settle(make_corpus([18, 18, 18], dim=8, splits=["VAL", "VAL", "OOD"], copies=copies)))
-    assert found.figures["VAL"].value == 0.1 * len(copies)
+    assert found.metrics["VAL"].value == 0.1 * len(copies)
     assert found.status == status
 
 
 def test_duplicate_chunks_within_a_split_are_counted_once_a_chunk(make_corpus):
     corpus = make_corpus(LENGTHS, dim=8, splits=SPLITS, copies={3: 20, 9: 20, 30: 2})
-    found = duplicate_chunks(settle(corpus)).figures
+    found = duplicate_chunks(settle(corpus)).metrics
     assert found["within VAL"].value == pytest.approx(3 / 25)  # 3, 9 and 20 are one chunk; 2 is repeated in OOD only
     assert found["within VAL"].n == 25
     assert found["within OOD"].value == 0
-    assert np.isnan([figure.low for figure in found.values()]).all()  # of two articles each
+    assert np.isnan([metric.low for metric in found.values()]).all()  # of two articles each
 
 
 def test_an_article_that_is_mostly_in_training_is_the_same_article(make_corpus):
@@ -259,12 +259,12 @@ def test_without_a_training_split_leaks_and_the_comparison_say_so(make_corpus):
     leaked = leaked_windows(inputs)
     assert (leaked.status, leaked.required, leaked.blocks) == ("not checkable", False, False)
     assert "no training split is named" in leaked.detail
-    assert set(leaked.figures) == {"within VAL", "within OOD", "VAL in OOD", "OOD in VAL"}
+    assert set(leaked.metrics) == {"within VAL", "within OOD", "VAL in OOD", "OOD in VAL"}
     assert "no training split is named" in disjoint_articles(inputs).detail
     found = train_against_val(inputs)
     assert found.status == "not checkable"
     assert "no training split is named, nothing to compare" in found.detail
-    assert not found.figures
+    assert not found.metrics
 
 
 # what cannot be looked at
@@ -322,7 +322,7 @@ def test_a_required_audit_that_cannot_look_blocks(tmp_path, make_run):
     assert any("data audit contiguity: not checkable" in reason for reason in run.outside_reasons)
 
 
-def test_figures_without_a_value_are_named_and_no_pass(make_corpus):
+def test_metrics_without_a_value_are_named_and_no_pass(make_corpus):
     """One article a split has no pairs of strangers; ten chunks have none ten apart; both have neighbours."""
     inputs = settle(make_corpus([10, 10], dim=8, splits=["VAL", "OOD"]))
     for found, absent, there in (
@@ -332,17 +332,17 @@ def test_figures_without_a_value_are_named_and_no_pass(make_corpus):
         assert found.status == "not checkable"
         assert f"nothing to measure {absent} on" in found.detail
         assert "nan" not in found.detail
-        assert np.isfinite(found.figures[there].value)
+        assert np.isfinite(found.metrics[there].value)
     assert positions(inputs).status == temporal_signal(inputs).status == "pass"
 
 
 def test_one_article_cannot_be_told_from_training(make_corpus):
-    """Without an interval, "no figure differs" would be said of any two corpora."""
+    """Without an interval, "no metric differs" would be said of any two corpora."""
     corpus = make_corpus([15] * 8, dim=8, splits=["VAL", "OOD", *["TRAIN"] * 6])
     found = train_against_val(settle(corpus))
     assert found.status == "not checkable"
     assert "too few articles for an interval of lag 1, " in found.detail
-    assert "0 of 0 figures differ" in found.detail
+    assert "0 of 0 metrics differ" in found.detail
 
 
 def test_a_folder_without_a_fingerprint_is_not_checkable(make_corpus, tmp_path):
@@ -358,12 +358,12 @@ def test_a_folder_without_a_fingerprint_is_not_checkable(make_corpus, tmp_path):
 
 @pytest.mark.parametrize("required", [True, False])
 def test_an_outcome_is_read_back_bit_for_bit(tmp_path, required):
-    figures = {"a b": Estimate(1 / 3, float("nan"), float("inf"), 2**40), "…": Estimate(-0.0, 5e-324, 1e300, 0)}
-    for given in (Audit("x y", "fail", "one; two …", figures, required), Audit("", "pass", "", {}, required)):
+    metrics = {"a b": Estimate(1 / 3, float("nan"), float("inf"), 2**40), "…": Estimate(-0.0, 5e-324, 1e300, 0)}
+    for given in (Audit("x y", "fail", "one; two …", metrics, required), Audit("", "pass", "", {}, required)):
         given.save(tmp_path / "audit.npz")
         found = Audit.load(tmp_path / "audit.npz")
         assert repr(found) == repr(given)  # NaN equals NaN there, and -0.0 is no 0.0
-        assert {type(part) for figure in found.figures.values() for part in astuple(figure)} <= {float, int}
+        assert {type(part) for metric in found.metrics.values() for part in astuple(metric)} <= {float, int}
 
 
 # similarity
@@ -373,12 +373,12 @@ def test_positions_to_target_and_temporal_signal_agree(make_corpus):
     corpus = make_corpus(LENGTHS, dim=5, splits=SPLITS, jumps={30: 2})
     inputs = settle(corpus, context=4)
     x = unit(corpus.vectors(np.arange(corpus.size)))
-    found = positions(inputs).figures
+    found = positions(inputs).metrics
     for split, evaluation in inputs.evaluation.items():
         for slot in range(4):
             expected = np.mean([x[t - 4 + slot] @ x[t] for t in evaluation.windows.targets])
             assert found[f"frame {slot} {split}"].value == pytest.approx(expected, abs=1e-6)
-        signal = temporal_signal(inputs).figures[split].value
+        signal = temporal_signal(inputs).metrics[split].value
         assert found[f"frame 3 {split}"].value - found[f"frame 0 {split}"].value == pytest.approx(signal)
 
 
@@ -386,21 +386,21 @@ def test_positions_to_target_and_temporal_signal_agree(make_corpus):
 def test_a_curve_is_written_with_its_widest_interval(make_corpus, audited):
     found = audited(settle(make_corpus([15] * 36, dim=5, splits=["VAL", "OOD", "TRAIN"] * 12)))
     for split in ("VAL", "OOD"):
-        curve = [figure for name, figure in found.figures.items() if name.endswith(split)]
-        halves = [figure.high - figure.value for figure in curve]
+        curve = [metric for name, metric in found.metrics.items() if name.endswith(split)]
+        halves = [metric.high - metric.value for metric in curve]
         assert min(halves) < max(halves) - 1e-3
-        values = " ".join(f"{figure.value:.3f}" for figure in curve)
+        values = " ".join(f"{metric.value:.3f}" for metric in curve)
         assert f"{split} {values} (each ±{max(halves):.3f} at most)" in found.detail
 
 
 def test_the_lag_curve_of_wiki_is_the_original_one(tmp_path):
     corpus = synthesise("wiki", tmp_path / "wiki")
-    found = portray([(corpus, np.arange(len(corpus.starts)))], 5).figures
+    found = portray([(corpus, np.arange(len(corpus.starts)))], 5).metrics
     measured = [found[f"lag {lag}"].value for lag in range(1, 6)]
     np.testing.assert_allclose(measured, [0.457, 0.387, 0.365, 0.352, 0.340], atol=0.01)
     assert found["temporal signal"].value == pytest.approx(0.457 - 0.340, abs=0.01)
     assert all(0.001 < found[f"lag {lag}"].estimate.high - measured[lag - 1] < 0.01 for lag in range(1, 6))
-    audited = lag_curve(settle(corpus, context=5)).figures
+    audited = lag_curve(settle(corpus, context=5)).metrics
     assert abs(audited["lag 1 VAL"].value - 0.457) < 0.03
     assert audited["lag 1 VAL"].low < 0.457 < audited["lag 1 VAL"].high
 
@@ -409,26 +409,26 @@ def test_val_of_the_same_law_is_like_training_and_val_of_another_is_not(make_cor
     """A direction that the chunks of VAL share makes neighbours alike, and all others too."""
     lengths, splits = [15] * 24, ["TRAIN"] * 10 + ["VAL"] * 10 + ["OOD"] * 4
     same = train_against_val(settle(make_corpus(lengths, dim=16, splits=splits)))
-    assert same.figures["lag 1"].low < 0 < same.figures["lag 1"].high
+    assert same.metrics["lag 1"].low < 0 < same.metrics["lag 1"].high
     vectors = make_corpus(lengths, dim=16).raw(np.arange(360))
     vectors[150:300, 0] += 1  # the articles of VAL
     other = train_against_val(settle(make_corpus(lengths, vectors=vectors, splits=splits)))
     assert other.status == "pass"
-    assert other.figures["lag 1"].low > 0.2
+    assert other.metrics["lag 1"].low > 0.2
     assert "lag 1 +" in other.detail
 
 
 def test_the_arrow_of_time_informs_and_never_fails(arrow, make_corpus):
     found = direction(settle(arrow, context=5))
     assert found.status == "pass"
-    assert found.figures["AUC"].low > 0.9
-    assert found.figures["AUC shuffled"].low < 0.5 < found.figures["AUC shuffled"].high
+    assert found.metrics["AUC"].low > 0.9
+    assert found.metrics["AUC shuffled"].low < 0.5 < found.metrics["AUC shuffled"].high
     assert "a lower bound" in found.detail
     few = direction(settle(make_corpus([12] * 9 + [2], dim=8, splits=["VAL", "OOD"] * 5)))
     assert few.status == "not checkable"
     assert not few.blocks
     assert "9 articles with windows, an interval needs 10" in few.detail
-    assert np.isfinite(few.figures["AUC"].value)
+    assert np.isfinite(few.metrics["AUC"].value)
     assert direction(settle(make_corpus([12] * 10, dim=8, splits=["VAL", "OOD"] * 5))).status == "pass"
     inputs = settle(make_corpus([12, 12, 2], dim=8, splits=["VAL", "OOD", "OOD"]))
     one = dataclasses.replace(inputs.corpus, splits=np.array(["VAL", "", "OOD"]))  # OOD holds no window
@@ -443,6 +443,6 @@ def test_honest_worlds_pass_every_audit(tmp_path, world):
     found = audit(settle(corpus, context=5))
     assert {one.name: one.status for one in found} == dict.fromkeys(AUDITS, "pass")
     for one in found:
-        for figure in one.figures.values():
-            assert figure.n > 0
-            assert figure.low <= figure.value <= figure.high
+        for metric in one.metrics.values():
+            assert metric.n > 0
+            assert metric.low <= metric.value <= metric.high

@@ -234,13 +234,13 @@ def test_one_undefined_window_leaves_no_interval_and_no_finite_mean(bad):
 
 
 @pytest.mark.parametrize("articles", [1, 2, 9])
-@pytest.mark.parametrize("figure", [cluster_mean, cluster_share])
-def test_fewer_than_ten_clusters_have_a_mean_and_no_interval(figure, articles):
-    found = figure(np.arange(90) % 2.0, np.arange(90) % articles)
+@pytest.mark.parametrize("metric", [cluster_mean, cluster_share])
+def test_fewer_than_ten_clusters_have_a_mean_and_no_interval(metric, articles):
+    found = metric(np.arange(90) % 2.0, np.arange(90) % articles)
     assert found.value == 0.5
     assert np.isnan([found.low, found.high, found.error]).all()
     assert (found.n, found.articles) == (90, articles)
-    assert np.isfinite(figure(np.arange(90) % 2.0, np.arange(90) % MINIMUM_ARTICLES).low)
+    assert np.isfinite(metric(np.arange(90) % 2.0, np.arange(90) % MINIMUM_ARTICLES).low)
 
 
 def test_no_window_is_undefined_with_n_zero():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 
 
 def test_json_gets_only_what_it_knows():
@@ -17,7 +17,7 @@ def test_json_gets_only_what_it_knows():
         "path": Path("a/b"),
         "text": "x",
     }
-    found = plain(given)
+    found = jsonable(given)
     assert found == {
         "1": {"value": 0.5, "low": None, "high": None, "n": 7, "articles": 3, "df": None},
         "list": [0.5, [2, None]],

@@ -24,7 +24,7 @@ def folders(tmp_path_factory):
 
 
 def row(result, label):
-    """The figures of one row, and whether it is marked."""
+    """The metrics of one row, and whether it is marked."""
     (line,) = [line for line in result.output.splitlines() if line.startswith(label)]
     return [float(x) for x in re.findall(r"[+-]?\d?\.\d+", line)], line.rstrip().endswith("*")
 
@@ -34,13 +34,13 @@ def test_two_worlds_differ_where_their_laws_do(folders):
     assert result.exit_code == 0, result.output
     assert max(map(len, result.output.splitlines())) <= 80
     assert "different articles, intervals in quadrature" in " ".join(result.output.split())
-    figures, marked = row(result, "lag 3")
+    metrics, marked = row(result, "lag 3")
     assert marked
     corpora = [open_corpus(folders[name]) for name in ("arrow", "wiki")]
-    found = [portray([(corpus, np.arange(40))], 5).figures["lag 3"] for corpus in corpora]
-    assert figures[0] == pytest.approx(found[0].value, abs=6e-4)
-    assert figures[3] == pytest.approx(found[1].value, abs=6e-4)
-    assert figures[6] == pytest.approx(found[1].value - found[0].value, abs=6e-4)
+    found = [portray([(corpus, np.arange(40))], 5).metrics["lag 3"] for corpus in corpora]
+    assert metrics[0] == pytest.approx(found[0].value, abs=6e-4)
+    assert metrics[3] == pytest.approx(found[1].value, abs=6e-4)
+    assert metrics[6] == pytest.approx(found[1].value - found[0].value, abs=6e-4)
     for lag in LAGS[1:]:
         row(result, f"lag {lag} ")
     for label in ("coherence (lag 1)", "temporal signal", "random pair", "anisotropy (norm)"):

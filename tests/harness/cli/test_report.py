@@ -32,9 +32,9 @@ def narrow(text):
     return max(map(len, text.splitlines())) <= 80
 
 
-def cells(output, figure):
-    """Rows of the comparison that start with ``figure``, as their fields."""
-    pattern = rf"^{re.escape(figure)} +(\S+) +(\S+) +(\S+) \[(\S+), (\S+)\] +(\S+) +(\S+) *(\S*)$"
+def cells(output, metric):
+    """Rows of the comparison that start with ``metric``, as their fields."""
+    pattern = rf"^{re.escape(metric)} +(\S+) +(\S+) +(\S+) \[(\S+), (\S+)\] +(\S+) +(\S+) *(\S*)$"
     return re.findall(pattern, output, flags=re.MULTILINE)
 
 
@@ -175,13 +175,13 @@ def test_compare_the_other_way_round_changes_the_sign(reports):
         assert one[6:] == other[6:]
 
 
-def test_compare_names_all_figures_and_explains_its_marks(reports):
+def test_compare_names_all_metrics_and_explains_its_marks(reports):
     result = lvm_report("compare", reports / "best", reports / "ridge", "--split", "val")
     assert "OOD:" not in result.output
-    for figure in ("cosine", "c(+1) - c(0)", "MRR global", "R@1 article", "MRR novel", "shuffle", "rollout"):
-        assert len(cells(result.output, figure)) == 1, figure
+    for metric in ("cosine", "c(+1) - c(0)", "MRR global", "R@1 article", "MRR novel", "shuffle", "rollout"):
+        assert len(cells(result.output, metric)) == 1, metric
     text = " ".join(result.output.split())
-    assert "Holm's correction for the 11 figures" in text
+    assert "Holm's correction for the 11 metrics" in text
     assert "minimum detectable effect; a true difference of that size is found four times in five" in text
 
 
@@ -316,7 +316,7 @@ def test_without_lower_bounds_the_larger_value_comes_first(altered):
     assert [row[1] for row in board(lvm_report("leaderboard", *paths).output)] == ["3", "~2", "~1"]
 
 
-def test_a_row_shows_each_figure_of_the_split_that_it_names(altered):
+def test_a_row_shows_each_metric_of_the_split_that_it_names(altered):
     def tell_apart(card):
         model = card["models"][0] | {"name": "m.pt", "verdict": "hold"}
         card["models"] = [model]
@@ -324,9 +324,9 @@ def test_a_row_shows_each_figure_of_the_split_that_it_names(altered):
         for gate in "ABCDE":
             gates[gate]["passed"] = gate in "BE"
         for tenth, split in enumerate(("VAL", "OOD"), start=1):
-            figures = [gates["A"][split]["c"]["1"], gates["B"][split]["novel"]["MRR"], gates["D"][split]["mean"]]
-            for i, figure in enumerate([*figures, model["skill"][split]["task_figure"]]):
-                figure |= {"value": tenth / 10 + i / 100, "low": 0.01 * tenth, "high": 0.9}
+            metrics = [gates["A"][split]["c"]["1"], gates["B"][split]["novel"]["MRR"], gates["D"][split]["mean"]]
+            for i, metric in enumerate([*metrics, model["skill"][split]["task_figure"]]):
+                metric |= {"value": tenth / 10 + i / 100, "low": 0.01 * tenth, "high": 0.9}
 
     output = lvm_report("leaderboard", altered("ridge", tell_apart), "--markdown").output
     assert "| m.pt | 1 | HOLD | .B..E | .100/.200 | .210 | +.230 [+.020, +.900] | .220 |" in output

@@ -16,7 +16,7 @@ from lvm_gates.harness.controls import (
 from lvm_gates.harness.controls import linear as linear_module
 from lvm_gates.harness.controls.linear import PENALTIES, cached_linear, fit_linear
 from lvm_gates.harness.corpus.windows import windows_of
-from lvm_gates.harness.predictors.predictor import Clairvoyant, Predictor
+from lvm_gates.harness.predictors.predictor import OraclePredictor, Predictor
 from lvm_gates.harness.worlds.optimum import BayesPredictor
 
 CONTEXTS = np.random.default_rng(0).standard_normal((6, 4, 5)).astype(np.float32)
@@ -110,7 +110,7 @@ def test_the_oracle_tells_the_truth_and_answers_a_spoiled_context_with_its_last_
     for row in (9, 10, 13, 15):
         crossing = corpus.vectors(np.arange(row - 3, row))[None]
         np.testing.assert_array_equal(oracle.predict_knowing(crossing, np.array([row])), crossing[:, -1])
-    assert isinstance(oracle, Clairvoyant)
+    assert isinstance(oracle, OraclePredictor)
     assert not isinstance(oracle, Predictor)
 
 
@@ -215,7 +215,7 @@ def test_every_control_is_known_by_name_and_fits_the_contract(corpus, ingredient
     contexts = windows_of(corpus, np.arange(6), 3).contexts()
     for name in set(CONTROL_NAMES) - {"bayes"}:
         control = build_control(name, ingredients)
-        assert isinstance(control, Predictor) != isinstance(control, Clairvoyant)
+        assert isinstance(control, Predictor) != isinstance(control, OraclePredictor)
         if isinstance(control, Predictor):
             assert control.predict(contexts).shape == (len(contexts), 5), name
 

@@ -49,7 +49,7 @@ def test_a_chain_played_backwards_has_as_much_direction(world):
 
 
 def test_a_reversible_chain_has_none_within_its_interval(world):
-    """World `wiki` is an autoregression with R = identity: reversible. Chance spoils one draw in twenty."""
+    """Synthetic dataset `wiki` is an autoregression with R = identity: reversible. Chance spoils one draw in twenty."""
     found = [arrow_of(world("wiki", seed), seed=seed).auc for seed in range(10)]
     covered = sum(one.low <= 0.5 <= one.high for one in found)
     assert covered >= 8  # fewer than eight of ten at 95 % has probability .011
@@ -147,7 +147,7 @@ def test_the_interval_is_as_wide_as_auc_varies():
 
 
 @pytest.mark.parametrize("lengths", [[20], [20, 3, 2]])
-def test_one_article_with_windows_gives_no_figure(make_corpus, lengths):
+def test_one_article_with_windows_gives_no_metric(make_corpus, lengths):
     found = arrow_of(make_corpus(lengths))
     assert isinstance(found, Arrow)
     assert np.isnan(found.auc.value)
@@ -159,7 +159,7 @@ def test_repeated_chunks_have_no_direction(make_corpus):
     assert found.auc.value == pytest.approx(0.5)
 
 
-def test_the_same_seed_gives_the_same_figures(world):
+def test_the_same_seed_gives_the_same_metrics(world):
     corpus = world("arrow")
     assert arrow_of(corpus, seed=3) == arrow_of(corpus, seed=3)
     assert arrow_of(corpus, seed=3).null != arrow_of(corpus, seed=4).null

@@ -37,11 +37,11 @@ def test_lags_and_temporal_signal_are_what_all_pairs_say(corpus, monkeypatch, bl
         rows = linked(corpus, lag)
         values = np.array([x[i] @ x[i + lag] for i in rows])
         expected = cluster_mean(values, corpus.article_of[rows])
-        np.testing.assert_allclose(astuple(found.figures[f"lag {lag}"].estimate), astuple(expected), atol=1e-6)
+        np.testing.assert_allclose(astuple(found.metrics[f"lag {lag}"].estimate), astuple(expected), atol=1e-6)
     first = linked(corpus, 3)
     values = np.array([x[i + 2] @ x[i + 3] - x[i] @ x[i + 3] for i in first])
     expected = cluster_mean(values, corpus.article_of[first])
-    np.testing.assert_allclose(astuple(found.figures["temporal signal"].estimate), astuple(expected), atol=1e-6)
+    np.testing.assert_allclose(astuple(found.metrics["temporal signal"].estimate), astuple(expected), atol=1e-6)
 
 
 def cross_pairs(corpus, articles):
@@ -53,7 +53,7 @@ def cross_pairs(corpus, articles):
 def test_random_pairs_are_all_pairs_of_different_articles_with_a_jackknife(make_corpus):
     shifted = make_corpus([5, 4, 6, 3], dim=4).raw(np.arange(18)) + 1
     corpus = make_corpus([5, 4, 6, 3], vectors=shifted)
-    found = portray([(corpus, np.arange(4))], 2).figures
+    found = portray([(corpus, np.arange(4))], 2).metrics
     value = cross_pairs(corpus, np.arange(4))
     assert found["random pair"].value == pytest.approx(value)
     assert found["norm of mean"].value == pytest.approx(np.sqrt(value))
@@ -61,7 +61,7 @@ def test_random_pairs_are_all_pairs_of_different_articles_with_a_jackknife(make_
 
 def test_the_interval_of_random_pairs_is_that_of_their_jackknife(make_corpus):
     corpus, articles = make_corpus([3] * 12, vectors=make_corpus([3] * 12, dim=4).raw(np.arange(36)) + 1), np.arange(12)
-    found = portray([(corpus, articles)], 2).figures["random pair"]
+    found = portray([(corpus, articles)], 2).metrics["random pair"]
     without = np.array([cross_pairs(corpus, np.delete(articles, a)) for a in articles])
     error = np.sqrt(11 / 12 * np.sum((without - without.mean()) ** 2))
     assert found.estimate.high - found.value == pytest.approx(2.200985 * error)
@@ -74,7 +74,7 @@ def test_the_norm_of_the_mean_does_not_grow_as_articles_get_few(make_corpus):
     vectors = np.repeat(rng.standard_normal((40, 64)), 6, axis=0) + 0.3 * rng.standard_normal((240, 64))
     corpus = make_corpus([6] * 40, vectors=vectors)
     assert np.linalg.norm(corpus.vectors(np.arange(240)).mean(axis=0)) > 0.14
-    found = portray([(corpus, np.arange(40))], 2).figures["random pair"].estimate
+    found = portray([(corpus, np.arange(40))], 2).metrics["random pair"].estimate
     assert found.low < 0 < found.high
     assert abs(found.value) < 0.005
 
@@ -86,7 +86,7 @@ def test_a_paired_difference_is_shorter_where_articles_share_what_moves_them(mak
         make_corpus([10] * 12, vectors=shared + make_corpus([10] * 12, seed=seed).raw(np.arange(120)))
         for seed in (1, 2)
     )
-    a, b = (portray([(corpus, np.arange(12))], 3).figures["lag 1"] for corpus in (one, other))
+    a, b = (portray([(corpus, np.arange(12))], 3).metrics["lag 1"] for corpus in (one, other))
     paired, apart = (difference(b, a, paired=flag) for flag in (True, False))
     assert paired.value == apart.value == pytest.approx(b.value - a.value)
     assert paired.high - paired.value < 0.6 * (apart.high - apart.value)
@@ -99,12 +99,12 @@ def test_parts_of_several_corpora_are_one_portrait(make_corpus):
     parts = [make_corpus([k], vectors=whole.raw(rows)) for k, rows in ((9, np.arange(9)), (7, np.arange(17, 24)))]
     joined = portray([(part, np.arange(1)) for part in parts], 3)
     direct = portray([(whole, np.array([0, 2]))], 3)
-    for name, figure in direct.figures.items():
-        np.testing.assert_allclose(astuple(joined.figures[name].estimate), astuple(figure.estimate), equal_nan=True)
+    for name, metric in direct.metrics.items():
+        np.testing.assert_allclose(astuple(joined.metrics[name].estimate), astuple(metric.estimate), equal_nan=True)
 
 
-def test_a_figure_without_a_pair_is_undefined(make_corpus):
-    found = portray([(make_corpus([3, 2], dim=4), np.arange(2))], 5).figures
+def test_a_metric_without_a_pair_is_undefined(make_corpus):
+    found = portray([(make_corpus([3, 2], dim=4), np.arange(2))], 5).metrics
     assert np.isnan(found["lag 3"].value)
     assert found["lag 3"].estimate.n == 0
     assert found["lag 2"].estimate.articles == 1  # the other has no such pair

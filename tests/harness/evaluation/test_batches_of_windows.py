@@ -7,7 +7,7 @@ import pytest
 
 from lvm_gates.harness.evaluation.candidates import rank_targets
 from lvm_gates.harness.evaluation.observe import observe
-from lvm_gates.harness.evaluation.resolve_model import load_subject
+from lvm_gates.harness.evaluation.resolve_model import load_named
 from lvm_gates.harness.predictors.checkpoint import save_checkpoint
 from lvm_gates.models.registry import build
 
@@ -27,9 +27,9 @@ def evaluation(make_corpus, make_set):
 
 
 @pytest.mark.parametrize("batch_size", [100, 256, 300, 10_000])
-def test_a_predictor_is_asked_for_as_many_as_were_allowed(evaluation, as_subject, batch_size):
+def test_a_predictor_is_asked_for_as_many_as_were_allowed(evaluation, as_named, batch_size):
     predictor = LastFrame()
-    observe(as_subject(predictor), evaluation, batch_size=batch_size, ablations=False)
+    observe(as_named(predictor), evaluation, batch_size=batch_size, ablations=False)
     assert len(evaluation.windows) == 614
     assert max(predictor.asked) == min(batch_size, 614)
     assert predictor.asked.count(batch_size) == 614 // batch_size, "no batch is cut short but the last"
@@ -47,9 +47,9 @@ def test_a_checkpoint_reads_as_many_at_once_as_were_allowed(evaluation, tmp_path
         dim=8,
         **of_no_interest,
     )
-    subject, read = load_subject(str(tmp_path / "m.pt")), []
-    subject.predictor.module.register_forward_pre_hook(lambda module, given: read.append(len(given[0])))
-    observe(subject, evaluation, batch_size=300, ablations=False)
+    named, read = load_named(str(tmp_path / "m.pt")), []
+    named.predictor.module.register_forward_pre_hook(lambda module, given: read.append(len(given[0])))
+    observe(named, evaluation, batch_size=300, ablations=False)
     assert max(read) == 300
 
 

@@ -126,7 +126,7 @@ def test_a_copy_of_the_target_is_the_same_answer_and_a_copy_of_a_frame_is_still_
     assert windows.targets[1] == 4
     truth = rank_targets(unit(windows.target_vectors()), windows, evaluation)
     assert (truth.rank == 1).all()
-    assert truth.size[1].tolist() == [11, 8, 8]  # 12 rows less the copy; less three context frames
+    assert truth.size[1].tolist() == [11, 8, 8]  # 12 rows minus the copy; minus three context frames
     last = rank_targets(unit(windows.contexts()[:, -2]), windows, evaluation)  # the frame that row 10 repeats
     assert last.rank[1, 0] >= 3
     assert last.rank[1, 1] >= 2

@@ -37,7 +37,7 @@ def by_definition(vectors):
 @pytest.mark.parametrize("shape", [(400, 32), (32, 400), (64, 64), (2, 5)])
 def test_rankme_is_the_entropy_of_singular_values(shape):
     vectors = unit(np.random.default_rng(1).standard_normal(shape))
-    # The paper's 1e-7 in each share moves the figure by 1e-5 of it.
+    # The paper's 1e-7 in each share moves the metric by 1e-5 of it.
     assert rankme(vectors) == pytest.approx(by_definition(vectors), rel=1e-4)
 
 
@@ -178,7 +178,7 @@ def test_a_collapse_needs_two_predictions_to_be_seen(make_observations):
         assert (found is not None) == seen
 
 
-def test_the_words_of_a_collapse_give_the_figures(make_observations):
+def test_the_words_of_a_collapse_give_the_metrics(make_observations):
     def said(own):
         return collapse(make_observations(60, spread=own, target_spread=TARGET))
 

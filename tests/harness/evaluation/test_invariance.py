@@ -1,4 +1,4 @@
-"""Figures belong to the windows: not to their order, their batches, the names of articles, or the company they keep."""
+"""Metrics belong to the windows: not to their order, their batches, the names of articles, or the company they keep."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ def corpus(make_corpus):
 
 
 @pytest.fixture(scope="module")
-def watch(as_subject, scrambler, make_set):
+def watch(as_named, scrambler, make_set):
     def run(corpus, batch_size=256, pick=None):
         observed = {}
         for split in ("VAL", "OOD"):
@@ -46,7 +46,7 @@ def watch(as_subject, scrambler, make_set):
                 evaluation = dataclasses.replace(
                     evaluation, windows=evaluation.windows.take(pick(len(evaluation.windows)))
                 )
-            observed[split] = observe(as_subject(scrambler(4, 8)), evaluation, batch_size=batch_size)
+            observed[split] = observe(as_named(scrambler(4, 8)), evaluation, batch_size=batch_size)
         return observed
 
     return run
@@ -57,19 +57,19 @@ def reference(watch, corpus):
     return watch(corpus)
 
 
-def assert_same_figures(one, other):
+def assert_same_metrics(one, other):
     """Every leaf of two trees of statistics agrees."""
     if isinstance(one, Record):
-        assert_same_figures(asdict(one), asdict(other))
+        assert_same_metrics(asdict(one), asdict(other))
     elif isinstance(one, int | float) and not isinstance(one, bool):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-9)
     elif isinstance(one, dict):
         assert one.keys() == other.keys()
         for key in one:
-            assert_same_figures(one[key], other[key])
+            assert_same_metrics(one[key], other[key])
     elif isinstance(one, list):
         for a, b in zip(one, other, strict=True):
-            assert_same_figures(a, b)
+            assert_same_metrics(a, b)
     else:
         assert one == other
 
@@ -85,7 +85,7 @@ def assert_same_windows(one, other):
 def test_the_batch_size_changes_nothing(watch, corpus, reference, batch_size):
     found = watch(corpus, batch_size=batch_size)
     assert_same_windows(found, reference)
-    assert_same_figures(statistics_of(found), statistics_of(reference))
+    assert_same_metrics(statistics_of(found), statistics_of(reference))
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 16, 33])
@@ -94,13 +94,13 @@ def test_the_number_of_windows_in_hand_changes_nothing(watch, corpus, reference,
     found = watch(corpus, batch_size=1)
     assert_same_windows(found, reference)
     np.testing.assert_allclose(found["VAL"].spread, reference["VAL"].spread, atol=1e-6)
-    assert_same_figures(statistics_of(found), statistics_of(reference))
+    assert_same_metrics(statistics_of(found), statistics_of(reference))
 
 
 def test_the_order_of_windows_changes_nothing(watch, corpus, reference):
     found = watch(corpus, pick=lambda n: np.random.default_rng(n).permutation(n))
     assert not np.array_equal(found["VAL"].rows, reference["VAL"].rows)
-    assert_same_figures(statistics_of(found), statistics_of(reference))
+    assert_same_metrics(statistics_of(found), statistics_of(reference))
 
 
 def test_a_window_is_observed_alike_alone_and_in_company(watch, corpus, reference):
@@ -119,12 +119,12 @@ def test_the_names_of_articles_change_nothing(watch, make_corpus, corpus, refere
     )
     found = watch(renamed)
     assert_same_windows(found, reference)
-    assert_same_figures(statistics_of(found), statistics_of(reference))
+    assert_same_metrics(statistics_of(found), statistics_of(reference))
 
 
-def test_the_seed_moves_random_choices_and_nothing_else(make_set, as_subject, scrambler, corpus):
+def test_the_seed_moves_random_choices_and_nothing_else(make_set, as_named, scrambler, corpus):
     first, second = (
-        observe(as_subject(scrambler(4, 8)), make_set(corpus, context=4, horizon=3, seed=s), batch_size=64)
+        observe(as_named(scrambler(4, 8)), make_set(corpus, context=4, horizon=3, seed=s), batch_size=64)
         for s in (0, 1)
     )
     np.testing.assert_array_equal(first.cosine, second.cosine)
@@ -134,7 +134,7 @@ def test_the_seed_moves_random_choices_and_nothing_else(make_set, as_subject, sc
     assert (first.ablation[:, -1] != second.ablation[:, -1]).mean() > 0.5
 
 
-def test_scaling_a_stored_corpus_changes_no_figure(watch, make_corpus, corpus, reference):
+def test_scaling_a_stored_corpus_changes_no_metric(watch, make_corpus, corpus, reference):
     scale = np.random.default_rng(0).uniform(0.5, 3, size=len(corpus.stored))
     scale[50] = scale[45]  # the two equal chunks stay equal
     scaled = make_corpus(LENGTHS, vectors=np.array(corpus.stored) * scale[:, None], splits=SPLITS, jumps={40: 3})

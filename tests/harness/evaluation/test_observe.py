@@ -26,12 +26,12 @@ def answer(predictor, frames):
 
 
 @pytest.mark.parametrize(("context", "dim"), [(1, 5), (2, 8), (3, 7), (5, 6)])
-def test_every_column_equals_a_loop_over_windows(make_corpus, make_set, as_subject, scrambler, context, dim):
+def test_every_column_equals_a_loop_over_windows(make_corpus, make_set, as_named, scrambler, context, dim):
     corpus = make_corpus([12, 15, 9], dim=dim, jumps={20: 4})
     horizon = 3
     evaluation = make_set(corpus, context=context, horizon=horizon)
     predictor = scrambler(context, dim)
-    observed = observe(as_subject(predictor), evaluation, batch_size=7)
+    observed = observe(as_named(predictor), evaluation, batch_size=7)
     targets = evaluation.windows.targets
     order = permutations(targets, context, evaluation.seed)
     donors = donor_rows(evaluation.windows, evaluation.rows, evaluation.seed)
@@ -88,10 +88,10 @@ def test_every_column_equals_a_loop_over_windows(make_corpus, make_set, as_subje
 
 
 @pytest.mark.parametrize("context", [1, 2, 5])
-def test_the_oracle_is_exactly_one_at_every_horizon(make_corpus, make_set, as_subject, context):
+def test_the_oracle_is_exactly_one_at_every_horizon(make_corpus, make_set, as_named, context):
     corpus = make_corpus([14, 20, 6], dim=9, jumps={25: 2})
     oracle = build_control("oracle", Ingredients(corpus, (), 0))
-    observed = observe(as_subject(oracle), make_set(corpus, context=context, horizon=5), batch_size=256)
+    observed = observe(as_named(oracle), make_set(corpus, context=context, horizon=5), batch_size=256)
     assert 0 < observed.rollout_exists.sum() < len(observed)
     found = rollout(observed)
     assert found["mean"].n == observed.rollout_exists.sum()
@@ -111,14 +111,14 @@ class Turn:
 
 
 @pytest.mark.parametrize("times", [0, 1, 2, -1])
-def test_closed_loop_error_of_a_wrong_speed_grows_as_known(make_corpus, make_set, as_subject, times):
+def test_closed_loop_error_of_a_wrong_speed_grows_as_known(make_corpus, make_set, as_named, times):
     """The world turns by theta a chunk; a predictor that turns ``times`` theta is off by (times - 1) theta a step."""
     theta, horizon = 0.2, 6
     start = np.random.default_rng(0).standard_normal((3, 4)) + 1j * np.random.default_rng(1).standard_normal((3, 4))
     chunks = start[:, None] * np.exp(1j * theta * np.arange(15))[None, :, None]
     vectors = np.concatenate([normal(c) for c in chunks.view(np.float64).reshape(-1, 8)]).reshape(-1, 8)
     corpus = make_corpus([15] * 3, vectors=vectors)
-    observed = observe(as_subject(Turn(times * theta)), make_set(corpus, context=2, horizon=horizon), batch_size=5)
+    observed = observe(as_named(Turn(times * theta)), make_set(corpus, context=2, horizon=horizon), batch_size=5)
     curve = [e.value for e in rollout(observed)["by_horizon"]]
     np.testing.assert_allclose(curve, [np.cos(h * (times - 1) * theta) for h in range(1, horizon + 1)], atol=1e-5)
     assert rollout(observed)["mean"].value == pytest.approx(np.mean(curve))
@@ -134,7 +134,7 @@ def test_rollout_leaves_out_windows_without_a_full_horizon(make_observations):
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, 0.0])
 def test_a_prediction_without_direction_is_marked_and_never_averaged_away(
-    make_corpus, make_set, as_subject, scrambler, broken
+    make_corpus, make_set, as_named, scrambler, broken
 ):
     corpus = make_corpus([30], dim=6)
     sound = scrambler(3, 6)
@@ -146,7 +146,7 @@ def test_a_prediction_without_direction_is_marked_and_never_averaged_away(
             out[np.abs(contexts[:, -1] - fatal).max(axis=1) < 1e-6] = broken
             return out
 
-    observed = observe(as_subject(Sometimes()), make_set(corpus), batch_size=4)
+    observed = observe(as_named(Sometimes()), make_set(corpus), batch_size=4)
     bad = observed.rows == 11
     assert bad.sum() == 1
     np.testing.assert_array_equal(np.isfinite(observed.cosine), ~bad)
@@ -183,12 +183,12 @@ class NoFeedback:
 
 @pytest.mark.parametrize("fault", ["a repeated frame", "its own output"])
 def test_a_prediction_without_direction_is_marked_wherever_it_was_asked_for(
-    make_corpus, make_set, as_subject, scrambler, fault
+    make_corpus, make_set, as_named, scrambler, fault
 ):
     corpus = make_corpus([30, 7], dim=6)
     sound = scrambler(3, 6)
-    subject = as_subject(NoRepeats(sound) if fault == "a repeated frame" else NoFeedback(sound, corpus))
-    observed = observe(subject, make_set(corpus), batch_size=4)
+    named = as_named(NoRepeats(sound) if fault == "a repeated frame" else NoFeedback(sound, corpus))
+    observed = observe(named, make_set(corpus), batch_size=4)
     assert np.isfinite(observed.cosine).all()
     # A rollout that runs past the end of its article was not asked for, and is no fault.
     assert not observed.rollout_exists.all()
@@ -197,15 +197,15 @@ def test_a_prediction_without_direction_is_marked_wherever_it_was_asked_for(
     )
 
 
-def test_every_answer_of_a_sound_predictor_is_finite(make_corpus, make_set, as_subject, scrambler):
+def test_every_answer_of_a_sound_predictor_is_finite(make_corpus, make_set, as_named, scrambler):
     evaluation = make_set(make_corpus([30, 7], dim=6))
     for ablations in (True, False):
-        observed = observe(as_subject(scrambler(3, 6)), evaluation, batch_size=4, ablations=ablations)
+        observed = observe(as_named(scrambler(3, 6)), evaluation, batch_size=4, ablations=ablations)
         assert observed.finite.all()
 
 
 def test_without_ablations_nothing_else_changes_and_fewer_contexts_are_asked(
-    make_corpus, make_set, as_subject, scrambler
+    make_corpus, make_set, as_named, scrambler
 ):
     evaluation = make_set(make_corpus([20, 6], dim=4))
 
@@ -218,8 +218,8 @@ def test_without_ablations_nothing_else_changes_and_fewer_contexts_are_asked(
             return self.sound.predict(contexts)
 
     full, brief = Counting(), Counting()
-    expected = observe(as_subject(full), evaluation, batch_size=8)
-    observed = observe(as_subject(brief), evaluation, batch_size=8, ablations=False)
+    expected = observe(as_named(full), evaluation, batch_size=8)
+    observed = observe(as_named(brief), evaluation, batch_size=8, ablations=False)
     assert full.asked - brief.asked == len(observed) * observed.ablation.shape[1]
     assert observed.context == 3
     assert np.isfinite(expected.ablation).all()
@@ -231,15 +231,15 @@ def test_without_ablations_nothing_else_changes_and_fewer_contexts_are_asked(
     assert np.isnan(ablation_effects(observed)["leave_one_out"].value)
 
 
-def test_progress_counts_windows(make_corpus, make_set, as_subject, scrambler, monkeypatch):
+def test_progress_counts_windows(make_corpus, make_set, as_named, scrambler, monkeypatch):
     monkeypatch.setattr("lvm_gates.harness.evaluation.observe.CHUNK", 10)
     seen = []
     evaluation = make_set(make_corpus([28], dim=4))
-    observe(as_subject(scrambler(3, 4)), evaluation, batch_size=5, on_progress=lambda *a: seen.append(a))
+    observe(as_named(scrambler(3, 4)), evaluation, batch_size=5, on_progress=lambda *a: seen.append(a))
     assert seen == [(10, 25), (20, 25), (25, 25)]
 
 
-def test_a_wrong_shape_is_refused_with_the_shapes(make_corpus, make_set, as_subject):
+def test_a_wrong_shape_is_refused_with_the_shapes(make_corpus, make_set, as_named):
     class Wide:
         def predict(self, contexts):
             return np.zeros((len(contexts), 9))
@@ -247,30 +247,30 @@ def test_a_wrong_shape_is_refused_with_the_shapes(make_corpus, make_set, as_subj
     with pytest.raises(
         UserError, match=r"shape \(37, 9\) for contexts of shape \(37, 3, 4\).*floats of shape \(37, 4\)"
     ):
-        observe(as_subject(Wide()), make_set(make_corpus([40], dim=4)), batch_size=256)
+        observe(as_named(Wide()), make_set(make_corpus([40], dim=4)), batch_size=256)
 
 
-def test_text_instead_of_numbers_is_refused(as_subject):
+def test_text_instead_of_numbers_is_refused(as_named):
     class Words:
         def predict(self, contexts):
             return np.full((len(contexts), 2), "x")
 
     with pytest.raises(UserError, match="must return floats"):
-        ask(as_subject(Words()), np.ones((3, 1, 2), dtype=np.float32), np.arange(3), 2)
+        ask(as_named(Words()), np.ones((3, 1, 2), dtype=np.float32), np.arange(3), 2)
 
 
 @pytest.mark.parametrize("bad", [[np.inf, 1, 0], [np.nan, 1, 0], [0, 0, 0], [-np.inf, np.inf, 2]])
-def test_an_answer_without_a_direction_is_nan_in_every_coordinate(as_subject, bad):
+def test_an_answer_without_a_direction_is_nan_in_every_coordinate(as_named, bad):
     class Answers:
         def predict(self, contexts):
             return np.array([[0, 3, 4], bad, [2, 0, 0]], dtype=np.float64)
 
-    found = ask(as_subject(Answers()), np.ones((3, 1, 3), dtype=np.float32), np.arange(3), 3)
+    found = ask(as_named(Answers()), np.ones((3, 1, 3), dtype=np.float32), np.arange(3), 3)
     np.testing.assert_array_equal(found, [[0, 0.6, 0.8], [np.nan] * 3, [1, 0, 0]])
 
 
 @pytest.mark.parametrize("fault", ["mean of the batch", "noise", "nan by size"])
-def test_predictions_that_depend_on_the_batch_are_refused(make_corpus, make_set, as_subject, fault):
+def test_predictions_that_depend_on_the_batch_are_refused(make_corpus, make_set, as_named, fault):
     rng = np.random.default_rng(0)
 
     class Faulty:
@@ -285,7 +285,7 @@ def test_predictions_that_depend_on_the_batch_are_refused(make_corpus, make_set,
             return out
 
     with pytest.raises(UserError, match="change with the batch size"):
-        observe(as_subject(Faulty()), make_set(make_corpus([30], dim=6)), batch_size=8)
+        observe(as_named(Faulty()), make_set(make_corpus([30], dim=6)), batch_size=8)
 
 
 def test_the_most_harmful_frame_counts_and_every_frame_is_reported(make_observations):
@@ -293,8 +293,8 @@ def test_the_most_harmful_frame_counts_and_every_frame_is_reported(make_observat
     found = ablation_effects(make_observations(10, context=3, ablation=effects))
     assert [e.value for e in found["leave_one_out_by_frame"]] == pytest.approx([-0.01, -0.5, 0.02])
     assert found["leave_one_out"].value == pytest.approx(-0.5)
-    figures = [found[name].value for name in ("shuffle", "reverse", "repeat_last", "cross_article")]
-    assert figures == pytest.approx([-0.3, -0.2, 0.0, 0.01])
+    metrics = [found[name].value for name in ("shuffle", "reverse", "repeat_last", "cross_article")]
+    assert metrics == pytest.approx([-0.3, -0.2, 0.0, 0.01])
 
 
 def test_an_undefined_frame_makes_leave_one_out_undefined(make_observations):
@@ -325,8 +325,8 @@ def test_coherence_bins_hold_both_edges_and_the_delta_compares_like_with_like(ma
     assert generalisation(ood, val)["delta"].value == pytest.approx(0.3)
 
 
-def test_what_was_observed_survives_the_file(make_corpus, make_set, as_subject, scrambler, tmp_path):
-    observed = observe(as_subject(scrambler(3, 4)), make_set(make_corpus([20, 6], dim=4)), batch_size=8)
+def test_what_was_observed_survives_the_file(make_corpus, make_set, as_named, scrambler, tmp_path):
+    observed = observe(as_named(scrambler(3, 4)), make_set(make_corpus([20, 6], dim=4)), batch_size=8)
     observed.save(tmp_path / "o.npz")
     again = type(observed).load(tmp_path / "o.npz")
     for name, values in observed.arrays().items():

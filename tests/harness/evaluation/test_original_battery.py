@@ -17,7 +17,7 @@ SPLITS = ("VAL", "OOD")
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
-    """World `wiki` with a lag-1 cosine of .39, that of Wikipedia sentences, where the original corpus has .457, of
+    """Synthetic dataset `wiki` with a lag-1 cosine of .39, that of Wikipedia sentences, where the original corpus has .457, of
     paragraphs.
 
     At .457 gate D, which compares the oracle with the wrong chunk, lets it through by .007.
@@ -120,19 +120,19 @@ def small(make_corpus, make_set):
     return corpus, make_set(corpus, context=3, horizon=2)
 
 
-def test_original_offsets_are_one_later_than_ours(small, as_subject, peek):
+def test_original_offsets_are_one_later_than_ours(small, as_named, peek):
     corpus, evaluation = small
     for k in (-1, 0, 1, 2):
-        sweep = offset_sweep(observe_published(as_subject(peek(corpus, k)), evaluation, batch_size=256))
+        sweep = offset_sweep(observe_published(as_named(peek(corpus, k)), evaluation, batch_size=256))
         assert sweep["peak"] == k - 1
         assert sweep["c"][str(k - 1)].value == pytest.approx(1, abs=1e-5)
     assert OFFSETS[0] == -3
 
 
-def test_original_rollout_looks_one_chunk_past_what_it_predicts(small, as_subject, peek):
+def test_original_rollout_looks_one_chunk_past_what_it_predicts(small, as_named, peek):
     corpus, evaluation = small
     for k, expected in ((2, 1.0), (1, None)):
-        observed = observe_published(as_subject(peek(corpus, k)), evaluation, batch_size=256)
+        observed = observe_published(as_named(peek(corpus, k)), evaluation, batch_size=256)
         assert observed.rollout_exists.sum() == 26 - 2 * 3 - 2 * 2
         curve = [e.value for e in rollout(observed)["by_horizon"]]
         if expected is None:
@@ -141,10 +141,10 @@ def test_original_rollout_looks_one_chunk_past_what_it_predicts(small, as_subjec
             assert curve == pytest.approx([1, 1], abs=1e-5)
 
 
-def test_original_leave_one_out_restores_the_last_frame_and_averages(small, as_subject, scrambler):
+def test_original_leave_one_out_restores_the_last_frame_and_averages(small, as_named, scrambler):
     _, evaluation = small
     predictor = scrambler(3, 6)
-    observed = observe_published(as_subject(predictor), evaluation, batch_size=4)
+    observed = observe_published(as_named(predictor), evaluation, batch_size=4)
     contexts, targets = evaluation.windows.contexts(), unit(evaluation.windows.target_vectors())
     a, b, c = contexts.transpose(1, 0, 2)
 
@@ -162,14 +162,14 @@ def test_original_leave_one_out_restores_the_last_frame_and_averages(small, as_s
     assert ablation_effects(observed)["leave_one_out"].value == pytest.approx(left_out.mean(), abs=1e-5)
 
 
-def test_original_shuffles_may_be_the_identity(small, as_subject, scrambler):
+def test_original_shuffles_may_be_the_identity(small, as_named, scrambler):
     _, evaluation = small
-    effect = observe_published(as_subject(scrambler(3, 6)), evaluation, batch_size=256).ablation[:, 0]
+    effect = observe_published(as_named(scrambler(3, 6)), evaluation, batch_size=256).ablation[:, 0]
     assert (np.abs(effect) < 1e-6).any()
     assert (np.abs(effect) > 1e-3).any()
 
 
-def test_original_ties_count_for_the_model(make_corpus, make_set, as_subject):
+def test_original_ties_count_for_the_model(make_corpus, make_set, as_named):
     """A constant context-free vector orthogonal to nothing: all chunks equal, all ranks first."""
     corpus = make_corpus([9], vectors=np.tile(np.eye(4)[0], (9, 1)))
 
@@ -177,14 +177,14 @@ def test_original_ties_count_for_the_model(make_corpus, make_set, as_subject):
         def predict(self, contexts):
             return np.tile(np.eye(4)[1], (len(contexts), 1))
 
-    observed = observe_published(as_subject(Same()), make_set(corpus, context=3, horizon=1), batch_size=4)
+    observed = observe_published(as_named(Same()), make_set(corpus, context=3, horizon=1), batch_size=4)
     assert (observed.rank[:, 0] == 1).all()
     assert (observed.pool_size[:, 0] == 9).all()
     assert retrieval(observed)["article"]["R@1"].value == 1
 
 
-def test_original_reads_a_context_of_one_frame(make_corpus, make_set, as_subject, peek):
+def test_original_reads_a_context_of_one_frame(make_corpus, make_set, as_named, peek):
     corpus = make_corpus([14, 12], dim=6)
-    observed = observe_published(as_subject(peek(corpus, 1)), make_set(corpus, context=1), batch_size=8)
+    observed = observe_published(as_named(peek(corpus, 1)), make_set(corpus, context=1), batch_size=8)
     assert np.isnan(observed.coherence).all()
     assert observed.cosine == pytest.approx(np.ones(len(observed)), abs=1e-5)

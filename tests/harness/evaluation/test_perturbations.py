@@ -126,9 +126,9 @@ def test_each_ablation_touches_what_it_says_and_leaves_the_original_alone(make_c
     assert (np.abs(spoiled["cross_article"][:, 3] - d).max(axis=1) > 1e-3).all()
 
 
-def test_a_single_article_has_no_foreign_frame_and_gate_c_is_inconclusive(make_corpus, make_set, as_subject, peek):
+def test_a_single_article_has_no_foreign_frame_and_gate_c_is_inconclusive(make_corpus, make_set, as_named, peek):
     corpus = make_corpus([60], dim=6)
-    observed = observe(as_subject(peek(corpus, 1)), make_set(corpus), batch_size=64)
+    observed = observe(as_named(peek(corpus, 1)), make_set(corpus), batch_size=64)
     assert not observed.cross_exists.any()
     effects = ablation_effects(observed)
     assert effects["cross_article"].n == 0
@@ -142,12 +142,12 @@ def test_a_single_article_has_no_foreign_frame_and_gate_c_is_inconclusive(make_c
 
 
 @pytest.mark.parametrize("context", [2, 5])
-def test_order_free_controls_feel_neither_shuffle_nor_reversal(make_corpus, make_set, as_subject, context):
+def test_order_free_controls_feel_neither_shuffle_nor_reversal(make_corpus, make_set, as_named, context):
     class Mean:
         def predict(self, contexts):
             return contexts.astype(np.float64).mean(axis=1)
 
-    observed = observe(as_subject(Mean()), make_set(make_corpus([20, 20], dim=8), context=context), batch_size=9)
+    observed = observe(as_named(Mean()), make_set(make_corpus([20, 20], dim=8), context=context), batch_size=9)
     names = ablation_names(context)
     for name in ("shuffle", "reverse"):
         np.testing.assert_allclose(observed.ablation[:, names.index(name)], 0, atol=1e-7)

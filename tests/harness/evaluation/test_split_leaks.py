@@ -65,8 +65,8 @@ def test_what_was_found_is_read_back(inputs, tmp_path):
 def test_the_audit_fails_beyond_its_share_and_counts_below(inputs, make_corpus):
     found = leaked_windows(inputs)
     assert found.status == "pass"
-    assert found.figures["VAL in TRAIN"].value == pytest.approx(14 / 324, abs=3 / 324)
-    assert found.figures["VAL in TRAIN"].n == 324
+    assert found.metrics["VAL in TRAIN"].value == pytest.approx(14 / 324, abs=3 / 324)
+    assert found.metrics["VAL in TRAIN"].n == 324
     copies = {30 * article + i: 900 + 30 * article + i for article in range(3) for i in range(5, 20)}
     beyond = leaked_windows(
         settle(make_corpus([30] * 40, dim=48, splits=["VAL"] * 12 + ["OOD"] * 12 + ["TRAIN"] * 16, copies=copies))
@@ -78,7 +78,7 @@ def test_the_audit_fails_beyond_its_share_and_counts_below(inputs, make_corpus):
 # what a card says
 
 
-def test_figures_are_those_of_the_windows_that_are_left(make_observations):
+def test_metrics_are_those_of_the_windows_that_are_left(make_observations):
     """Sixty windows, twenty of them recited with cosine 1, the others predicted with .2."""
     leaked = np.arange(60) < 20
     columns = {

@@ -109,20 +109,20 @@ def test_an_audit_of_another_name_is_one_sentence(make_run, arrow):
         other.audits  # noqa: B018
 
 
-def test_a_control_that_does_not_do_what_a_gate_declares_misbehaves(make_run, arrow, monkeypatch):
+def test_a_control_that_does_not_do_what_a_gate_declares_fails_its_check(make_run, arrow, monkeypatch):
     """Both ways: an oracle that fails the gate, and a control that passes it though it must not."""
     monkeypatch.setattr(GateRun, "_skill_inputs", None)  # 700 rivals, whom nothing is asked here
     gate = replace(TAIL, passed_by=("random",), failed_by=("oracle",))
     run = make_run(arrow, additions=Additions(gates=(gate,)))
-    assert "fails gate tail" in run.conducts["oracle"].misbehaved
-    assert "passes gate tail" in run.conducts["random"].misbehaved
+    assert "fails gate tail" in run.conducts["oracle"].failed_checks
+    assert "passes gate tail" in run.conducts["random"].failed_checks
     upright = make_run(arrow, additions=Additions(gates=(TAIL,), controls={BLURRED.name: BLURRED}))
-    assert upright.conducts["oracle"].misbehaved == ()
-    assert upright.conducts["random"].misbehaved == ()
-    assert upright.conducts[BLURRED.name].misbehaved == ()
+    assert upright.conducts["oracle"].failed_checks == ()
+    assert upright.conducts["random"].failed_checks == ()
+    assert upright.conducts[BLURRED.name].failed_checks == ()
     card = upright.control_card(BLURRED.name).record()
     wrong = Additions(controls={BLURRED.name: replace(BLURRED, passes=("C",), fails=("A",))})
-    assert set(conduct(BLURRED.name, card, additions=wrong).misbehaved) == {"fails gate A"} | (
+    assert set(conduct(BLURRED.name, card, additions=wrong).failed_checks) == {"fails gate A"} | (
         set() if card["gates"]["C"]["passed"] else {"passes gate C"}
     )
 

@@ -6,7 +6,7 @@ from scorecard_sample import card as whole_card
 from scorecard_sample import typed_card
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.judging import control_checks
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, SKILL_EXPECTATIONS
 
@@ -17,7 +17,7 @@ EXACT = dict.fromkeys(CHANCE, 1.0)
 POINTLESS = ("random", "constant", "noisy-constant", "nan")
 
 
-WHOLE = plain(whole_card("control:any", 0.97, "hold", []))
+WHOLE = jsonable(whole_card("control:any", 0.97, "hold", []))
 CHECK = WHOLE["gates"]["A"]["checks"][0] | {"note": ""}
 
 
@@ -33,37 +33,37 @@ def laid_over(below, above):
 
 def conduct(name, made, profile="5cat"):
     """Of a card of which only what matters is written."""
-    return control_checks.conduct(name, typed_card(laid_over(WHOLE, plain(made))), profile)
+    return control_checks.conduct(name, typed_card(laid_over(WHOLE, jsonable(made))), profile)
 
 
-def figure(value, half=0.001):
+def metric(value, half=0.001):
     return Estimate(value, value - half, value + half, 500, 30)
 
 
 def gate(passed, note="", **splits):
-    check = {"label": "f", "split": "VAL", "figure": figure(0.3), "relation": ">=", "limit": 0.5, "passed": passed}
+    check = {"label": "f", "split": "VAL", "figure": metric(0.3), "relation": ">=", "limit": 0.5, "passed": passed}
     return {"passed": passed, "checks": [check | {"note": note}], **splits}
 
 
 def pool(values, half=0.001):
-    return {m: figure(values[m], half) for m in CHANCE} | {"chance": CHANCE["R@1"], "chance_of": CHANCE}
+    return {m: metric(values[m], half) for m in CHANCE} | {"chance": CHANCE["R@1"], "chance_of": CHANCE}
 
 
 def card(passed="", *, peak=1, ranks=EXACT, frames=(0.0, 0.0, -0.4), order=0.0, rolled=1.0, reasons=(), skill=()):
-    """What a control with these figures would have for a card; ``passed`` names its gates."""
-    figures = {
+    """What a control with these metrics would have for a card; ``passed`` names its gates."""
+    metrics = {
         "A": {"peak": peak},
         "B": {name: pool(ranks) for name in ("article", "novel", "global")},
         "C": {
-            "repeat_last": figure(0.0),
-            "shuffle": figure(order),
-            "reverse": figure(order),
-            "leave_one_out_by_frame": [figure(f) for f in frames],
+            "repeat_last": metric(0.0),
+            "shuffle": metric(order),
+            "reverse": metric(order),
+            "leave_one_out_by_frame": [metric(f) for f in frames],
         },
-        "D": {"mean": figure(rolled)},
+        "D": {"mean": metric(rolled)},
         "E": {},
     }
-    gates = {g: gate(g in passed, **{s: dict(figures[g]) for s in SPLITS}) for g in figures}
+    gates = {g: gate(g in passed, **{s: dict(metrics[g]) for s in SPLITS}) for g in metrics}
     return {
         "gates": gates,
         "skill": {"gates": {g: gate(g in skill) for g in SKILL_GATES}},
@@ -86,19 +86,19 @@ def as_expected(name, **more):
     return card(**given.get(name, {}) | more)
 
 
-def misbehaved(name, made, profile="5cat"):
-    return conduct(name, made, profile).misbehaved
+def failed_checks(name, made, profile="5cat"):
+    return conduct(name, made, profile).failed_checks
 
 
 @pytest.mark.parametrize("name", EXPECTATIONS)
 @pytest.mark.parametrize("profile", ["5cat", "skill"])
-def test_a_control_that_does_what_it_must_misbehaves_nowhere(name, profile):
+def test_a_control_that_does_what_it_must_fails_no_check(name, profile):
     found = conduct(name, as_expected(name), profile)
-    assert (found.name, found.misbehaved, found.unusual, found.open_gates, found.facts) == (name, (), (), (), ())
+    assert (found.name, found.failed_checks, found.unusual, found.open_gates, found.facts) == (name, (), (), (), ())
 
 
 def test_a_name_without_expectations_has_none():
-    assert misbehaved("bayes", card()) == ()
+    assert failed_checks("bayes", card()) == ()
 
 
 # Gates that each control fails on any corpus, and those that it fails on real text.
@@ -119,18 +119,18 @@ USUAL = {"persistence": "C", "context-mean": "B", "ewma": "BC", "climatology": "
 def test_each_gate_that_is_passed_against_expectation_is_named(name, opened):
     found = conduct(name, as_expected(name, passed=opened))
     certain, usual = opened in CERTAIN.get(name, ""), opened in USUAL.get(name, "")
-    assert found.misbehaved == ((f"fails gate {opened}",) if certain else ())
+    assert found.failed_checks == ((f"fails gate {opened}",) if certain else ())
     assert found.unusual == ((f"fails gate {opened}",) if usual else ())
     assert found.open_gates == ((opened,) if usual else ())
 
 
 @pytest.mark.parametrize("failed", "ABCDE")
-def test_the_oracle_passes_every_gate_and_the_figures_with_which_it_does_not_are_told(failed):
+def test_the_oracle_passes_every_gate_and_the_metrics_with_which_it_does_not_are_told(failed):
     made = as_expected("oracle", passed="ABCDE".replace(failed, ""))
     found = conduct("oracle", made)
-    assert found.misbehaved == (f"passes gate {failed}",)
+    assert found.failed_checks == (f"passes gate {failed}",)
     assert found.facts == ("f on VAL +0.300, wanted >= 0.5",)
-    assert misbehaved("oracle", made, "skill") == ()
+    assert failed_checks("oracle", made, "skill") == ()
     made["gates"][failed]["checks"][0]["passed"] = True  # another check of it failed
     assert conduct("oracle", made).facts == ()
 
@@ -138,15 +138,15 @@ def test_the_oracle_passes_every_gate_and_the_figures_with_which_it_does_not_are
 @pytest.mark.parametrize("failed", SKILL_GATES)
 def test_under_skill_the_oracle_passes_every_gate_of_skill(failed):
     made = as_expected("oracle", skill=[g for g in SKILL_GATES if g != failed])
-    assert misbehaved("oracle", made, "skill") == (f"passes gate {failed}",)
-    assert misbehaved("oracle", made) == ()
+    assert failed_checks("oracle", made, "skill") == (f"passes gate {failed}",)
+    assert failed_checks("oracle", made) == ()
 
 
 @pytest.mark.parametrize("name", [n for n in EXPECTATIONS if n not in ("oracle", "skip")])
 def test_under_skill_no_other_control_lies_beyond_the_frontier(name):
     made = as_expected(name, skill=["frontier"])
-    assert misbehaved(name, made, "skill") == ("fails gate frontier",)
-    assert misbehaved(name, made) == ()
+    assert failed_checks(name, made, "skill") == ("fails gate frontier",)
+    assert failed_checks(name, made) == ()
     assert "skip" not in SKILL_EXPECTATIONS
 
 
@@ -156,32 +156,32 @@ def test_where_a_peak_must_be_it_is_on_both_splits(name, peak, split):
     for k in (-2, -1, 0, 1, 2, 3, 4, None):
         made = as_expected(name)
         made["gates"]["A"][split]["peak"] = k
-        assert (misbehaved(name, made) == ()) == (k == peak)
+        assert (failed_checks(name, made) == ()) == (k == peak)
 
 
 @pytest.mark.parametrize("profile", ["5cat", "skill"])
 def test_only_a_gate_that_must_be_passed_is_left_out_under_skill_and_has_facts(profile):
     found = conduct("persistence", as_expected("persistence", peak=1), profile)
-    assert (found.misbehaved, found.facts) == (("peaks at k=0",), ())
+    assert (found.failed_checks, found.facts) == (("peaks at k=0",), ())
 
 
 @pytest.mark.parametrize("name", ["persistence", "backward", "skip", *POINTLESS])
 def test_who_must_be_blocked_is_blocked_for_its_own_reason(name):
-    assert misbehaved(name, as_expected(name) | {"blocked": False}) == ("is blocked",)
-    assert misbehaved(name, as_expected(name) | {"reasons": []}) == ("is blocked",)
-    other = misbehaved(name, as_expected(name) | {"reasons": ["something else"]})
+    assert failed_checks(name, as_expected(name) | {"blocked": False}) == ("is blocked",)
+    assert failed_checks(name, as_expected(name) | {"reasons": []}) == ("is blocked",)
+    other = failed_checks(name, as_expected(name) | {"reasons": ["something else"]})
     assert other == (() if name == "random" else ("is blocked",))
     # One reason of several will do.
     several = as_expected(name)
     several["reasons"] = ["something else", *several["reasons"]]
-    assert misbehaved(name, several) == ()
+    assert failed_checks(name, several) == ()
 
 
 def test_the_oracle_is_not_blocked():
-    assert misbehaved("oracle", as_expected("oracle", reasons=["whatever"])) == ("is not blocked",)
+    assert failed_checks("oracle", as_expected("oracle", reasons=["whatever"])) == ("is not blocked",)
 
 
-# An optimum is exact to 1 - 2e-16, measured: a ten-millionth short is another figure, ten thousand times less rounding.
+# An optimum is exact to 1 - 2e-16, measured: a ten-millionth short is another metric, ten thousand times less rounding.
 ROUNDING, SHORT = 1e-11, 1e-7
 
 
@@ -192,15 +192,15 @@ def test_the_oracle_ranks_every_target_first_in_every_pool(which, name, split):
     for short, expected in ((ROUNDING, ()), (SHORT, ("ranks every target first in every pool",))):
         made = as_expected("oracle")
         made["gates"]["B"][split][name] = pool(EXACT | {which: 1 - short})
-        assert misbehaved("oracle", made) == expected
+        assert failed_checks("oracle", made) == expected
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_oracle_rolls_out_with_cosine_one(split):
     for short, expected in ((ROUNDING, ()), (SHORT, ("rolls out with cosine 1",))):
         made = as_expected("oracle")
-        made["gates"]["D"][split]["mean"] = figure(1 - short)
-        assert misbehaved("oracle", made) == expected
+        made["gates"]["D"][split]["mean"] = metric(1 - short)
+        assert failed_checks("oracle", made) == expected
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -211,17 +211,17 @@ def test_persistence_reads_the_last_frame_alone(split, sign):
     def told(effects):
         made = as_expected("persistence")
         made["gates"]["C"][split] |= effects
-        return misbehaved("persistence", made)
+        return failed_checks("persistence", made)
 
     for effect, found in ((ROUNDING, ()), (SHORT, expected)):
-        assert told({"repeat_last": figure(sign * effect)}) == found
+        assert told({"repeat_last": metric(sign * effect)}) == found
         for frames in ((effect, 0, -0.4), (0, effect, -0.4)):
-            assert told({"leave_one_out_by_frame": [figure(sign * f) for f in frames]}) == found
+            assert told({"leave_one_out_by_frame": [metric(sign * f) for f in frames]}) == found
     # Hiding the last frame changes something; a context of one frame has nothing to put in its place.
-    assert told({"leave_one_out_by_frame": [figure(f) for f in (0, 0, ROUNDING)]}) == expected
-    assert told({"leave_one_out_by_frame": [figure(f) for f in (0, 0, sign * 0.01)]}) == ()
-    assert told({"leave_one_out_by_frame": [figure(0.0)]}) == ()
-    assert told({"leave_one_out_by_frame": [figure(0.0)] * 2}) == expected
+    assert told({"leave_one_out_by_frame": [metric(f) for f in (0, 0, ROUNDING)]}) == expected
+    assert told({"leave_one_out_by_frame": [metric(f) for f in (0, 0, sign * 0.01)]}) == ()
+    assert told({"leave_one_out_by_frame": [metric(0.0)]}) == ()
+    assert told({"leave_one_out_by_frame": [metric(0.0)] * 2}) == expected
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -229,8 +229,8 @@ def test_persistence_reads_the_last_frame_alone(split, sign):
 def test_the_mean_does_not_notice_order(split, which):
     for effect, expected in ((ROUNDING, ()), (-SHORT, ("does not notice order",)), (SHORT, ("does not notice order",))):
         made = as_expected("context-mean")
-        made["gates"]["C"][split][which] = figure(effect)
-        assert misbehaved("context-mean", made) == expected
+        made["gates"]["C"][split][which] = metric(effect)
+        assert failed_checks("context-mean", made) == expected
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -239,7 +239,7 @@ def test_random_ranks_at_chance_within_four_standard_errors(split, name):
     def told(which, apart, half=0.001):
         made = as_expected("random")
         made["gates"]["B"][split][name] = pool(CHANCE | {which: CHANCE[which] + apart}, half)
-        return misbehaved("random", made)
+        return failed_checks("random", made)
 
     for which in ("R@1", "MRR"):
         assert told(which, 0.04) == told(which, -0.04) == ()
@@ -259,8 +259,8 @@ def test_random_ranks_at_chance_within_four_standard_errors(split, name):
 def test_what_is_broken_never_ranks_first_beyond_chance(control, split, name):
     def told(first):
         made = as_expected(control)
-        made["gates"]["B"][split][name] |= {"R@1": figure(first)}
-        return misbehaved(control, made)
+        made["gates"]["B"][split][name] |= {"R@1": metric(first)}
+        return failed_checks(control, made)
 
     assert "never ranks first beyond chance" not in told(CHANCE["R@1"] + 0.04)
     assert "never ranks first beyond chance" in told(CHANCE["R@1"] + 0.06)
@@ -273,16 +273,16 @@ def test_nothing_is_expected_of_a_gate_with_too_few_windows(note):
     made = as_expected("persistence", passed="B", peak=1)
     made["gates"]["B"]["checks"][0]["note"] = note
     excused = note.startswith("inconclusive")
-    assert misbehaved("persistence", made) == (("peaks at k=0",) if excused else ("peaks at k=0", "fails gate B"))
+    assert failed_checks("persistence", made) == (("peaks at k=0",) if excused else ("peaks at k=0", "fails gate B"))
 
 
 def test_backward_has_no_frame_before_the_last_in_a_context_of_one():
     made = as_expected("backward", peak=0)
-    assert misbehaved("backward", made) == ("peaks at k=-1",)
+    assert failed_checks("backward", made) == ("peaks at k=-1",)
     made["gates"]["C"]["checks"][0]["note"] = "inconclusive: 0 windows"
-    assert misbehaved("backward", made) == ()
+    assert failed_checks("backward", made) == ()
     made["gates"]["C"]["checks"].append({"note": ""})
-    assert misbehaved("backward", made) == (), "one inconclusive check is enough"
+    assert failed_checks("backward", made) == (), "one inconclusive check is enough"
 
 
 @pytest.mark.parametrize(
@@ -291,4 +291,4 @@ def test_backward_has_no_frame_before_the_last_in_a_context_of_one():
 def test_where_chance_is_not_known_nothing_ranks_at_it(control, said):
     made = as_expected(control)
     made["gates"]["B"]["OOD"]["novel"] |= {"chance": None, "chance_of": dict.fromkeys(CHANCE)}
-    assert said in misbehaved(control, made)
+    assert said in failed_checks(control, made)

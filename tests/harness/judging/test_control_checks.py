@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.controls import STANDARD_CONTROLS
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation import observe as evaluate
-from lvm_gates.harness.evaluation import perturbations as ablations
+from lvm_gates.harness.evaluation import perturbations
 from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, conduct
 
@@ -25,7 +25,7 @@ def test_every_standard_control_behaves(runs, world):
     run = runs[world]
     found = run.conducts
     assert set(found) == {*STANDARD_CONTROLS, "bayes"}
-    assert {name: c.misbehaved for name, c in found.items() if c.misbehaved} == {}
+    assert {name: c.failed_checks for name, c in found.items() if c.failed_checks} == {}
     assert run.outside_reasons == []
 
 
@@ -40,7 +40,7 @@ def test_on_wiki_the_controls_are_told_from_a_network_by_every_gate(runs):
 
 def test_on_arrow_the_linear_control_is_unusually_good_and_that_is_said(runs):
     assert runs["arrow"].conducts["linear"].unusual
-    assert runs["arrow"].conducts["linear"].misbehaved == ()
+    assert runs["arrow"].conducts["linear"].failed_checks == ()
 
 
 def test_in_the_default_world_every_gate_tells_a_network_from_every_control(runs):
@@ -65,10 +65,10 @@ def test_a_useless_predictor_is_blocked_in_every_world(runs, name):
 
 def test_skill_of_persistence_is_never_significant(runs):
     for run in runs.values():
-        figures = run.control_card("persistence").skill
+        metrics = run.control_card("persistence").skill
         for split in ("VAL", "OOD"):
-            assert figures[split]["F"].value <= 1e-12
-            assert figures[split]["F"].high <= 1e-12
+            assert metrics[split]["F"].value <= 1e-12
+            assert metrics[split]["F"].high <= 1e-12
 
 
 def test_every_standard_control_has_expectations():
@@ -77,8 +77,8 @@ def test_every_standard_control_has_expectations():
 
 
 def corrupt(card, path, value):
-    """A copy of a card with one figure changed on both splits."""
-    return msgspec.convert(changed(plain(card), path, value), CardRecord)
+    """A copy of a card with one metric changed on both splits."""
+    return msgspec.convert(changed(jsonable(card), path, value), CardRecord)
 
 
 def changed(node, path, value):
@@ -112,8 +112,8 @@ def changed(node, path, value):
 )
 def test_each_expectation_notices_its_own_breach(runs, name, path, value, expected):
     card = runs["wiki"].control_card(name).record()
-    assert conduct(name, card).misbehaved == ()
-    assert conduct(name, corrupt(card, path, value)).misbehaved == (expected,)
+    assert conduct(name, card).failed_checks == ()
+    assert conduct(name, corrupt(card, path, value)).failed_checks == (expected,)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_gate_that_a_trivial_control_passes_is_said_to_be_open(runs, name, gat
     card = runs["wiki"].control_card(name).record()
     closed = conduct(name, corrupt(card, ("gates", gate, "passed"), False))
     opened = conduct(name, corrupt(card, ("gates", gate, "passed"), True))
-    assert closed.misbehaved == opened.misbehaved == ()
+    assert closed.failed_checks == opened.failed_checks == ()
     assert set(opened.open_gates) - set(closed.open_gates) == {gate}
     assert set(opened.unusual) - set(closed.unusual) == {f"fails gate {gate}"}
 
@@ -136,9 +136,9 @@ def test_a_gate_that_a_trivial_control_passes_is_said_to_be_open(runs, name, gat
 def test_under_skill_no_control_may_pass_the_frontier(runs, name):
     card = runs["wiki"].control_card(name).record()
     breach = corrupt(card, ("skill", "gates", "frontier", "passed"), True)
-    assert conduct(name, card, "skill").misbehaved == ()
-    assert conduct(name, breach, "skill").misbehaved == ("fails gate frontier",)
-    assert conduct(name, breach).misbehaved == ()
+    assert conduct(name, card, "skill").failed_checks == ()
+    assert conduct(name, breach, "skill").failed_checks == ("fails gate frontier",)
+    assert conduct(name, breach).failed_checks == ()
 
 
 def test_under_skill_the_oracle_passes_every_gate_of_skill_and_need_not_pass_a_to_e(runs):
@@ -147,9 +147,9 @@ def test_under_skill_the_oracle_passes_every_gate_of_skill_and_need_not_pass_a_t
     assert len(gates) == 5
     for gate in gates:
         found = conduct("oracle", corrupt(card, ("skill", "gates", gate, "passed"), False), "skill")
-        assert found.misbehaved == (f"passes gate {gate}",)
+        assert found.failed_checks == (f"passes gate {gate}",)
     for gate in "ABCDE":
-        assert conduct("oracle", corrupt(card, ("gates", gate, "passed"), False), "skill").misbehaved == ()
+        assert conduct("oracle", corrupt(card, ("gates", gate, "passed"), False), "skill").failed_checks == ()
 
 
 # Faults put into the engine; each must be seen by a control.
@@ -166,7 +166,7 @@ def leave_out_as_published(name, contexts, windows, donors, seed):
     if name.startswith("leave_out_"):
         frame = int(name.removeprefix("leave_out_"))
         return np.concatenate([np.delete(contexts, frame, axis=1), contexts[:, -1:]], axis=1)
-    return ablations.ablate(name, contexts, windows, donors, seed)
+    return perturbations.ablate(name, contexts, windows, donors, seed)
 
 
 def rank_one(similarity, target, rival):
@@ -187,7 +187,7 @@ FAULTS = {
     "leave-one-out that restores the last frame": (evaluate, "ablate", leave_out_as_published, "persistence"),
     "every target first": ("lvm_gates.harness.evaluation.candidates.expected_rank", rank_one, "random"),
     "nan first": ("lvm_gates.harness.evaluation.candidates.expected_rank", nan_first, "nan"),
-    "a shuffle that does nothing": (ablations, "permutations", shuffle_that_does_nothing, "oracle"),
+    "a shuffle that does nothing": (perturbations, "permutations", shuffle_that_does_nothing, "oracle"),
 }  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def test_a_fault_in_the_engine_is_seen_by_a_control_and_blocks_every_model(wiki,
     *place, name = FAULTS[fault]
     monkeypatch.setattr(*place)
     run = make_run(wiki, max_samples=120)
-    assert run.conducts[name].misbehaved
-    assert any(f"control:{name} misbehaves" in reason for reason in run.outside_reasons)
+    assert run.conducts[name].failed_checks
+    assert any(f"control:{name} fails its check" in reason for reason in run.outside_reasons)
     assert run.card("control:oracle").decision.verdict == "blocked"
     assert dataclasses.is_dataclass(run.conducts[name])

@@ -27,15 +27,15 @@ CASES = [
 HIGHER_IS_BETTER = {"at_least": True, "at_most": False, "low_above": True, "high_below": False}
 
 
-def of_both(name, figure, **by_split):
+def of_both(name, metric, **by_split):
     """Statistics with a metric of both splits beside those of each."""
     kind = msgspec.defstruct("OfBoth", [(name, Any)], bases=(BySplit,), frozen=True, kw_only=True)
-    return kind(**by_split, **{name: figure})
+    return kind(**by_split, **{name: metric})
 
 
-def judge(profile, threshold, split, figure):
-    """One figure in its place, held against one threshold."""
-    nested = figure
+def judge(profile, threshold, split, metric):
+    """One metric in its place, held against one threshold."""
+    nested = metric
     first, *rest = threshold.statistic.split(".")
     for key in reversed(rest):
         nested = {key: nested}
@@ -63,7 +63,7 @@ def test_the_profiles_are_these():
     above=st.floats(0, 0.5),
     n=st.integers(30, 5000),
 )
-def test_a_better_figure_never_turns_a_pass_into_a_fail(profile, threshold, split, offset, gain, below, above, n):
+def test_a_better_metric_never_turns_a_pass_into_a_fail(profile, threshold, split, offset, gain, below, above, n):
     limit = threshold.limits[split]
     sign = 1 if HIGHER_IS_BETTER[threshold.comparison] else -1
     value = limit + offset
@@ -92,7 +92,7 @@ def test_the_limit_itself_passes_only_where_the_rule_says_so(profile, threshold,
         "low_above": [(9.0, up, 10.0), (9.0, limit, 10.0)],
         "high_below": [(-9.0, -10.0, down), (-9.0, -10.0, limit)],
     }[threshold.comparison]
-    assert [passes(*figure) for figure in judged] == [True, False]
+    assert [passes(*metric) for metric in judged] == [True, False]
 
 
 @pytest.mark.parametrize(("profile", "threshold", "split"), CASES)
@@ -109,9 +109,9 @@ def test_undefined_never_passes(profile, threshold, split):
 @pytest.mark.parametrize(("profile", "threshold", "split"), CASES)
 def test_too_few_windows_are_inconclusive_and_fail(profile, threshold, split):
     good = 9.0 if HIGHER_IS_BETTER[threshold.comparison] else -9.0
-    figure = Estimate(good, good, good, profile.minimum_windows, profile.minimum_articles)
-    assert judge(profile, threshold, split, figure).passed
-    few = judge(profile, threshold, split, figure.replace(n=profile.minimum_windows - 1))
+    metric = Estimate(good, good, good, profile.minimum_windows, profile.minimum_articles)
+    assert judge(profile, threshold, split, metric).passed
+    few = judge(profile, threshold, split, metric.replace(n=profile.minimum_windows - 1))
     assert few.passed is False
     assert few.note.startswith("inconclusive")
 
@@ -177,8 +177,8 @@ def test_an_unknown_profile_is_answered_with_the_nearest(typed, meant):
 
 def test_a_plain_number_is_judged_by_value_with_the_windows_of_its_split():
     profile = load_profile("skill")
-    figures = {"rank_ratio": 0.7, "rank_ratio_centred": 0.4, "echo": Estimate(0.5, 0.4, 0.6, 100)}
-    splits = {s: {**figures, "n": 100, "articles": 10} for s in ("VAL", "OOD")}
+    metrics = {"rank_ratio": 0.7, "rank_ratio_centred": 0.4, "echo": Estimate(0.5, 0.4, 0.6, 100)}
+    splits = {s: {**metrics, "n": 100, "articles": 10} for s in ("VAL", "OOD")}
 
     def ranks():
         return [
@@ -197,12 +197,12 @@ def test_a_plain_number_is_judged_by_value_with_the_windows_of_its_split():
 
 
 @pytest.mark.parametrize(("val", "ood", "passed"), [(30, 30, True), (29, 300, False), (300, 29, False)])
-def test_a_figure_of_both_splits_needs_windows_enough_on_each(val, ood, passed):
-    figure = Estimate(0.1, 0.05, 0.15, 300, 30)
-    splits = {s: {"task_figure": figure, "n": n, "articles": 30} for s, n in (("VAL", val), ("OOD", ood))}
+def test_a_metric_of_both_splits_needs_windows_enough_on_each(val, ood, passed):
+    metric = Estimate(0.1, 0.05, 0.15, 300, 30)
+    splits = {s: {"task_figure": metric, "n": n, "articles": 30} for s, n in (("VAL", val), ("OOD", ood))}
     statistics = of_both("retained", 0.9, val=splits["VAL"], ood=splits["OOD"])
     checks = judge_gate("generalisation", statistics, load_profile("skill"))
     (both,) = [c for c in checks if c.split == BOTH]
     assert both.passed == passed
-    assert both.figure.n == min(val, ood)
+    assert both.metric.n == min(val, ood)
     assert both.note.startswith("inconclusive") != passed

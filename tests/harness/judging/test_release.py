@@ -16,7 +16,7 @@ from lvm_gates.harness.predictors.predictor import Identity
 from lvm_gates.harness.statistics.split import BySplit
 
 
-def figure(value):
+def metric(value):
     return Estimate(value, value - 0.01, value + 0.01, 500, 30)
 
 
@@ -25,21 +25,21 @@ RULES = [rule.name for rule in load_profile("5cat").rules]
 
 def gates_of(margin=(0.2, 0.2), r5=0.97, rollout=0.6, cosine=0.7):
     """Statistics of gates A, B, D; those a rule may ask for."""
-    figures = {
+    metrics = {
         "A": {
-            s: {"c": {"1": figure(cosine)}, "margin": figure(m), "peak": 1 if m > 0 else 0}
+            s: {"c": {"1": metric(cosine)}, "margin": metric(m), "peak": 1 if m > 0 else 0}
             for s, m in zip(SPLITS, margin, strict=True)
         },
-        "B": {s: {"article": {"R@5": figure(r5)}} for s in SPLITS},
-        "D": {s: {"mean": figure(rollout)} for s in SPLITS},
+        "B": {s: {"article": {"R@5": metric(r5)}} for s in SPLITS},
+        "D": {s: {"mean": metric(rollout)} for s in SPLITS},
     }
-    return {gate: BySplit(val=by_split["VAL"], ood=by_split["OOD"]) for gate, by_split in figures.items()}
+    return {gate: BySplit(val=by_split["VAL"], ood=by_split["OOD"]) for gate, by_split in metrics.items()}
 
 
-def verdict(failed="", rule="strict", profile="5cat", blocking=(), **figures):
+def verdict(failed="", rule="strict", profile="5cat", blocking=(), **metrics):
     profile = load_profile(profile)
     passed = {g: g not in failed for g in profile.gates}
-    return decide(passed, gates_of(**figures), profile, rule, blocking)
+    return decide(passed, gates_of(**metrics), profile, rule, blocking)
 
 
 def test_five_of_five_release_under_every_rule():
@@ -74,7 +74,7 @@ def test_production_tolerates_one_gate_but_not_e_and_not_a_small_margin(failed, 
 
 
 @pytest.mark.parametrize(
-    ("failed", "figures", "expected", "missing"),
+    ("failed", "metrics", "expected", "missing"),
     [
         ("AE", {}, "release", None),
         ("AE", {"margin": (0.02, 0.02), "r5": 0.60, "rollout": 0.46, "cosine": 0.50}, "release", None),
@@ -87,8 +87,8 @@ def test_production_tolerates_one_gate_but_not_e_and_not_a_small_margin(failed, 
         ("AE", {"rollout": np.nan}, "hold", "rollout >= +0.46"),
     ],
 )
-def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected, missing):
-    found = verdict(failed=failed, rule="stage-a", **figures)
+def test_stage_a_wants_three_gates_and_its_own_metrics(failed, metrics, expected, missing):
+    found = verdict(failed=failed, rule="stage-a", **metrics)
     assert found.verdict == expected
     if missing is None:
         assert found.tolerated == tuple(failed)
@@ -98,7 +98,7 @@ def test_stage_a_wants_three_gates_and_its_own_figures(failed, figures, expected
 
 def test_a_rule_is_not_met_by_a_handful_of_windows_or_articles():
     """Gate A may then be inconclusive, and `production` would waive it on a margin that nobody could judge."""
-    for few in (figure(0.2).replace(n=29), figure(0.2).replace(articles=9)):
+    for few in (metric(0.2).replace(n=29), metric(0.2).replace(articles=9)):
         gates = gates_of()
         gates["A"]["VAL"]["margin"] = few
         passed = dict.fromkeys(GATES, True) | {"A": False}
@@ -107,11 +107,11 @@ def test_a_rule_is_not_met_by_a_handful_of_windows_or_articles():
         assert any("margin >= +0.10 on VAL" in reason for reason in found.reasons)
 
 
-def test_stage_a_asks_its_figures_of_val_only():
+def test_stage_a_asks_its_metrics_of_val_only():
     gates = gates_of()
-    gates["B"]["OOD"]["article"]["R@5"] = figure(0.1)
-    gates["D"]["OOD"]["mean"] = figure(0.1)
-    gates["A"]["OOD"]["c"]["1"] = figure(0.1)
+    gates["B"]["OOD"]["article"]["R@5"] = metric(0.1)
+    gates["D"]["OOD"]["mean"] = metric(0.1)
+    gates["A"]["OOD"]["c"]["1"] = metric(0.1)
     assert decide(dict.fromkeys(GATES, True), gates, load_profile("5cat"), "stage-a", ()).verdict == "release"
 
 
@@ -268,9 +268,9 @@ def test_ood_alone_can_fail_a_gate(make_observations):
 
 
 def test_outside_reasons_block_a_card(make_observations):
-    found = card(make_observations, outside=["control:oracle misbehaves"])
+    found = card(make_observations, outside=["control:oracle fails its check"])
     assert found.decision.verdict == "blocked"
-    assert found.record()["reasons"][0] == "control:oracle misbehaves"
+    assert found.record()["reasons"][0] == "control:oracle fails its check"
 
 
 def test_too_few_windows_fail_every_gate(make_observations):

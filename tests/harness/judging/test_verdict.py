@@ -1,12 +1,12 @@
-"""A card: which windows its figures count, what blocks it, and which figure of profile `skill` is the task's own."""
+"""A card: which windows its metrics count, what blocks it, and which metric of profile `skill` is the task's own."""
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from scorecard_sample import skill_figures
+from scorecard_sample import skill_metrics
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.corpus.splits import JUDGED as SPLITS
 from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
 from lvm_gates.harness.judging.gates import GATES
@@ -15,14 +15,14 @@ from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.predictors.predictor import Identity
 from lvm_gates.harness.rivals import RivalScores
 from lvm_gates.harness.statistics.skill import SkillInputs
-from lvm_gates.harness.statistics.task_skill import _lower_bound, _retained, _task_figure
+from lvm_gates.harness.statistics.task_skill import _lower_bound, _retained, _task_metric
 
 
-def skill_of(**figures):
-    return replace(skill_figures(0.5).val, **figures)
+def skill_of(**metrics):
+    return replace(skill_metrics(0.5).val, **metrics)
 
 
-def figure(value, low, high=None):
+def metric(value, low, high=None):
     return Estimate(value, low, 2 * value - low if high is None else high, 500, 30, 29.0)
 
 
@@ -30,57 +30,57 @@ def figure(value, low, high=None):
     ("f", "excess", "chosen"),
     [
         # By the bound, not by the value: a large gain that may be nothing does not stand in for F.
-        (figure(0.01, -0.01), figure(0.05, -0.001), "F"),
-        (figure(0.01, 0.0), figure(0.05, 0.0), "F"),
-        (figure(0.01, -0.01), figure(0.05, 0.001), "excess_cosine"),
-        (figure(0.05, 0.001), figure(0.09, -0.001), "F"),
+        (metric(0.01, -0.01), metric(0.05, -0.001), "F"),
+        (metric(0.01, 0.0), metric(0.05, 0.0), "F"),
+        (metric(0.01, -0.01), metric(0.05, 0.001), "excess_cosine"),
+        (metric(0.05, 0.001), metric(0.09, -0.001), "F"),
         # Both are shown: the larger one.
-        (figure(0.02, 0.01), figure(0.05, 0.001), "excess_cosine"),
-        (figure(0.05, 0.001), figure(0.02, 0.01), "F"),
-        (figure(-0.2, -0.3), figure(-0.1, -0.2), "F"),
-        (UNDEFINED, figure(-0.1, -0.2), "F"),
+        (metric(0.02, 0.01), metric(0.05, 0.001), "excess_cosine"),
+        (metric(0.05, 0.001), metric(0.02, 0.01), "F"),
+        (metric(-0.2, -0.3), metric(-0.1, -0.2), "F"),
+        (UNDEFINED, metric(-0.1, -0.2), "F"),
     ],
 )
 def test_the_frontier_is_judged_by_the_gain_whose_lower_bound_is_above_zero(f, excess, chosen):
     values = skill_of(gain=f, excess_cosine=excess)
-    assert _task_figure(values, "frontier") is values[chosen]
+    assert _task_metric(values, "frontier") is values[chosen]
 
 
-def test_another_task_has_its_own_figure_or_none():
-    values = skill_of(retrieval=figure(0.3, 0.2), decoding=figure(0.4, 0.2))
-    assert _task_figure(values, "retrieval") is values.retrieval
-    assert _task_figure(values, "decoding") is values.decoding
-    assert _task_figure(values, "another") is UNDEFINED
+def test_another_task_has_its_own_metric_or_none():
+    values = skill_of(mrr_vs_best=metric(0.3, 0.2), cosine_vs_best=metric(0.4, 0.2))
+    assert _task_metric(values, "retrieval") is values.mrr_vs_best
+    assert _task_metric(values, "decoding") is values.cosine_vs_best
+    assert _task_metric(values, "another") is UNDEFINED
 
 
 def test_a_horizon_without_an_interval_is_worse_than_any_other():
-    assert _lower_bound(figure(0.2, 0.1)) == 0.1
-    assert _lower_bound(figure(0.2, np.nan, 0.3)) == float("-inf")
+    assert _lower_bound(metric(0.2, 0.1)) == 0.1
+    assert _lower_bound(metric(0.2, np.nan, 0.3)) == float("-inf")
 
 
 def of(f, excess=None, **more):
-    """The figures of one split."""
-    figures = skill_of(gain=f, excess_cosine=excess or figure(-0.1, -0.2), **more)
-    return replace(figures, task_figure=_task_figure(figures, "frontier"))
+    """The metrics of one split."""
+    metrics = skill_of(gain=f, excess_cosine=excess or metric(-0.1, -0.2), **more)
+    return replace(metrics, task_metric=_task_metric(metrics, "frontier"))
 
 
-def test_what_is_retained_is_a_share_of_the_figure_that_val_is_judged_by():
-    found = _retained(of(figure(0.2, 0.15)), of(figure(0.1, 0.05)), "frontier")
+def test_what_is_retained_is_a_share_of_the_metric_that_val_is_judged_by():
+    found = _retained(of(metric(0.2, 0.15)), of(metric(0.1, 0.05)), "frontier")
     assert found.value == pytest.approx(0.5)
     assert found.low < 0.5 < found.high
-    by_cosine = _retained(of(figure(0.0, -0.1), figure(0.4, 0.3)), of(figure(0.9, 0.8), figure(0.1, 0.05)), "frontier")
+    by_cosine = _retained(of(metric(0.0, -0.1), metric(0.4, 0.3)), of(metric(0.9, 0.8), metric(0.1, 0.05)), "frontier")
     assert by_cosine.value == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("before", [figure(-0.2, -0.3), figure(0.0, -0.1)])
+@pytest.mark.parametrize("before", [metric(-0.2, -0.3), metric(0.0, -0.1)])
 def test_nothing_is_retained_of_no_skill(before):
-    found = _retained(of(before), of(figure(-0.1, -0.2)), "frontier")
+    found = _retained(of(before), of(metric(-0.1, -0.2)), "frontier")
     assert np.isnan([found.value, found.low, found.high]).all()
     assert (found.n, found.articles) == (500, 30)
 
 
-def test_another_task_retains_its_own_figure():
-    val, ood = (skill_of(retrieval=v, task_figure=v) for v in (figure(0.2, 0.1), figure(0.15, 0.1)))
+def test_another_task_retains_its_own_metric():
+    val, ood = (skill_of(mrr_vs_best=v, task_metric=v) for v in (metric(0.2, 0.1), metric(0.15, 0.1)))
     assert _retained(val, ood, "retrieval").value == pytest.approx(0.75)
 
 
@@ -96,7 +96,7 @@ def made(observed, profile="5cat", skill_inputs=None, identity=None, **more):
     )
 
 
-def test_leaked_windows_are_left_out_of_every_figure_and_their_effect_is_told(make_observations):
+def test_leaked_windows_are_left_out_of_every_metric_and_their_effect_is_told(make_observations):
     leaked = np.arange(90) < 30
     wide = np.where(leaked[:, None], 1.0, 2.0) * np.ones(3)
     observed = make_observations(90, rank=wide, rollout=np.where(leaked[:, None], 1.0, 0.2) * np.ones(5))
@@ -118,11 +118,11 @@ def test_leaked_windows_are_left_out_of_every_figure_and_their_effect_is_told(ma
 def test_what_a_model_was_trained_on_blocks_it_and_is_told(make_observations):
     clean = made(make_observations(), training_data=TrainingData("clean", "none of it"))
     assert clean.decision.verdict == "release"
-    assert plain(clean.record())["training_data"] == {"status": "clean", "detail": "none of it"}
+    assert jsonable(clean.record())["training_data"] == {"status": "clean", "detail": "none of it"}
     seen = made(make_observations(), training_data=TrainingData("contaminated", "all of it", ("contaminated: all",)))
     assert seen.decision.verdict == "blocked"
     assert seen.decision.reasons[0] == "contaminated: all"
-    assert plain(made(make_observations()).record())["training_data"] is None
+    assert jsonable(made(make_observations()).record())["training_data"] is None
 
 
 def test_a_model_that_broke_is_blocked_by_that_and_not_by_what_its_missing_answers_say(make_observations):
@@ -131,13 +131,13 @@ def test_a_model_that_broke_is_blocked_by_that_and_not_by_what_its_missing_answe
     found = made(broken, faults=["it hung"], outside=["an audit"])
     assert (found.decision.verdict, found.decision.reasons[:2]) == ("blocked", ("it hung", "an audit"))
     assert not any("not finite" in reason for reason in found.decision.reasons)
-    assert plain(found.record())["faults"] == ["it hung"]
+    assert jsonable(found.record())["faults"] == ["it hung"]
 
 
 def test_hashes_stay_in_the_checkpoint_and_the_rest_of_its_provenance_is_shown(make_observations):
     identity = Identity("m", provenance={RECORD: ["a"], "recipe": "p1"})
-    assert plain(made(make_observations(), identity=identity).record())["provenance"] == {"recipe": "p1"}
-    assert plain(made(make_observations()).record())["provenance"] is None
+    assert jsonable(made(make_observations(), identity=identity).record())["provenance"] == {"recipe": "p1"}
+    assert jsonable(made(make_observations()).record())["provenance"] is None
 
 
 def skill_card(make_observations, mrr=0.5, **more):
@@ -157,7 +157,7 @@ def skill_card(make_observations, mrr=0.5, **more):
 
 def test_under_skill_the_gates_of_skill_decide_and_the_absolute_ones_are_shown(make_observations):
     found = skill_card(make_observations)
-    shown = plain(found.record())
+    shown = jsonable(found.record())
     assert set(shown["gates"]) == set(GATES)
     assert set(shown["skill"]["gates"]) == set(load_profile("skill").gates)
     assert shown["gates"]["B"]["checks"] != []
@@ -169,7 +169,7 @@ def test_under_skill_the_gates_of_skill_decide_and_the_absolute_ones_are_shown(m
     assert (found.skill["VAL"]["n"], found.skill["VAL"]["articles"]) == (240, 30)
     assert found.skill["task"] == "frontier"
     assert found.skill["retained"].value == pytest.approx(1.0)
-    assert plain(made(make_observations()).record())["skill"] == {}
+    assert jsonable(made(make_observations()).record())["skill"] == {}
 
 
 def test_leaked_windows_are_left_out_of_skill_too(make_observations):

@@ -40,47 +40,47 @@ class SecondCall:
 @pytest.mark.parametrize("faulty", [AboveSixteen, FirstRow, SecondCall])
 @pytest.mark.parametrize("known", [True, False])
 def test_a_batch_is_probed_at_the_size_in_use_and_at_others_whatever_the_size(
-    make_corpus, as_subject, faulty, batch_size, known
+    make_corpus, as_named, faulty, batch_size, known
 ):
     windows = windows_of(make_corpus([300], dim=6), np.array([0]), 3).take(slice(0, 256))
-    subject, contexts = as_subject(faulty()), windows.contexts()
-    said = ask(subject, contexts, windows.targets, batch_size) if known else None
+    named, contexts = as_named(faulty()), windows.contexts()
+    said = ask(named, contexts, windows.targets, batch_size) if known else None
     with pytest.raises(UserError, match="change with the batch size"):
-        check_batch_invariance(subject, contexts, windows.targets, batch_size, said)
+        check_batch_invariance(named, contexts, windows.targets, batch_size, said)
 
 
-def test_a_sound_network_passes_the_probe_at_every_size(make_corpus, as_subject):
+def test_a_sound_network_passes_the_probe_at_every_size(make_corpus, as_named):
     """Rounding of four architectures at the original sizes: at most 9e-7 in the norm, see BATCH_TOLERANCE."""
     windows = windows_of(make_corpus([300], dim=32), np.array([0]), 3).take(slice(0, 256))
     for kind in ("transformer", "lstm", "gru", "amn"):
         torch.manual_seed(0)
         network = build(kind, input_dim=32, output_dim=32, width=16).eval()
-        subject = as_subject(TorchPredictor(kind, network, 32, torch.device("cpu")))
+        named = as_named(TorchPredictor(kind, network, 32, torch.device("cpu")))
         for batch_size in (1, 16, 1000):
-            check_batch_invariance(subject, windows.contexts(), windows.targets, batch_size)
+            check_batch_invariance(named, windows.contexts(), windows.targets, batch_size)
 
 
-def test_one_pair_of_windows_can_be_probed(make_corpus, as_subject, scrambler):
+def test_one_pair_of_windows_can_be_probed(make_corpus, as_named, scrambler):
     windows = windows_of(make_corpus([5], dim=6), np.array([0]), 3)
     for n in (1, 2):
         few = windows.take(slice(0, n))
-        check_batch_invariance(as_subject(scrambler(3, 6)), few.contexts(), few.targets, 256)
+        check_batch_invariance(as_named(scrambler(3, 6)), few.contexts(), few.targets, 256)
 
 
 @pytest.mark.parametrize("scale", [1e-170, 1e-300, 1e170, 1e300])
-def test_a_direction_counts_whatever_its_length(as_subject, scale):
+def test_a_direction_counts_whatever_its_length(as_named, scale):
     class Answers:
         def predict(self, contexts):
             return np.array([[0.6, 0.8], [-3, 4], [0, 2]]) * scale
 
-    found = ask(as_subject(Answers()), np.ones((3, 1, 2), dtype=np.float32), np.arange(3), 3)
+    found = ask(as_named(Answers()), np.ones((3, 1, 2), dtype=np.float32), np.arange(3), 3)
     np.testing.assert_allclose(found, [[0.6, 0.8], [-0.6, 0.8], [0, 1]], rtol=1e-14)
 
 
-def test_lengths_that_differ_by_more_than_floats_hold(as_subject):
+def test_lengths_that_differ_by_more_than_floats_hold(as_named):
     class Answers:
         def predict(self, contexts):
             return np.array([[1e300, 1e-300], [5e-324, 0], [1e200, -1e200]])
 
-    found = ask(as_subject(Answers()), np.ones((3, 1, 2), dtype=np.float32), np.arange(3), 3)
+    found = ask(as_named(Answers()), np.ones((3, 1, 2), dtype=np.float32), np.arange(3), 3)
     np.testing.assert_allclose(found, [[1, 0], [1, 0], [0.5**0.5, -(0.5**0.5)]], rtol=1e-14, atol=1e-300)

@@ -11,7 +11,7 @@ from scorecard_sample import NAN, SPLITS, card, numbered, scorecard, typed, type
 
 from lvm_gates.harness.report import plots, words
 from lvm_gates.harness.report.html import render_html
-from lvm_gates.harness.report.tables import Table, figure_tables, skill_tables
+from lvm_gates.harness.report.tables import Table, metric_tables, skill_tables
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -100,7 +100,7 @@ def test_names_are_escaped_in_text_and_plots(html: str, page: Page) -> None:
     assert page.text.count("<script>alert(1)</script>$x^2$") > 4  # heading, tables and the legends of the plots
 
 
-def test_figures_thresholds_and_their_sources_are_there(page: Page) -> None:
+def test_metrics_thresholds_and_their_sources_are_there(page: Page) -> None:
     for piece in ("+0.370 [", ">= 0.12 / 0.10", "original 5CAT gate A", "peak k=+1, n = 400", "undefined", "no peak"):
         assert piece in page.text
 
@@ -112,8 +112,8 @@ def test_plots_of_every_gate_and_of_skill(html: str) -> None:
 
 
 def test_conduct_of_controls_is_shown(page: Page) -> None:
-    assert "MISBEHAVES" in page.text
-    assert "control:oracle misbehaves: not true that it passes gate A" in page.text
+    assert "FAILS ITS CHECK" in page.text
+    assert "control:oracle fails its check: not true that it passes gate A" in page.text
     assert "gate C does not tell a network from control:persistence on this corpus" in page.text
 
 
@@ -162,12 +162,12 @@ def test_the_gates_that_do_not_decide_stand_further_down(profile: str, other: st
 
 
 @pytest.mark.usefixtures("no_plots")
-def test_a_line_of_the_controls_table_shows_the_figures_of_its_split() -> None:
+def test_a_line_of_the_controls_table_shows_the_metrics_of_its_split() -> None:
     model = card("m.pt", 0.97, "release", [])
     for tenth, split in enumerate(SPLITS, start=1):
         gates, skill = model["gates"], model["skill"][split]
         gates["A"][split]["peak"] = tenth
-        figures = [
+        metrics = [
             gates["A"][split]["c"]["1"],
             gates["B"][split]["article"]["R@1"],
             gates["B"][split]["article"]["MRR"],
@@ -176,8 +176,8 @@ def test_a_line_of_the_controls_table_shows_the_figures_of_its_split() -> None:
             skill["cosine"],
             skill["task_figure"],
         ]
-        for i, figure in enumerate(figures):
-            figure["value"] = tenth / 10 + i / 100
+        for i, metric in enumerate(metrics):
+            metric["value"] = tenth / 10 + i / 100
     text = Page(render_html(typed(scorecard([model])))).text
     assert "VAL model or control c(+1) peak R@1 MRR novel rollout cosine skill gates verdict conduct m.pt" in text
     assert "m.pt 0.100 +1 0.110 0.120 0.130 0.140 0.150 0.160 ABCDE RELEASE model" in text
@@ -186,7 +186,7 @@ def test_a_line_of_the_controls_table_shows_the_figures_of_its_split() -> None:
 
 
 def sources(table: Table, places: list[str]) -> dict[str, list[str]]:
-    """Label -> where the figure of each cell stands in the scorecard."""
+    """Label -> where the metric of each cell stands in the scorecard."""
     return {row[0]: [places[int(float(cell.split()[0].strip("+,")))] for cell in row[1:]] for row in table.rows}
 
 
@@ -194,11 +194,11 @@ def both(label_to_path: dict[str, str]) -> dict[str, list[str]]:
     return {label: [path.format(split) for split in SPLITS] for label, path in label_to_path.items()}
 
 
-def test_every_row_of_the_gates_tables_holds_the_figures_that_its_label_names() -> None:
+def test_every_row_of_the_gates_tables_holds_the_metrics_that_its_label_names() -> None:
     places: list[str] = []
     whole = card("m.pt", 0.97, "release", [])
     given = typed_card({**whole, "gates": numbered(whole["gates"], places)})
-    offsets, retrieval, ablations, rollout, coherence = figure_tables(given)
+    offsets, retrieval, ablations, rollout, coherence = metric_tables(given)
     assert offsets.rows[-1] == ["peak", "k=+1", "k=+1"]
     offsets.rows.pop()
     margins = {"the best other k": "margin", "k=0": "margin_vs_last", "k=-1": "margin_vs_previous"}
@@ -228,7 +228,7 @@ def test_every_row_of_the_gates_tables_holds_the_figures_that_its_label_names() 
     assert sources(coherence, places) == both({"[.45, .55]": "E {} normal", "below": "E {} low", "above": "E {} high"})
 
 
-def test_every_row_of_the_skill_table_holds_the_figures_that_its_label_names() -> None:
+def test_every_row_of_the_skill_table_holds_the_metrics_that_its_label_names() -> None:
     places: list[str] = []
     whole = card("m.pt", 0.97, "release", [])
     skill = typed_card({**whole, "skill": numbered(whole["skill"], places)}).skill
@@ -238,16 +238,16 @@ def test_every_row_of_the_skill_table_holds_the_figures_that_its_label_names() -
     assert rows.pop("the rival of best cosine") == ["linear", "linear"]
     assert rows.pop("near-duplicate targets left out") == ["7", "7"]
     assert rows.pop("rivals") == ["700", "700"]
-    assert rows.pop("share of the skill kept on OOD") == [words.figure_text(skill.retained), "(both splits)"]
+    assert rows.pop("share of the skill kept on OOD") == [words.metric_text(skill.retained), "(both splits)"]
     table.rows[:] = [[label, *cells] for label, cells in rows.items()]
     assert sources(table, places) == both(
         {
             "cosine": "{} cosine",
             "MRR, pool novel": "{} MRR",
-            "F: MRR less the frontier's at that cosine": "{} F",
-            "cosine less every rival's best": "{} excess_cosine",
-            "MRR less the best rival's": "{} retrieval",
-            "cosine less the best rival's, paired": "{} decoding",
+            "F: MRR minus the frontier's at that cosine": "{} F",
+            "cosine minus every rival's best": "{} excess_cosine",
+            "MRR minus the best rival's": "{} retrieval",
+            "cosine minus the best rival's, paired": "{} decoding",
             "PAR: nearness to the context over the target's": "{} par",
             "PAR of the ridge control": "{} par_linear",
             "distance to the context over ridge's": "{} echo",

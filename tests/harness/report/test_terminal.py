@@ -4,11 +4,11 @@ import re
 
 import pytest
 from msgspec.structs import replace
-from scorecard_sample import NAN, card, scorecard, skill_figures, typed, without_skill
+from scorecard_sample import NAN, card, scorecard, skill_metrics, typed, without_skill
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.report.comparison import beyond, findings
 from lvm_gates.harness.report.layout import WIDTH
+from lvm_gates.harness.report.overview import beyond, findings
 from lvm_gates.harness.report.terminal import render_terminal
 
 LONG = "runs/2025-01-01/a-rather-long-experiment-name-that-nobody-shortened/v3/best_model.pt"
@@ -33,7 +33,7 @@ def test_fits_eighty_columns_and_gives_verdict_and_every_reason(profile: str, le
     whole = scorecard([card(LONG, level, "blocked", reasons)], profile=profile)
     text = flat(shown(whole))
     assert all(flat(reason).strip() in text for reason in reasons)
-    assert text.index("BLOCKED") < text.index(reasons[1]) < text.index("gate / figure")
+    assert text.index("BLOCKED") < text.index(reasons[1]) < text.index("gate / metric")
 
 
 def test_every_check_of_the_profile_has_a_row_with_its_interval_limit_and_n() -> None:
@@ -104,7 +104,7 @@ def test_conduct_of_controls_is_shown() -> None:
     whole["controls"][0]["misbehaved"] = ["passes gate A"]
     text = flat(shown(whole))
     assert "! oracle" in text
-    assert "! control:oracle misbehaves: not true that it passes gate A" in text
+    assert "! control:oracle fails its check: not true that it passes gate A" in text
     assert "gate C does not tell a network from control:persistence on this corpus" in text
 
 
@@ -146,8 +146,8 @@ def test_only_what_the_oracle_passes_and_bayes_fails_on_enough_windows_is_a_find
 def test_a_gain_in_cosine_is_told_from_f(
     task: str, chosen: float | None, along: float | None, excess: float | None, expected: bool
 ) -> None:
-    found = dict(zip(("task_figure", "gain", "excess_cosine"), map(value, (chosen, along, excess)), strict=True))
-    assert beyond(replace(skill_figures(0.5).val, **found), task) == expected
+    found = dict(zip(("task_metric", "gain", "excess_cosine"), map(value, (chosen, along, excess)), strict=True))
+    assert beyond(replace(skill_metrics(0.5).val, **found), task) == expected
 
 
 def value(given: float | None) -> Estimate:

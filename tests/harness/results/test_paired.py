@@ -9,10 +9,18 @@ from scipy import stats as scipy_stats
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, paired_difference
 from lvm_gates.harness.report.versus import Pair, render_versus
-from lvm_gates.harness.results.paired import POWER, Comparison, Difference, Sampled, common_windows, compare, holm
+from lvm_gates.harness.results.paired import (
+    POWER,
+    Difference,
+    PairedDifferences,
+    Sampled,
+    common_windows,
+    compare,
+    holm,
+)
 
-FIGURES = ["cosine", "c(+1) - c(0)", "MRR article", "R@1 article", "MRR novel", "R@1 novel"]
-FIGURES += ["MRR global", "R@1 global", "shuffle", "reverse", "rollout"]
+METRICS = ["cosine", "c(+1) - c(0)", "MRR article", "R@1 article", "MRR novel", "R@1 novel"]
+METRICS += ["MRR global", "R@1 global", "shuffle", "reverse", "rollout"]
 
 
 def sampled(n=60, *, seed=0, articles=12, context=5, horizon=4, **given):
@@ -34,8 +42,8 @@ def sampled(n=60, *, seed=0, articles=12, context=5, horizon=4, **given):
     return Sampled(**{**columns, **given})
 
 
-def by_figure(found):
-    return {one.figure: one for one in found.differences}
+def by_metric(found):
+    return {one.metric: one for one in found.differences}
 
 
 def test_windows_are_matched_by_article_and_chunk():
@@ -52,10 +60,10 @@ def test_nothing_in_common():
     assert found.of == (60, 60)
 
 
-def test_every_figure_is_second_less_first():
+def test_every_metric_is_second_minus_first():
     a, b = sampled(seed=1), sampled(seed=2)
-    found = by_figure(compare(a, b))
-    assert list(found) == FIGURES
+    found = by_metric(compare(a, b))
+    assert list(found) == METRICS
     columns = {
         "cosine": lambda s: s.cosine,
         "c(+1) - c(0)": lambda s: s.offset[:, 4] - s.offset[:, 3],  # offsets -3, -2, -1, 0, +1, +2, +3
@@ -76,8 +84,8 @@ def test_every_figure_is_second_less_first():
 @given(st.permutations(range(36)))
 def test_the_order_of_windows_does_not_matter(order):
     a, b = sampled(36, seed=1), sampled(36, seed=2)
-    one, other = by_figure(compare(a, b)), by_figure(compare(a, b.take(np.array(order))))
-    for name in FIGURES:
+    one, other = by_metric(compare(a, b)), by_metric(compare(a, b.take(np.array(order))))
+    for name in METRICS:
         assert astuple(one[name].estimate) == pytest.approx(astuple(other[name].estimate))
 
 
@@ -87,7 +95,7 @@ def test_only_common_windows_count():
     found = compare(a, b.take(kept))
     assert (found.windows, found.of) == (20, (60, 20))
     expected = paired_difference(b.cosine[kept], a.cosine[kept], a.article[kept])
-    assert astuple(by_figure(found)["cosine"].estimate) == pytest.approx(astuple(expected))
+    assert astuple(by_metric(found)["cosine"].estimate) == pytest.approx(astuple(expected))
 
 
 def test_a_model_does_not_differ_from_itself():
@@ -102,7 +110,7 @@ def test_pairing_sees_what_two_means_do_not():
     a = sampled(cosine=np.random.default_rng(0).uniform(0, 1, 60))
     noise = np.random.default_rng(1).normal(0, 0.002, 60)
     b = sampled(cosine=a.cosine + 0.01 + noise)
-    cosine = by_figure(compare(a, b))["cosine"]
+    cosine = by_metric(compare(a, b))["cosine"]
     assert cosine.estimate.low > 0
     assert cosine.detectable < 0.01
     assert cosine.p < 1e-4
@@ -110,7 +118,7 @@ def test_pairing_sees_what_two_means_do_not():
 
 def test_p_is_that_of_a_t_test_where_every_window_is_an_article():
     a, b = (sampled(20, seed=seed, articles=20) for seed in (1, 2))
-    found = by_figure(compare(a, b))["cosine"]
+    found = by_metric(compare(a, b))["cosine"]
     assert found.p == pytest.approx(scipy_stats.ttest_rel(b.cosine, a.cosine).pvalue)
     assert found.error == pytest.approx(scipy_stats.sem(b.cosine - a.cosine))
     t = scipy_stats.t(19)
@@ -135,13 +143,13 @@ def test_a_difference_of_the_detectable_size_is_found_four_times_in_five(df):
 
 
 def test_nothing_is_detectable_below_ten_articles():
-    one = by_figure(compare(sampled(articles=9, seed=1), sampled(articles=9, seed=2)))["cosine"]
+    one = by_metric(compare(sampled(articles=9, seed=1), sampled(articles=9, seed=2)))["cosine"]
     assert np.isfinite(one.estimate.value)
     assert np.isnan([one.estimate.low, one.error, one.p, one.detectable]).all()
 
 
 def test_one_article_has_no_interval():
-    one = by_figure(compare(sampled(articles=1, seed=1), sampled(articles=1, seed=2)))["cosine"]
+    one = by_metric(compare(sampled(articles=1, seed=1), sampled(articles=1, seed=2)))["cosine"]
     assert np.isfinite(one.estimate.value)
     assert np.isnan([one.estimate.low, one.error, one.p, one.detectable]).all()
 
@@ -154,7 +162,7 @@ def test_a_constant_difference_is_certain():
 def test_a_non_finite_prediction_makes_the_difference_undefined():
     spoiled = sampled().cosine
     spoiled[3] = np.nan
-    cosine = by_figure(compare(sampled(seed=1), sampled(cosine=spoiled)))["cosine"]
+    cosine = by_metric(compare(sampled(seed=1), sampled(cosine=spoiled)))["cosine"]
     assert np.isnan(cosine.estimate.value)
     assert np.isnan(cosine.p)
     assert cosine.estimate.n == 60
@@ -164,31 +172,31 @@ def test_pools_with_other_candidates_are_left_out():
     other = np.full((60, 3), 50)
     other[7, 2] = 49
     found = compare(sampled(), sampled(pool_size=other))
-    assert [f for f in FIGURES if f not in by_figure(found)] == ["MRR global", "R@1 global"]
-    assert found.left_out == ["pool global: the candidates differ between the reports"]
+    assert [f for f in METRICS if f not in by_metric(found)] == ["MRR global", "R@1 global"]
+    assert found.left_out == ["candidate set global: the candidates differ between the reports"]
 
 
 def test_pools_that_were_never_ranked_are_left_out():
     ranks = sampled().rank
     ranks[:, 1:] = np.nan
     found = compare(sampled(rank=ranks), sampled(rank=ranks))
-    assert [f for f in FIGURES if f not in by_figure(found)] == ["MRR novel", "R@1 novel", "MRR global", "R@1 global"]
+    assert [f for f in METRICS if f not in by_metric(found)] == ["MRR novel", "R@1 novel", "MRR global", "R@1 global"]
     assert len(found.left_out) == 2
 
 
 def test_rollouts_of_unequal_length_are_compared_as_far_as_both_go():
     long, short = sampled(horizon=5, seed=1), sampled(horizon=2, seed=2)
     found = compare(long, short)
-    assert by_figure(found)["rollout"].first == pytest.approx(long.rollout[:, :2].mean())
+    assert by_metric(found)["rollout"].first == pytest.approx(long.rollout[:, :2].mean())
     assert found.left_out == ["rollout beyond h=2: the other report has no more steps"]
 
 
-def test_windows_without_the_chunks_a_figure_needs_are_not_counted():
+def test_windows_without_the_chunks_a_metric_needs_are_not_counted():
     before, after = np.arange(60) < 40, np.arange(60) >= 10
     rollout = np.where(after[:, None], sampled().rollout, np.nan)
     a = sampled(offset_exists=before, rollout_exists=np.arange(60) < 55)
     b = sampled(seed=1, offset_exists=np.arange(60) >= 3, rollout_exists=after, rollout=rollout)
-    found = by_figure(compare(a, b))
+    found = by_metric(compare(a, b))
     assert found["c(+1) - c(0)"].estimate.n == 37
     assert found["rollout"].estimate.n == 45
     assert np.isfinite(found["rollout"].estimate.value)
@@ -197,7 +205,7 @@ def test_windows_without_the_chunks_a_figure_needs_are_not_counted():
 def test_ablations_are_found_whatever_the_context():
     for context in (1, 3, 8):
         a, b = (sampled(context=context, seed=seed) for seed in (1, 2))
-        assert by_figure(compare(a, b))["reverse"].first == pytest.approx(a.ablation[:, 1].mean())
+        assert by_metric(compare(a, b))["reverse"].first == pytest.approx(a.ablation[:, 1].mean())
 
 
 def test_holm_by_hand():
@@ -226,19 +234,19 @@ def test_holm_keeps_the_chance_of_any_false_mark():
     assert 0.035 < false < 0.065
 
 
-def with_p(figure, p, articles=10, error=0.1):
+def with_p(metric, p, articles=10, error=0.1):
     """A difference that has this p-value and standard error."""
     t = scipy_stats.t(articles - 1)
     value, half = error * t.isf(p / 2), error * t.ppf(0.975)
     ends = map(float, (value, value - half, value + half))
-    return Difference(figure, 0.0, float(value), Estimate(*ends, 60, articles, articles - 1.0))
+    return Difference(metric, 0.0, float(value), Estimate(*ends, 60, articles, articles - 1.0))
 
 
-def test_a_mark_is_of_the_p_value_corrected_for_every_figure_that_was_tested():
+def test_a_mark_is_of_the_p_value_corrected_for_every_metric_that_was_tested():
     undefined = Difference("reverse", 0.0, 0.0, UNDEFINED)
     by_split = {
-        "VAL": Comparison([with_p("cosine", 0.001), with_p("rollout", 0.03)], 60, (60, 60), []),
-        "OOD": Comparison([with_p("shuffle", 0.2), undefined], 60, (60, 60), []),
+        "VAL": PairedDifferences([with_p("cosine", 0.001), with_p("rollout", 0.03)], 60, (60, 60), []),
+        "OOD": PairedDifferences([with_p("shuffle", 0.2), undefined], 60, (60, 60), []),
     }
     text = render_versus(Pair(("a", "one"), ("b", "two"), "wiki", by_split), colour=False)
     last = {row[0]: row[-1] for row in map(str.split, text.splitlines()) if len(row) > 2}
@@ -249,4 +257,4 @@ def test_a_mark_is_of_the_p_value_corrected_for_every_figure_that_was_tested():
         "shuffle": ".315",
         "reverse": "-",
     }
-    assert "correction for the 3 figures tested here" in " ".join(text.split())
+    assert "correction for the 3 metrics tested here" in " ".join(text.split())

@@ -12,7 +12,7 @@ from scorecard_sample import card, scorecard, without_skill
 from ci.fuzzing.cases import flipped, with_field, zip_of
 from ci.fuzzing.npz_files import npy
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.report.terminal import render_terminal
 from lvm_gates.harness.results.paired import Sampled
 from lvm_gates.harness.results.reading import read_report
@@ -37,7 +37,7 @@ def refusal(action, path):
 )
 def test_what_the_gates_write_is_read(tmp_path, whole):
     (tmp_path / "scorecard.json").write_text(json.dumps(whole))
-    found = plain(read_report(tmp_path).scorecard)
+    found = jsonable(read_report(tmp_path).scorecard)
     assert contained(whole, found)
 
 
@@ -144,7 +144,7 @@ def test_a_value_of_another_type_is_named_by_its_place(tmp_path, place):
     assert f"({'/'.join(map(str, place))}" in said
 
 
-@pytest.mark.parametrize("place", [place for place in WRONG if place[-1] in ("passed", "gates", "figure", "verdict")])
+@pytest.mark.parametrize("place", [place for place in WRONG if place[-1] in ("passed", "gates", "metric", "verdict")])
 def test_a_field_that_is_gone_is_named(tmp_path, place):
     whole = copy.deepcopy(scorecard())
     node = whole
@@ -227,7 +227,7 @@ def test_columns_are_read_as_they_were_written(tmp_path):
         np.testing.assert_array_equal(getattr(found, name), array)
 
 
-def test_undefined_figures_are_read(tmp_path):
+def test_undefined_metrics_are_read(tmp_path):
     empty = {name: np.full_like(values, np.nan) for name, values in columns().items() if values.dtype.kind == "f"}
     assert len(read_columns(write(tmp_path / "samples.npz", columns() | empty), KEYS)) == ROWS
 

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 from scorecard_sample import NAN, card, scorecard, typed, without_skill
 
 from ci.schema import PLACES, check
-from lvm_gates.harness.base.record import plain
+from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.results import folder
 from lvm_gates.harness.results.schema import schema, schema_text
 
 
 def written(whole):
-    return plain(typed(whole)) | {"report_id": "0"}
+    return jsonable(typed(whole)) | {"report_id": "0"}
 
 
 def test_the_schema_in_docs_and_in_the_package_is_that_of_the_types():
@@ -29,7 +29,9 @@ def test_the_schema_is_one():
 def test_every_record_is_described():
     definitions = schema()["$defs"]
     assert [name for name, one in definitions.items() if not one.get("description")] == []
-    assert definitions["TaskSkill"]["properties"]["F"]["description"] == "F, its MRR less the frontier's at its cosine."
+    assert (
+        definitions["TaskSkill"]["properties"]["F"]["description"] == "F, its MRR minus the frontier's at its cosine."
+    )
 
 
 @pytest.mark.parametrize(

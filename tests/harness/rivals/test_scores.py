@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.evaluation.observe import observe
-from lvm_gates.harness.predictors.predictor import Identity, Subject
+from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.rivals import (
     Basis,
     Blend,
@@ -49,7 +49,10 @@ def test_scores_equal_those_of_the_rival_asked_directly(evaluation):
     assert found.names == family.names
     for i in range(0, len(family.names), 17):
         direct = observe(
-            Subject(Identity("direct"), Blend(basis, family.weights[i])), evaluation, batch_size=64, ablations=False
+            NamedPredictor(Identity("direct"), Blend(basis, family.weights[i])),
+            evaluation,
+            batch_size=64,
+            ablations=False,
         )
         np.testing.assert_allclose(found.cosine[:, i], direct.cosine, atol=1e-10)
         np.testing.assert_allclose(1 / found.reciprocal_rank[:, i], direct.rank[:, 1], atol=1e-10)
@@ -62,7 +65,9 @@ def test_ties_share_their_places(make_corpus, make_set):
     family = Family(("climatology",), np.array([[0.0, 0, 0, 0, 1]]))
     basis = Basis(corpus.vectors(np.array([7]))[0].astype(np.float64))
     found = score_rivals(evaluation, family, basis)
-    direct = observe(Subject(Identity("c"), Blend(basis, family.weights[0])), evaluation, batch_size=8, ablations=False)
+    direct = observe(
+        NamedPredictor(Identity("c"), Blend(basis, family.weights[0])), evaluation, batch_size=8, ablations=False
+    )
     np.testing.assert_allclose(1 / found.reciprocal_rank[:, 0], direct.rank[:, 1])
     assert (direct.rank[:, 1] % 1 == 0.5).any() or (direct.rank[:, 1] > 1).any()
 
@@ -138,7 +143,7 @@ def test_rivals_that_know_the_domain_are_scored_and_asked_alike(evaluation):
     assert "fitted-0" in found.names
     for name in ("domain", "ewma-0.8 +0.1 domain", "ewma-0.8 +0.6 ridge", "fitted-0"):
         direct = observe(
-            Subject(Identity(name), blend_of(name, found, basis, evaluation)),
+            NamedPredictor(Identity(name), blend_of(name, found, basis, evaluation)),
             evaluation,
             batch_size=64,
             ablations=False,

@@ -112,4 +112,4 @@ def test_a_model_with_an_undefined_window_has_no_gain():
     cosine, mrr = scored()
     own = cosine[:, 0].copy()
     own[3] = np.nan
-    assert all(np.isnan(figure.value) for figure in Frontier.of(cosine, mrr, CLUSTERS).gains(own, mrr[:, 0]))
+    assert all(np.isnan(metric.value) for metric in Frontier.of(cosine, mrr, CLUSTERS).gains(own, mrr[:, 0]))

@@ -19,14 +19,14 @@ from lvm_gates.harness.statistics import offset_sweep
     seed=st.integers(0, 99),
 )
 def test_a_predictor_that_knows_the_chunk_at_k_peaks_at_k_with_cosine_one(
-    make_corpus, make_set, as_subject, peek, k, context, dim, extra, jumps, seed
+    make_corpus, make_set, as_named, peek, k, context, dim, extra, jumps, seed
 ):
     # An article that no jump can touch, so that some window has all seven offsets.
     lengths = [*(context + 3 + e for e in extra), context + 8]
     jumps = {row: step for row, step in jumps.items() if row < sum(lengths[:-1])}
     corpus = make_corpus(lengths, dim=dim, jumps=jumps, seed=seed)
     evaluation = make_set(corpus, context=context)
-    observed = observe(as_subject(peek(corpus, k)), evaluation, batch_size=256)
+    observed = observe(as_named(peek(corpus, k)), evaluation, batch_size=256)
     sweep = offset_sweep(observed)
     vectors = corpus.vectors(np.arange(corpus.size)).astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -12,7 +12,7 @@ from lvm_gates.harness.judging.verdict import make_card, skill_statistics
 from lvm_gates.harness.predictors.predictor import Identity
 from lvm_gates.harness.rivals import RivalScores
 from lvm_gates.harness.statistics.frontier import frontier_mrr
-from lvm_gates.harness.statistics.skill import SkillInputs, skill
+from lvm_gates.harness.statistics.skill import SkillInputs, skill_metrics
 
 ARTICLES, PER_ARTICLE = 40, 12
 CLUSTERS = np.repeat(np.arange(ARTICLES), PER_ARTICLE)
@@ -61,18 +61,18 @@ def controls(build):
 
 def test_a_control_has_no_skill_and_is_never_significant(controls):
     for name, observed in controls.items():
-        found = skill(observed, against(controls))
+        found = skill_metrics(observed, against(controls))
         assert found["F"].value <= 1e-12, name
         assert found["F"].high <= 1e-12, name
         assert not found["beyond_frontier"]
         assert found["excess_cosine"].value <= 0
-    assert skill(controls["persistence"], against(controls))["F"].value == pytest.approx(0, abs=1e-12)
-    assert skill(controls["context-mean"], against(controls))["F"].value == pytest.approx(0, abs=1e-12)
-    assert skill(controls["linear"], against(controls))["F"].value < -0.02
+    assert skill_metrics(controls["persistence"], against(controls))["F"].value == pytest.approx(0, abs=1e-12)
+    assert skill_metrics(controls["context-mean"], against(controls))["F"].value == pytest.approx(0, abs=1e-12)
+    assert skill_metrics(controls["linear"], against(controls))["F"].value < -0.02
 
 
 def test_a_model_that_dominates_every_control_has_skill(build, controls):
-    found = skill(build(0.55, 0.2, 9), against(controls))
+    found = skill_metrics(build(0.55, 0.2, 9), against(controls))
     assert found["F"].low > 0
     assert found["beyond_frontier"]
     assert found["excess_cosine"].low > 0
@@ -90,7 +90,7 @@ def found_rank(observed):
 
 def test_f_is_the_distance_to_the_chord_at_the_models_cosine(build, controls):
     observed = build(0.47, 0.15, 7)
-    found = skill(observed, against(controls))
+    found = skill_metrics(observed, against(controls))
     cosine = np.array([[c.cosine.mean() for c in controls.values()]])
     mrr = np.array([[(1 / found_rank(c)).mean() for c in controls.values()]])
     expected = (1 / found_rank(observed)).mean() - frontier_mrr(cosine, mrr, np.array([observed.cosine.mean()]))[0]
@@ -105,14 +105,14 @@ def test_near_duplicates_are_counted_and_left_out(build, controls):
     rank = plain.rank.copy()
     rank[near] = 1  # recited
     reciting = build(0.44, 0.12, 8, rank=rank)
-    assert skill(reciting, against(controls))["F"].low > 0
-    found = skill(reciting, against(controls, near))
+    assert skill_metrics(reciting, against(controls))["F"].low > 0
+    found = skill_metrics(reciting, against(controls, near))
     assert found["near_duplicates"] == near.sum()
     assert found["F"].high < 0
     assert found["F"].n == (~near).sum()
-    assert found["F"].value == pytest.approx(skill(plain, against(controls, near))["F"].value, abs=1e-12)
-    for figure in ("retrieval", "decoding", "cosine", "MRR"):
-        assert found[figure].n == (~near).sum(), figure
+    assert found["F"].value == pytest.approx(skill_metrics(plain, against(controls, near))["F"].value, abs=1e-12)
+    for metric in ("retrieval", "decoding", "cosine", "MRR"):
+        assert found[metric].n == (~near).sum(), metric
 
 
 def test_the_interval_of_f_covers_its_truth(make_observations):
@@ -126,23 +126,23 @@ def test_the_interval_of_f_covers_its_truth(make_observations):
             make_observations(N, clusters=CLUSTERS, cosine=np.full(N, c), rank=np.stack([1 / m, 1 / m, 1 / m], axis=1))
             for c, m in zip((0.3, 0.5), mrr.T, strict=True)
         ]
-        found = skill(made[0], against({"linear": made[1]}, NONE))["F"]
+        found = skill_metrics(made[0], against({"linear": made[1]}, NONE))["F"]
         covered += found.low <= 0.03 <= found.high
     assert 0.89 <= covered / runs <= 0.985
 
 
-def test_one_article_has_a_figure_without_an_interval_and_does_not_pass(make_observations):
+def test_one_article_has_a_metric_without_an_interval_and_does_not_pass(make_observations):
     one = make_observations(40, clusters=np.zeros(40, dtype=int), rank=np.ones((40, 3)))
     other = make_observations(40, clusters=np.zeros(40, dtype=int), rank=np.full((40, 3), 2.0))
-    found = skill(one, against({"linear": other}, np.zeros(40, dtype=bool)))
+    found = skill_metrics(one, against({"linear": other}, np.zeros(40, dtype=bool)))
     assert found["F"].value == pytest.approx(0.5)
     assert np.isnan([found["F"].low, found["F"].high]).all()
 
 
-def test_a_model_with_undefined_predictions_has_no_skill_figure(build, controls):
+def test_a_model_with_undefined_predictions_has_no_skill_metric(build, controls):
     observed = build(0.6, 0.3, 9)
     observed.cosine[3] = np.nan
-    found = skill(observed, against(controls))
+    found = skill_metrics(observed, against(controls))
     assert np.isnan(found["F"].value)
     assert not found["beyond_frontier"]
     assert found["rollout"] == []
@@ -153,7 +153,7 @@ def test_rollout_is_compared_with_the_control_nearest_in_cosine_pairwise(build, 
         controls[name].rollout[:] = level
     observed = build(0.515, 0.1, 11)
     observed.rollout[:] = [0.6, 0.5, 0.45]
-    steps = skill(observed, against(controls))["rollout"]
+    steps = skill_metrics(observed, against(controls))["rollout"]
     assert [s["horizon"] for s in steps] == [1, 2, 3]
     assert {s["control"] for s in steps} == {"context-mean"}
     assert [s["difference"].value for s in steps] == pytest.approx([0.1, 0.0, -0.05])
@@ -166,7 +166,7 @@ def test_rollout_counts_windows_with_a_full_horizon_and_picks_its_control_by_the
     observed.rollout[exists], observed.rollout[~exists] = [0.6, 0.5, 0.45], np.nan
     for name, level in (("persistence", 0.515), ("context-mean", 0.2), ("linear", 0.5)):
         controls[name].rollout[exists], controls[name].rollout[~exists] = level, np.nan
-    steps = skill(observed, against(controls))["rollout"]
+    steps = skill_metrics(observed, against(controls))["rollout"]
     assert {s["control"] for s in steps} == {"context-mean"}
     assert [s["difference"].value for s in steps] == pytest.approx([0.4, 0.3, 0.25])
     assert {s["difference"].n for s in steps} == {exists.sum()}
@@ -177,10 +177,10 @@ def test_thirds_of_coherence_are_judged_as_windows_of_their_own(build, controls)
     coherence = np.linspace(0.2, 0.8, N)[order]
     controls["linear"] = build(0.45, 0.10, 3, coherence=coherence)
     observed = build(0.5, 0.2, 5, coherence=coherence)
-    found = skill(observed, against(controls))["by_coherence"]
+    found = skill_metrics(observed, against(controls))["by_coherence"]
     for i, third in enumerate(found):
         kept = np.flatnonzero(order * 3 // N == i)
-        alone = skill(observed.take(kept), against({k: c.take(kept) for k, c in controls.items()}, NONE[kept]))
+        alone = skill_metrics(observed.take(kept), against({k: c.take(kept) for k, c in controls.items()}, NONE[kept]))
         assert astuple(third["F"]) == pytest.approx(astuple(alone["F"]), abs=1e-12)
         assert third["F"].low < third["F"].value < third["F"].high
 
@@ -188,7 +188,7 @@ def test_thirds_of_coherence_are_judged_as_windows_of_their_own(build, controls)
 def test_thirds_of_coherence_hold_every_window_once(build, controls):
     coherence = np.random.default_rng(0).permutation(np.linspace(0.2, 0.8, N))
     controls["linear"] = build(0.45, 0.10, 3, coherence=coherence)
-    found = skill(build(0.5, 0.2, 5, coherence=coherence), against(controls))["by_coherence"]
+    found = skill_metrics(build(0.5, 0.2, 5, coherence=coherence), against(controls))["by_coherence"]
     assert [t["F"].n for t in found] == [N // 3] * 3
     assert found[0]["from"] == 0.2
     assert found[2]["to"] == 0.8
@@ -197,11 +197,11 @@ def test_thirds_of_coherence_hold_every_window_once(build, controls):
 
 def test_par_and_rank_ratios_are_relative_to_reference_and_ridge(build, controls):
     observed = build(0.5, 0.2, 5, nearest_context=np.full(N, 0.6), nearest_reference=np.full(N, 0.4))
-    found = skill(observed, against(controls))
+    found = skill_metrics(observed, against(controls))
     assert found["par"].value == pytest.approx(1.5)
     assert found["rank_ratio"].value == pytest.approx(1.0)
     narrow = build(0.5, 0.2, 5, spread=Spread(60.0, 30.0, 0.5, 512))
-    found = skill(narrow, against(controls))
+    found = skill_metrics(narrow, against(controls))
     assert found["rank_ratio"].value == pytest.approx(0.2)
     assert found["rank_ratio_centred"].value == pytest.approx(0.1)
     assert found["rank_ratio"].n == 512
@@ -209,7 +209,7 @@ def test_par_and_rank_ratios_are_relative_to_reference_and_ridge(build, controls
 
 def test_rank_ratios_divide_by_the_ranks_of_ridge_not_of_the_targets(build, controls):
     controls["linear"] = build(0.45, 0.10, 3, spread=Spread(120.0, 50.0, 0.5, 512))
-    found = skill(build(0.5, 0.2, 5, spread=Spread(60.0, 30.0, 0.5, 512)), against(controls))
+    found = skill_metrics(build(0.5, 0.2, 5, spread=Spread(60.0, 30.0, 0.5, 512)), against(controls))
     assert found["rank_ratio"].value == pytest.approx(60 / 120)
     assert found["rank_ratio_centred"].value == pytest.approx(30 / 50)
     shown = {who: (ranks["rankme"], ranks["rankme_centred"]) for who, ranks in asdict(found.rankme).items()}
@@ -222,7 +222,9 @@ def test_par_has_the_interval_of_a_ratio(build, controls, echo):
     rng = np.random.default_rng(0)
     reference = 0.4 + rng.normal(0, 0.05, ARTICLES)[CLUSTERS] + rng.normal(0, 0.02, N)
     nearest = 0.6 + 1.5 * echo * (reference - 0.4) + rng.normal(0, 0.01, ARTICLES)[CLUSTERS]
-    par = skill(build(0.5, 0.2, 5, nearest_context=nearest, nearest_reference=reference), against(controls))["par"]
+    par = skill_metrics(build(0.5, 0.2, 5, nearest_context=nearest, nearest_reference=reference), against(controls))[
+        "par"
+    ]
     assert par.value == pytest.approx(nearest.mean() / reference.mean())
     without = np.array([nearest[a != CLUSTERS].mean() / reference[a != CLUSTERS].mean() for a in range(ARTICLES)])
     error = np.sqrt((ARTICLES - 1) / ARTICLES * np.sum((without - without.mean()) ** 2))
@@ -250,25 +252,25 @@ def test_generalisation_asks_for_the_sign_and_half_the_size(build, controls):
     assert not passes(none, none)  # a ratio of two negatives is no skill
 
 
-def test_generalisation_compares_one_figure_with_itself(build, controls):
+def test_generalisation_compares_one_metric_with_itself(build, controls):
     """Beyond the frontier on VAL and along it on OOD: a gain in cosine is not divided by a gain in MRR."""
     val, ood = build(0.60, 0.11, 20, noise=1e-3), build(0.51, 0.20, 21, noise=1e-3)
-    figures = statistics_of(build, controls, val, ood)
-    assert figures["VAL"]["task_figure"] == figures["VAL"]["excess_cosine"]
-    assert figures["OOD"]["task_figure"] == figures["OOD"]["F"]
-    expected = figures["OOD"]["excess_cosine"].value / figures["VAL"]["excess_cosine"].value
-    assert figures["retained"].value == pytest.approx(expected)
-    assert figures["retained"].value < 0
+    metrics = statistics_of(build, controls, val, ood)
+    assert metrics["VAL"]["task_figure"] == metrics["VAL"]["excess_cosine"]
+    assert metrics["OOD"]["task_figure"] == metrics["OOD"]["F"]
+    expected = metrics["OOD"]["excess_cosine"].value / metrics["VAL"]["excess_cosine"].value
+    assert metrics["retained"].value == pytest.approx(expected)
+    assert metrics["retained"].value < 0
 
 
 @pytest.mark.parametrize(
-    ("cosine", "mrr", "figure"), [(0.60, 0.11, "excess_cosine"), (0.60, 0.20, "F"), (0.47, 0.20, "F"), (0.3, 0.1, "F")]
+    ("cosine", "mrr", "metric"), [(0.60, 0.11, "excess_cosine"), (0.60, 0.20, "F"), (0.47, 0.20, "F"), (0.3, 0.1, "F")]
 )
-def test_the_gain_in_cosine_stands_in_only_where_that_in_mrr_is_not_shown(build, controls, cosine, mrr, figure):
+def test_the_gain_in_cosine_stands_in_only_where_that_in_mrr_is_not_shown(build, controls, cosine, mrr, metric):
     observed = build(cosine, mrr, 20, noise=1e-3)
-    figures = statistics_of(build, controls, observed, observed)["VAL"]
-    assert figures["F"] != figures["excess_cosine"]
-    assert figures["task_figure"] == figures[figure]
+    metrics = statistics_of(build, controls, observed, observed)["VAL"]
+    assert metrics["F"] != metrics["excess_cosine"]
+    assert metrics["task_figure"] == metrics[metric]
 
 
 def test_a_rollout_that_breaks_down_at_a_later_horizon_fails(build, controls):
@@ -277,17 +279,17 @@ def test_a_rollout_that_breaks_down_at_a_later_horizon_fails(build, controls):
     broken.rollout[7, 1] = np.nan
     profile = load_profile("skill")
     for observed, expected in ((sound, True), (broken, False)):
-        figures = statistics_of(build, controls, observed, observed)
-        checks = judge_gate("rollout", figures, profile)
+        metrics = statistics_of(build, controls, observed, observed)
+        checks = judge_gate("rollout", metrics, profile)
         assert [c.passed for c in checks] == [expected] * 2
 
 
 def test_the_worst_horizon_decides(build, controls):
     observed = build(0.5, 0.2, 5)
     observed.rollout[:] = [2.0, 0.2, 1.5]
-    figures = statistics_of(build, controls, observed, observed)
-    assert figures["VAL"]["rollout_worst"].value == pytest.approx(-0.8)
-    assert not any(c.passed for c in judge_gate("rollout", figures, load_profile("skill")))
+    metrics = statistics_of(build, controls, observed, observed)
+    assert metrics["VAL"]["rollout_worst"].value == pytest.approx(-0.8)
+    assert not any(c.passed for c in judge_gate("rollout", metrics, load_profile("skill")))
 
 
 @pytest.mark.parametrize("articles", [ARTICLES, 10])
@@ -299,11 +301,11 @@ def test_a_rollout_gate_is_no_easier_with_fewer_articles(build, controls, articl
         control.rollout[:] = 0.5
     observed.rollout[:] = 0.496 + between[CLUSTERS, None]
     given = against({name: control.take(few) for name, control in controls.items()}, NONE[few])
-    figures = skill_statistics(dict.fromkeys(JUDGED, observed.take(few)), dict.fromkeys(JUDGED, given), "frontier")
-    worst = figures["VAL"]["rollout_worst"]
+    metrics = skill_statistics(dict.fromkeys(JUDGED, observed.take(few)), dict.fromkeys(JUDGED, given), "frontier")
+    worst = metrics["VAL"]["rollout_worst"]
     assert worst.value == pytest.approx(-0.004)
     assert worst.high > 0.0
-    checks = judge_gate("rollout", figures, load_profile("skill"))
+    checks = judge_gate("rollout", metrics, load_profile("skill"))
     assert [c.passed for c in checks] == [articles == ARTICLES] * 2
 
 
@@ -321,13 +323,13 @@ def test_f_is_told_with_the_leaked_windows_and_without(build, controls):
     told = card.leaks["VAL"]["figures"]["F"]
     assert told["without"] == card.skill["VAL"]["F"]
     assert told["without"].high < 0 < told["with"].low
-    assert told["with"] == skill(observed["VAL"], given["VAL"])["F"]
+    assert told["with"] == skill_metrics(observed["VAL"], given["VAL"])["F"]
     untouched = card.leaks["OOD"]["figures"]["F"]
     assert untouched["with"] == untouched["without"] == card.skill["OOD"]["F"]
 
 
 @pytest.mark.parametrize(("task", "key"), [("retrieval", "retrieval"), ("decoding", "decoding")])
-def test_the_task_picks_its_figure(build, controls, task, key):
+def test_the_task_picks_its_metric(build, controls, task, key):
     observed = build(0.5, 0.2, 5)
-    figures = statistics_of(build, controls, observed, observed, task)
-    assert figures["VAL"]["task_figure"] == figures["VAL"][key]
+    metrics = statistics_of(build, controls, observed, observed, task)
+    assert metrics["VAL"]["task_figure"] == metrics["VAL"][key]

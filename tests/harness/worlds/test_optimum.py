@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from world_figures import (
+from world_metrics import (
     AT_LEAST,
     AT_MOST,
     ROOM,
     C,
     Predict,
     articles_of,
-    figures,
     margin,
+    metrics,
     offset_curve,
     optimum,
     ridge,
@@ -28,13 +28,13 @@ from lvm_gates.harness.worlds.world import WORLDS, WorldLaw, generate, synthesis
 
 def test_the_optimum_of_arrow_passes_every_gate_with_room() -> None:
     world = generate("arrow")
-    found = [figures(optimum("arrow"), articles_of(world, split)) for split in ("VAL", "OOD")]
-    for at, figure in enumerate(found):
+    found = [metrics(optimum("arrow"), articles_of(world, split)) for split in ("VAL", "OOD")]
+    for at, metric in enumerate(found):
         for row, bounds in AT_LEAST.items():
-            assert figure[row] >= min(bounds[at] + ROOM, 1.0), (row, figure)
+            assert metric[row] >= min(bounds[at] + ROOM, 1.0), (row, metric)
         for row, bound in AT_MOST.items():
-            assert figure[row] <= bound - ROOM, (row, figure)
-        assert figure["in bin"] > 0.6
+            assert metric[row] <= bound - ROOM, (row, metric)
+        assert metric["in bin"] > 0.6
     assert abs(found[0]["cosine in bin"] - found[1]["cosine in bin"]) <= 0.02
 
 
@@ -165,7 +165,7 @@ def test_it_is_built_from_what_the_corpus_records(tmp_path: Path) -> None:
 def test_real_text_and_foreign_generators_are_refused(tmp_path: Path) -> None:
     vectors = np.eye(8, dtype=np.float32)
     for meta, message in (
-        ({"kind": "text"}, "control:bayes needs a synthetic world"),
+        ({"kind": "text"}, "control:bayes needs a synthetic dataset"),
         ({"kind": "synthetic", "generator_version": 0}, "version 0 of the generator"),
     ):
         corpus = write_corpus(tmp_path / "x", vectors, np.array([8]), splits=np.array(["VAL"]), meta=meta)

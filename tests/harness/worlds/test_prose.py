@@ -1,10 +1,10 @@
-"""World `prose`: its chunks lie together as those of text do, and what a network could gain there is known."""
+"""Synthetic dataset `prose`: its chunks lie together as those of text do, and what a network could gain there is known."""
 
 import dataclasses
 
 import numpy as np
 import pytest
-from world_figures import C, articles_of, unit, windows
+from world_metrics import C, articles_of, unit, windows
 
 from lvm_gates.harness.worlds.articles import draw_article
 from lvm_gates.harness.worlds.optimum import BayesPredictor
@@ -22,7 +22,7 @@ def drawn(law, dim, seed=0):
     )
 
 
-def figures(predict, articles):
+def metrics(predict, articles):
     """Mean cosine to the target, MRR and R@5 among the chunks of its article that are not in the context."""
     cosine, rank = [], []
     for article in articles:
@@ -43,7 +43,7 @@ def ewma(decay):
     return lambda c: np.einsum("c,bcd->bd", weights, c)
 
 
-# all-MiniLM-L6-v2 (384-d) on 60 Wikipedia articles of WikiText-2: cosine, MRR, R@5 in pool `novel`.
+# all-MiniLM-L6-v2 (384-d) on 60 Wikipedia articles of WikiText-2: cosine, MRR, R@5 in candidate set `novel`.
 TEXT = {
     "persistence": (lambda c: c[:, -1], 0.395, 0.157, 0.217),
     "EWMA .3": (ewma(0.3), 0.452, 0.162, 0.223),
@@ -57,7 +57,7 @@ def test_copying_and_averaging_score_as_they_do_on_text(dim):
     """Within .03: between 30 of those 60 articles and the other 30 cosine differs by .021, MRR by .015, R@5 by .026."""
     articles = drawn(prose(0.0), dim)
     for name, (predict, *expected) in TEXT.items():
-        found = figures(predict, articles)
+        found = metrics(predict, articles)
         assert found == pytest.approx(expected, abs=0.03), name
 
 
@@ -77,7 +77,7 @@ def test_a_planted_share_is_worth_what_is_stated(dim):
     """Share .01: +.008 of cosine and .03 of MRR over the best linear map, as `prose` says; nothing at share 0."""
     law = prose(0.01)
     mean, articles = law.mean(dim, 0), drawn(law, dim)
-    by_share = [figures(BayesPredictor(law, mean, follows=g).predict, articles) for g in (0.0, 0.5, 1.0)]
+    by_share = [metrics(BayesPredictor(law, mean, follows=g).predict, articles) for g in (0.0, 0.5, 1.0)]
     assert by_share[0] < by_share[1] < by_share[2]
     gain = np.subtract(by_share[2], by_share[0])
     assert gain[0] == pytest.approx(0.0085, abs=0.0015)

@@ -1,18 +1,18 @@
-"""World `switch`: no linear map follows it, its optimum is known and passes every gate."""
+"""Synthetic dataset `switch`: no linear map follows it, its optimum is known and passes every gate."""
 
 import dataclasses
 import itertools
 
 import numpy as np
 import pytest
-from world_figures import (
+from world_metrics import (
     AT_LEAST,
     AT_MOST,
     ROOM,
     C,
     articles_of,
-    figures,
     margin,
+    metrics,
     offset_curve,
     optimum,
     ridge,
@@ -38,13 +38,13 @@ def cosine(predict, contexts, targets):
 
 
 def test_the_optimum_passes_every_gate_with_room(world):
-    found = [figures(optimum("switch"), articles_of(world, split)) for split in ("VAL", "OOD")]
-    for at, figure in enumerate(found):
+    found = [metrics(optimum("switch"), articles_of(world, split)) for split in ("VAL", "OOD")]
+    for at, metric in enumerate(found):
         for row, bounds in AT_LEAST.items():
-            assert figure[row] >= min(bounds[at] + ROOM, 0.98), (row, figure)
+            assert metric[row] >= min(bounds[at] + ROOM, 0.98), (row, metric)
         for row, bound in AT_MOST.items():
-            assert figure[row] <= bound - ROOM, (row, figure)
-        assert figure["in bin"] > 0.25
+            assert metric[row] <= bound - ROOM, (row, metric)
+        assert metric["in bin"] > 0.25
     assert abs(found[0]["cosine in bin"] - found[1]["cosine in bin"]) <= 0.02
 
 
@@ -66,9 +66,9 @@ def test_nothing_linear_passes_gate_a_or_gate_b(world):
 
             assert margin(offset_curve(blend, articles)) < 0.05, weights
     for split in ("VAL", "OOD"):
-        figure = figures(fitted, articles_of(world, split))
-        assert figure["margin"] < 0.05
-        assert figure["R@1"] < 0.2
+        metric = metrics(fitted, articles_of(world, split))
+        assert metric["margin"] < 0.05
+        assert metric["R@1"] < 0.2
 
 
 def test_the_switched_state_is_uncorrelated_with_everything_in_the_context(world):

@@ -1,4 +1,4 @@
-"""The synthetic worlds have the law they state, and nothing else."""
+"""The synthetic datasets have the law they state, and nothing else."""
 
 import hashlib
 import json

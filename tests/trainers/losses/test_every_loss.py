@@ -9,7 +9,7 @@ from loss_cases import cases, make_case, properties
 import lvm_gates.trainers.losses
 from lvm_gates.models.ranker import context_anchor
 from lvm_gates.trainers.losses import (
-    adaptive_guard,
+    adaptive_weight,
     anchor_floor,
     anti_copy,
     cosine_each,
@@ -38,7 +38,7 @@ def _ratio(c):
 OF_COSINES = {
     "directional_margin": lambda c: directional_margin(c.prediction, c.target, c.last, 0.9),
     "directional_margin, weighted": lambda c: directional_margin(
-        c.prediction, c.target, c.last, 0.9, adaptive_guard(c.last, c.target)
+        c.prediction, c.target, c.last, 0.9, adaptive_weight(c.last, c.target)
     ),
     "anti_copy": lambda c: anti_copy(c.prediction, c.target, c.context, 0.9),
     "future_margin": lambda c: future_margin(c.prediction, c.target, c.future, c.exists, 0.9),
@@ -72,7 +72,7 @@ every_loss_of_cosines = pytest.mark.parametrize("loss", OF_COSINES.values(), ids
 def test_all_public_names_exist_and_no_loss_is_forgotten_here():
     public = set(lvm_gates.trainers.losses.__all__)
     assert all(callable(getattr(lvm_gates.trainers.losses, name)) for name in public)
-    weights = {"adaptive_guard", "adaptive_guard_published", "cap_share", "confidence", "lambda_eff"}
+    weights = {"adaptive_weight", "adaptive_weight_published", "cap_share", "confidence", "lambda_eff"}
     others = {"cosine", "cosine_each", "directional_gate", "margin_ratio", "skip_on_negative", "skip_v21"}
     assert public - weights - others == {name.split(",")[0].split(" ")[0] for name in LOSSES}
 

@@ -1,4 +1,4 @@
-"""The hinges against the same sums in plain numpy, and the guards that weigh them."""
+"""The hinges against the same sums in plain numpy, and the weights that they get."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from loss_cases import cases, gap, make_case, margins, properties
 
 from lvm_gates.trainers.losses import (
-    adaptive_guard,
-    adaptive_guard_published,
+    adaptive_weight,
+    adaptive_weight_published,
     anti_copy,
     directional_margin,
     future_margin,
@@ -115,41 +115,41 @@ def test_without_any_future_the_loss_is_zero():
 
 @properties
 @given(st.lists(cosines, min_size=1, max_size=9))
-def test_the_guard_is_between_one_and_two_and_rises_with_the_cosine(values):
+def test_the_adaptive_weight_is_between_one_and_two_and_rises_with_the_cosine(values):
     values = sorted(values)
-    guard = adaptive_guard(rows_at(*values), axis(len(values)))
-    assert guard.min() > 1
-    assert guard.max() < 2
-    assert (guard.diff() >= -1e-12).all()
+    weight = adaptive_weight(rows_at(*values), axis(len(values)))
+    assert weight.min() > 1
+    assert weight.max() < 2
+    assert (weight.diff() >= -1e-12).all()
     for low, high in zip(range(len(values)), range(1, len(values)), strict=False):
         if values[high] - values[low] > 1e-3:
-            assert guard[high] > guard[low]
+            assert weight[high] > weight[low]
 
 
-def test_the_guard_is_half_way_at_the_original_centre():
-    guard = adaptive_guard(rows_at(0.60, 0.65, 0.55), axis(3))
-    assert guard.tolist() == pytest.approx([1.5, 1 + 1 / (1 + np.exp(-1)), 1 + 1 / (1 + np.exp(1))])
+def test_the_adaptive_weight_is_half_way_at_the_original_centre():
+    weight = adaptive_weight(rows_at(0.60, 0.65, 0.55), axis(3))
+    assert weight.tolist() == pytest.approx([1.5, 1 + 1 / (1 + np.exp(-1)), 1 + 1 / (1 + np.exp(1))])
 
 
-def test_the_original_guard_is_one_number_for_the_batch():
+def test_the_original_adaptive_weight_is_one_number_for_the_batch():
     """docs/sources.md, "P4": lambda times 1 + <sigmoid>, though described as a weight of each sample."""
     last, target = rows_at(0.60, 0.95, 0.10), axis(3)
-    published = adaptive_guard_published(last, target)
+    published = adaptive_weight_published(last, target)
     assert published.shape == ()
-    assert published.item() == pytest.approx(adaptive_guard(last, target).numpy().mean())
-    # Two batches with the same mean guard are weighed alike, whichever of their samples break the margin.
+    assert published.item() == pytest.approx(adaptive_weight(last, target).numpy().mean())
+    # Two batches with the same mean weight are weighed alike, whichever of their samples break the margin.
     prediction, previous = axis(3), torch.stack([axis(1)[0], *rows_at(-1, -1)])
-    each = directional_margin(prediction, target, previous, 0.1, adaptive_guard(last, target))
+    each = directional_margin(prediction, target, previous, 0.1, adaptive_weight(last, target))
     batch = published * directional_margin(prediction, target, previous, 0.1)
     assert each.item() == pytest.approx(1.5 * 0.1 / 3)
     assert batch.item() == pytest.approx(published.item() * 0.1 / 3)
 
 
-def test_guards_carry_no_gradient():
+def test_adaptive_weights_carry_no_gradient():
     case = make_case()
     target = case.target.requires_grad_()
-    assert not adaptive_guard(case.last, target).requires_grad
-    assert not adaptive_guard_published(case.last, target).requires_grad
+    assert not adaptive_weight(case.last, target).requires_grad
+    assert not adaptive_weight_published(case.last, target).requires_grad
 
 
 @properties

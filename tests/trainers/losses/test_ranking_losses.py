@@ -51,7 +51,7 @@ def test_equal_logits_cost_the_logarithm_of_the_number_of_candidates(size, count
 
 
 def test_chance_in_p7():
-    """docs/sources.md, "Reported figures": batch 64 and three negatives of its own make 67 candidates, ln 67 = 4.2."""
+    """docs/sources.md, "Reported metrics": batch 64 and three negatives of its own make 67 candidates, ln 67 = 4.2."""
     same = torch.ones(64, 8)
     assert info_nce(same, same, torch.ones(64, 3, 8)).item() == pytest.approx(4.2, abs=0.01)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.evaluation.resolve_model import load_subject
+from lvm_gates.harness.evaluation.resolve_model import load_named
 from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
 from lvm_gates.harness.predictors.isolation.process import WorkerProcess
 
@@ -135,7 +135,7 @@ def test_a_bad_factory_is_the_same_sentence_in_either_process(isolated, factory,
     there = sentence(isolated(factory))
     assert re.search(FACTORIES[factory], there)
     with pytest.raises(UserError, match=re.escape(there)):
-        load_subject(f"python:hostile:{factory}", root=tmp_path)
+        load_named(f"python:hostile:{factory}", root=tmp_path)
 
 
 @pytest.mark.parametrize("text", list(MODULES))
@@ -145,7 +145,7 @@ def test_a_bad_module_is_the_same_sentence_in_either_process(isolated, text, tmp
     there = sentence(isolated("f", module="broken"))
     assert re.search(MODULES[text], there)
     with warnings.catch_warnings(), pytest.raises(UserError, match=re.escape(there)):
-        load_subject("python:broken:f", root=tmp_path)
+        load_named("python:broken:f", root=tmp_path)
 
 
 def test_an_interrupt_in_a_factory_is_not_the_users(isolated):

@@ -1,4 +1,4 @@
-"""Every gate figure of a predictor in a world, by brute force: no code is shared with `harness`.
+"""Every gate metric of a predictor in a world, by brute force: no code is shared with `harness`.
 
 Source: docs/specification.md, "The five gates".
 """
@@ -63,7 +63,7 @@ def margin(curve: dict[int, float]) -> float:
     return curve[1] - max(value for k, value in curve.items() if k != 1)
 
 
-def figures(predict: Predict, articles: list[np.ndarray]) -> dict[str, float]:
+def metrics(predict: Predict, articles: list[np.ndarray]) -> dict[str, float]:
     contexts, targets, article, position = windows(articles)
     predicted = predict(contexts)
     curve = offset_curve(predict, articles)

@@ -1,4 +1,4 @@
-"""Figures as people read them, everywhere: fixed decimals, a sign only where one can be, words where there is none."""
+"""Metrics as people read them, everywhere: fixed decimals, a sign only where one can be, words where there is none."""
 
 import math
 
@@ -26,20 +26,20 @@ def number(value: float | None, *, digits: int = 3, signed: bool = False, bare: 
     return text.replace("0.", ".", 1) if bare and abs(round(exact, digits)) < 1 else text
 
 
-def figure_text(
-    figure: Estimate, *, digits: int = 3, signed: bool = False, bare: bool = False, count: bool = False
+def metric_text(
+    metric: Estimate, *, digits: int = 3, signed: bool = False, bare: bool = False, count: bool = False
 ) -> str:
     """``0.408 [0.389, 0.427]``; the value alone where no interval is defined.
 
     Args:
-        figure: the value and its interval.
+        metric: the value and its interval.
         digits: as of `number`, like ``signed`` and ``bare``.
         signed: whether a plus is written.
         bare: leave out the zero before the point.
         count: whether ``, n = 3,185`` follows.
     """
-    text = number(figure.value, digits=digits, signed=signed, bare=bare)
-    if all(map(math.isfinite, (figure.value, figure.low, figure.high))):
-        ends = (number(end, digits=digits, signed=signed, bare=bare) for end in (figure.low, figure.high))
+    text = number(metric.value, digits=digits, signed=signed, bare=bare)
+    if all(map(math.isfinite, (metric.value, metric.low, metric.high))):
+        ends = (number(end, digits=digits, signed=signed, bare=bare) for end in (metric.low, metric.high))
         text = f"{text} [{', '.join(ends)}]"
-    return f"{text}, n = {figure.n:,}" if count else text
+    return f"{text}, n = {metric.n:,}" if count else text

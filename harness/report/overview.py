@@ -9,10 +9,10 @@ from lvm_gates.harness.judging.judge import show_offset
 from lvm_gates.harness.report import words
 from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, gates, notes, profile_gates
 from lvm_gates.harness.results.model import Scorecard
-from lvm_gates.harness.statistics.skill_figures import TaskSkill
+from lvm_gates.harness.statistics.skill_metrics import TaskSkill
 
 CONTROL = "control:"
-# Columns of the terminal and the HTML file. `skill` is the figure of the session's task, and so F unless another task
+# Columns of the terminal and the HTML file. `skill` is the metric of the session's task, and so F unless another task
 # was asked for.
 HEADINGS: tuple[str, ...] = ("c(+1)", "R@1", "MRR", "novel", "rollout", "cosine", "skill")
 
@@ -26,10 +26,10 @@ class Line:
         is_model: whether it was gated, or stands beside as a control.
         peak: offset of the peak.
         beyond: whether ``skill`` is a gain in cosine over every rival instead of F.
-        figures: heading -> figure, None where not computed.
+        metrics: heading -> metric, None where not computed.
         letters: initials of the gates that passed, "." for those that failed.
         verdict: release, hold or blocked.
-        misbehaved: certain expectations that did not hold.
+        failed_checks: certain expectations that did not hold.
         unusual: usual ones that did not.
     """
 
@@ -37,20 +37,20 @@ class Line:
     is_model: bool
     peak: int | None
     beyond: bool
-    figures: Mapping[str, Estimate | None]
+    metrics: Mapping[str, Estimate | None]
     letters: str
     verdict: str
-    misbehaved: Sequence[str]
+    failed_checks: Sequence[str]
     unusual: Sequence[str]
 
     @property
     def mark(self) -> str:
-        """``!`` for a control that misbehaves, ``?`` for one that does something unusual."""
-        return "!" if self.misbehaved else "?" if self.unusual else ""
+        """``!`` for a control that fails its check, ``?`` for one that does something unusual."""
+        return "!" if self.failed_checks else "?" if self.unusual else ""
 
 
 def lines(scorecard: Scorecard, split: str) -> list[Line]:
-    """Every model, then every control, with the figures of one split."""
+    """Every model, then every control, with the metrics of one split."""
     return [_line(scorecard, card, split) for card in _cards(scorecard)]
 
 
@@ -71,25 +71,25 @@ def explanation(scorecard: Scorecard) -> str:
     if not any(card.skill.task for card in _cards(scorecard)):
         meant = "-: not computed under this profile"
     elif task == "retrieval":
-        meant = "skill: MRR less that of the best rival"
+        meant = "skill: MRR minus that of the best rival"
     elif task == "decoding":
-        meant = "skill: cosine less that of the best rival"
+        meant = "skill: cosine minus that of the best rival"
     else:
-        meant = "skill: F, the MRR less the rivals' frontier; with a c, the cosine beyond every rival's"
+        meant = "skill: F, the MRR minus the rivals' frontier; with a c, the cosine beyond every rival's"
     parts = ["novel: MRR among chunks outside the context", meant, legend(scorecard)]
     return "; ".join(part for part in parts if part)
 
 
 def beyond(skill: TaskSkill | None, task: str | None) -> bool:
-    """Whether the task's figure is the gain in cosine: the frontier of rivals ends before the model's cosine."""
+    """Whether the task's metric is the gain in cosine: the frontier of rivals ends before the model's cosine."""
     if skill is None or task != "frontier":
         return False
-    chosen = skill.task_figure.value
+    chosen = skill.task_metric.value
     return chosen == skill.excess_cosine.value and chosen != skill.gain.value
 
 
 def skill_texts(skill: Skill) -> list[str]:
-    """The figure of task `frontier` on each split, in words; none under another task."""
+    """The metric of task `frontier` on each split, in words; none under another task."""
     if skill.task != "frontier":
         return []
     return [_skill_text(split, found) for split in SPLITS if (found := skill.of(split)) is not None]
@@ -97,17 +97,19 @@ def skill_texts(skill: Skill) -> list[str]:
 
 def _skill_text(split: str, found: TaskSkill) -> str:
     if beyond(found, "frontier"):
-        return f"{split} beyond every rival's cosine by {words.figure_text(found.excess_cosine, signed=True)}"
-    return f"{split} F {words.figure_text(found.gain, signed=True)}"
+        return f"{split} beyond every rival's cosine by {words.metric_text(found.excess_cosine, signed=True)}"
+    return f"{split} F {words.metric_text(found.gain, signed=True)}"
 
 
 def conduct_notes(scorecard: Scorecard) -> list[str]:
     """One sentence for everything a control did otherwise than it must, or than it usually does."""
     found = []
     for card in scorecard.controls:
-        if card.misbehaved:
-            untrue = ", that it ".join(card.misbehaved)
-            found.append(f"! {card.name} misbehaves: not true that it {untrue}; no model gets a verdict on this run")
+        if card.failed_checks:
+            untrue = ", that it ".join(card.failed_checks)
+            found.append(
+                f"! {card.name} fails its check: not true that it {untrue}; no model gets a verdict on this run"
+            )
     for card in scorecard.controls:
         if passed := card.open_gates:
             gates_named = f"gate {passed[0]} does" if len(passed) == 1 else f"gates {', '.join(passed)} do"
@@ -116,7 +118,7 @@ def conduct_notes(scorecard: Scorecard) -> list[str]:
 
 
 def findings(scorecard: Scorecard) -> list[str]:
-    """What the best possible predictor of a synthetic world says about the gates on that world.
+    """What the best possible predictor of a synthetic dataset says about the gates on that world.
 
     A gate that the oracle fails too, or that has too few windows, says nothing about the world and is left out.
     """
@@ -158,10 +160,10 @@ def _line(scorecard: Scorecard, card: CardRecord, split: str) -> Line:
             "novel": pools.novel.mrr,
             "rollout": gates.d.of(split).mean,
             "cosine": None if skill is None else skill.cosine,
-            "skill": None if skill is None else skill.task_figure,
+            "skill": None if skill is None else skill.task_metric,
         },
         "".join(gate[0].upper() if ok else "." for gate, ok in passed.items()) or "-",
         card.verdict,
-        () if control is None else control.misbehaved,
+        () if control is None else control.failed_checks,
         () if control is None else control.unusual,
     )

@@ -19,7 +19,7 @@ class Vertex(Record, frozen=True, kw_only=True):
 
     Attributes:
         cosine: to the target.
-        mrr: in pool `novel`.
+        mrr: in candidate set `novel`.
         weights: oldest frame first, then ridge, then climatology (and the judged split's mean).
     """
 
@@ -29,7 +29,7 @@ class Vertex(Record, frozen=True, kw_only=True):
 
 
 class Step(Record, frozen=True, kw_only=True):
-    """One horizon of the closed loop: the model less a rival."""
+    """One horizon of the closed loop: the model minus a rival."""
 
     horizon: Count
     control: str
@@ -66,23 +66,23 @@ class EffectiveRanks(Record, frozen=True, kw_only=True):
     target: EffectiveRank
 
 
-class SkillFigures(Record, frozen=True, kw_only=True):
+class SkillMetrics(Record, frozen=True, kw_only=True):
     """A model against everything trivial, on the windows of one split that count.
 
     Attributes:
         near_duplicates: windows left out because their target nearly equals a training chunk.
         cosine: to the target.
-        mrr: in pool `novel`.
-        gain: F, its MRR less the frontier's at its cosine.
-        excess_cosine: its cosine less every rival's best.
+        mrr: in candidate set `novel`.
+        gain: F, its MRR minus the frontier's at its cosine.
+        excess_cosine: its cosine minus every rival's best.
         beyond_frontier: whether that is above zero.
         rivals: how many; null in reports from before they were counted.
         rivals_know_domain: whether some know the mean of the judged split.
         frontier: name -> rival that makes it, from the best rank to the best cosine.
         best_mrr_control: the rival of best MRR, None where no window counts.
         best_cosine_control: the same of cosine.
-        retrieval: MRR less that rival's, paired.
-        decoding: cosine less that rival's, paired.
+        mrr_vs_best: MRR minus that rival's, paired.
+        cosine_vs_best: cosine minus that rival's, paired.
         order: effect of spoiling the order.
         rollout: at each horizon the difference to the rival that is nearest in cosine.
         by_coherence: F in each third.
@@ -105,8 +105,8 @@ class SkillFigures(Record, frozen=True, kw_only=True):
     frontier: dict[str, Vertex]
     best_mrr_control: str | None
     best_cosine_control: str | None
-    retrieval: Estimate
-    decoding: Estimate
+    mrr_vs_best: Estimate = msgspec.field(name="retrieval")
+    cosine_vs_best: Estimate = msgspec.field(name="decoding")
     order: OrderEffects
     rollout: list[Step]
     by_coherence: list[Third]
@@ -118,17 +118,17 @@ class SkillFigures(Record, frozen=True, kw_only=True):
     rank_ratio_centred: Estimate
 
 
-class TaskSkill(SkillFigures, frozen=True, kw_only=True):
-    """The same with the task's own figure picked out.
+class TaskSkill(SkillMetrics, frozen=True, kw_only=True):
+    """The same with the task's own metric picked out.
 
     Attributes:
         n: windows that count.
         articles: that they are of.
-        task_figure: F, or what the session's task judges by in its place.
+        task_metric: F, or what the session's task judges by in its place.
         rollout_worst: the step of the closed loop with the lowest lower bound.
     """
 
     n: Count
     articles: Count = 0
-    task_figure: Estimate
+    task_metric: Estimate = msgspec.field(name="task_figure")
     rollout_worst: Estimate = UNDEFINED
