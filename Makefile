@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := runs/demo
-# The original network is 512 wide and takes minutes an epoch on a CPU; this one learns world `switch` in about two.
+# The original network is 512 wide and takes minutes an epoch on a CPU; this one learns dataset `switch` in about two.
 DEMO_SIZE := --width 128 --layers 2 --heads 4 --lr 1e-3 --epochs 12
 
 .PHONY: benchmark-run help demo test lint types benchmark mutation clean
 
 help:
-	@echo "make demo       set up, train recipe P1 on the embedded world, gate it twice"
+	@echo "make demo       set up, train recipe P1 on the embedded dataset, gate it twice"
 	@echo "make test       set up and run the test suite"
 	@echo "make lint       ruff, and the contracts of who imports whom"
 	@echo "make types      mypy, strict on harness/, models/ and trainers/"

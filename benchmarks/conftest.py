@@ -1,4 +1,4 @@
-"""One thread, and a way to time two things in turns: speed is told only as a ratio within one process."""
+"""One thread, and a way to time two things in turns: speed is reported only as a ratio within one process."""
 
 import statistics
 import time
@@ -28,11 +28,11 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def time_ratio(benchmark: Any) -> Callable[..., None]:
-    """How many times as long a measured takes as a reference: call it with (measured, reference, rounds=N, runs=(S, R)).
+    """How many times as long something takes as a reference: called with (measured, reference, rounds=N, runs=(S, R)).
 
     The reference is timed right before each round, so that a busy moment slows both, and the ratio is the median over
-    rounds. A round is S runs of the measured and R of the reference, chosen so that the two last about as long: a pause
-    of the machine would otherwise fall into the longer one only. The ratio, of one run to one run, lands in
+    rounds. A round is S runs of what is measured and R of the reference, chosen so that the two last about as long: a
+    pause of the machine would otherwise fall into the longer one only. The ratio, of one run to one run, lands in
     ``extra_info["ratio"]``, which `ci/compare_benchmarks.py` reads.
     """
 

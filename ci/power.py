@@ -2,10 +2,10 @@
 
     python -m ci.power --dim 384 >> docs/power.md
 
-Synthetic dataset `prose` has the cosines and ranks of text and an optimum that follows a planted share of each chunk, which nothing
-linear does; the best linear map stands in for ridge, as one fitted on endless data. The model is the optimum with an
-error of its own. Articles are drawn once for each share, and every VAL and OOD is a random choice of them; released is
-what gains at least `WORTH` with its lower bound above zero on both. What a share is worth is F on all articles.
+Dataset `prose` has the cosines and ranks of text and an optimum that follows a planted share of each chunk, which no
+linear map does; the best linear map stands in for ridge, as one fitted on endless data. The model is the optimum with
+an error of its own. Articles are drawn once for each share, and every VAL and OOD is a random choice of them; released
+is what gains at least `WORTH` with its lower bound above zero on both. What a share is worth is F on all articles.
 """
 
 import tempfile
@@ -35,7 +35,7 @@ from lvm_gates.harness.worlds.parameters import WorldLaw, prose
 
 CONTEXT = 5
 # Articles drawn for each share.
-POOL = 240
+ARTICLES_SCORED = 240
 ARTICLES = (10, 20, 30, 60, 120)
 # Of each article that are judged: all, or so many.
 WINDOWS = (None, 30)
@@ -87,8 +87,8 @@ class _AndModel(Basis):
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Scores on all articles of one world, summed over the windows of each.
+class ScoredArticles:
+    """Scores on all articles of one dataset, summed over the windows of each.
 
     Attributes:
         windows: (A,) of each article.
@@ -101,7 +101,7 @@ class Pool:
     mrr: Float[np.ndarray, "a k"]
 
     @classmethod
-    def of(cls, scores: RivalScores, article: Int[np.ndarray, " n"], most: int | None, seed: int) -> "Pool":
+    def of(cls, scores: RivalScores, article: Int[np.ndarray, " n"], most: int | None, seed: int) -> "ScoredArticles":
         """Of all windows, or of ``most`` of each article chosen at random."""
         rng = np.random.default_rng([seed, 2])
         rows = [rng.permutation(np.flatnonzero(article == a))[:most] for a in np.unique(article)]
@@ -120,7 +120,7 @@ class Pool:
         return any(gain.low > 0 and gain.value >= WORTH for gain in self.gains(articles))
 
 
-def score(law: WorldLaw, dim: int, articles: int, seed: int) -> dict[int | None, Pool]:
+def score(law: WorldLaw, dim: int, articles: int, seed: int) -> dict[int | None, ScoredArticles]:
     """Draw articles, score the model and every rival on all their windows, and sum over each number in `WINDOWS`."""
     mean = law.mean(dim, seed)
     parts = [draw_article(law, mean, "VAL", index, seed) for index in range(articles)]
@@ -141,16 +141,16 @@ def score(law: WorldLaw, dim: int, articles: int, seed: int) -> dict[int | None,
                 model=_Learnt(BayesPredictor(law, mean), dim, ERROR, seed),
             ),
         )
-    return {most: Pool.of(scores, windows.clusters, most, seed) for most in WINDOWS}
+    return {most: ScoredArticles.of(scores, windows.clusters, most, seed) for most in WINDOWS}
 
 
-def released(pool: Pool, articles: int, draws: int, seed: int) -> float:
+def released(scored: ScoredArticles, articles: int, draws: int, seed: int) -> float:
     """Share of draws of VAL and OOD, each of so many articles, on both of which the gate passes."""
-    # With replacement: the pool is the population, whose gain is known. Without, VAL and OOD of 120 articles would be
-    # each other's complement in a pool of 240, and never both above its gain.
+    # With replacement: these articles are the population, whose gain is known. Without, VAL and OOD of 120 articles
+    # would be each other's complement among 240, and never both above its gain.
     rng = np.random.default_rng([seed, articles])
-    chosen = rng.integers(len(pool.windows), size=(draws, 2, articles))
-    return float(np.mean([pool.passes(val) and pool.passes(ood) for val, ood in chosen]))
+    chosen = rng.integers(len(scored.windows), size=(draws, 2, articles))
+    return float(np.mean([scored.passes(val) and scored.passes(ood) for val, ood in chosen]))
 
 
 class Row(NamedTuple):
@@ -180,15 +180,15 @@ def table(rows: Sequence[Row], heading: str) -> str:
 @click.command()
 @click.option("--dim", type=int, default=384, show_default=True)
 @click.option("--draws", type=int, default=200, show_default=True, help="Draws of VAL and OOD for each metric.")
-@click.option("--articles", type=int, default=POOL, show_default=True, help="Articles to choose them from.")
+@click.option("--articles", type=int, default=ARTICLES_SCORED, show_default=True, help="Articles to choose them from.")
 @click.option("--seed", type=int, default=0, show_default=True)
 def main(dim: int, draws: int, articles: int, seed: int) -> None:
     """Print the share of draws released, as Markdown."""
     rows: dict[int | None, list[Row]] = {most: [] for most in WINDOWS}
     for planted in SHARES:
-        for most, pool in score(prose(planted), dim, articles, seed).items():
-            shares = [released(pool, n, draws, seed) for n in ARTICLES]
-            rows[most].append(Row(planted, *pool.gains(np.arange(articles)), shares))
+        for most, scored in score(prose(planted), dim, articles, seed).items():
+            shares = [released(scored, n, draws, seed) for n in ARTICLES]
+            rows[most].append(Row(planted, *scored.gains(np.arange(articles)), shares))
             click.echo(f"{rows[most][-1]}", err=True)
     for most, found in rows.items():
         size = "every window (120 an article)" if most is None else f"{most} windows an article"

@@ -48,7 +48,7 @@ def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corp
         "ours",
         "reported collapse",
         "our first and largest fall",
-        "skill over persistence, last",
+        "lift over persistence, last",
     ]
     gates = [
         "recipe",
@@ -82,8 +82,8 @@ def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corp
 def falls(history: Sequence[Mapping[str, Any]]) -> str:
     """The first epoch that cost a share of the validation cosine beyond the ordinary, and the one that cost most.
 
-    In one epoch the original collapses lost 34 % (V3), 37 % (P4), 110 % (P6b v1) and 39 % (P7); P3 when its auxiliary terms
-    came on, which was no collapse, lost 8 % (docs/sources.md, "Reported metrics").
+    In one epoch the original collapses lost 34 % (V3), 37 % (P4), 110 % (P6b v1) and 39 % (P7); P3 lost
+    8 % when its auxiliary terms came on, which was no collapse (docs/sources.md, "Reported metrics").
     """
     cosines = [record["val_cosine"] for record in history]
     shares = [(before - after) / before if before > 0 else 0.0 for before, after in itertools.pairwise(cosines)]

@@ -1,4 +1,4 @@
-"""The schema of ``scorecard.json`` in its two places, and scorecards held against it.
+"""The schema of ``scorecard.json`` in its two places, and scorecards checked against it.
 
     python -m ci.schema
 
@@ -19,7 +19,7 @@ PLACES = (ROOT / "docs" / FILE, ROOT / "harness" / "results" / FILE)
 
 
 def check(scorecard: Any) -> None:
-    """Hold a scorecard against the schema that is shipped.
+    """Check a scorecard against the schema that is shipped.
 
     Raises:
         AssertionError: at the first place that is not of the schema.

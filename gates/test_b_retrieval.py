@@ -10,8 +10,8 @@ from lvm_gates.gates.judging import require
 from lvm_gates.harness.judging.verdict import Card
 
 NEXT = (
-    "compare candidate set `article` with candidate set `novel` in the scorecard: if `novel` is much better, the model is kept from the "
-    "target by its own context frames; if both are at chance, look at the training loss first."
+    "compare candidate sets `article` and `novel` in the scorecard: if `novel` is much better, the model's own context "
+    "frames keep it from the target; if both are at chance, look at the training loss first."
 )
 
 

@@ -1,4 +1,4 @@
-"""The gates themselves on trial: each control behaves as it must, on the very windows the models are judged on.
+"""The gates themselves on trial: each control does what is expected of it, on the windows the models are judged on.
 
 An oracle must pass every gate and degenerate predictors must fail, or no model gets a verdict.
 """

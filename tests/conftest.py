@@ -26,7 +26,7 @@ else:
 
 @pytest.fixture(scope="session", autouse=True)
 def every_scorecard_is_of_the_schema():
-    """Whatever a test writes as a report is held against the schema that is shipped."""
+    """Whatever a test writes as a report is checked against the schema that is shipped."""
     from ci.schema import check
     from lvm_gates.harness.results import folder
 

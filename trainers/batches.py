@@ -56,13 +56,13 @@ class Gatherer:
         needs: which chunks.
         device: where the tensors go.
         rng: draws the negatives.
-        pool: rows of all training targets, where foreign negatives come from.
+        foreign: rows of all training targets, where foreign negatives come from.
     """
 
     needs: Needs
     device: torch.device
     rng: np.random.Generator
-    pool: Int[np.ndarray, " n"]
+    foreign: Int[np.ndarray, " n"]
 
     def gather(self, windows: Windows) -> Batch:
         """The vectors of a few windows, in one read of the corpus."""
@@ -95,7 +95,7 @@ class Gatherer:
         """Rows of other chunks than the target: of its own article, or of any training target."""
         shape = (len(windows), self.needs.negatives)
         if self.needs.foreign_negatives:
-            return self.rng.choice(self.pool, size=shape)
+            return self.rng.choice(self.foreign, size=shape)
         target = windows.targets[:, None] - 1 + self.needs.target
         start = windows.corpus.starts[windows.clusters][:, None]
         length = windows.corpus.lengths[windows.clusters][:, None]

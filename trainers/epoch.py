@@ -86,7 +86,7 @@ def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, auxiliary
         run: the run.
         epoch: from 1; decides every random number.
         windows: of this epoch.
-        tick: told the running means of loss, cosine and margin after each step.
+        tick: called after each step with the running means of loss, cosine and margin over the last frame.
         auxiliary: whether the recipe's auxiliary terms are on.
 
     Returns:
@@ -115,12 +115,12 @@ def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, auxiliary
         run.optimizer.step()
         with torch.no_grad():
             cos = cosine(step.raw, batch.target)
-            margin = cos - cosine(step.raw, step.last)
+            margin_vs_last = cos - cosine(step.raw, step.last)
         parts = {
             f"loss.{name}": float(part.detach() if isinstance(part, Tensor) else part)
             for name, part in loss.parts.items()
         }
-        means.add({"loss": value, "cosine": cos, "margin": margin, **parts}, len(read))
+        means.add({"loss": value, "cosine": cos, "margin": margin_vs_last, **parts}, len(read))
         tick(means["loss"], means["cosine"], means["margin"])
     return means
 
@@ -155,7 +155,7 @@ def _mixed(config: RunConfig, device: torch.device) -> bool:
 
 
 def require_finite(value: float, what: str, config: RunConfig) -> None:
-    """Stop a run whose metrics have left the numbers.
+    """Stop a run whose loss is no longer a number.
 
     Raises:
         UserError: ``value`` is NaN or infinite.

@@ -23,7 +23,7 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
     """Train RECIPE under every combination of the --vary options; ARGUMENTS go to each run.
 
     Every run has its own folder in --out. The same command goes on where it was interrupted: finished runs are not
-    repeated, an unfinished one is resumed. A run that fails is told of, and the others are made.
+    repeated, an unfinished one is resumed. A run that fails is reported, and the others go on.
 
     lvm-train grid p7 --vary margin=.07,.10 --vary anchor-share=.7,.8 --out runs/grid --epochs 5
     """
@@ -78,11 +78,11 @@ def _values(text: str) -> list[tuple[str, str]]:
 def _summary(history: list[dict[str, Any]]) -> str:
     """The best epoch of a run in one line."""
     best = max(history, key=lambda record: (record["score"] is not None, record["score"] or 0.0))
-    skill = best.get("sentinel", {}).get("skill_cosine", {})
+    lift = best.get("sentinel", {}).get("skill_cosine", {})
     text = f"best epoch {best['epoch']} of {len(history)}, val cosine {best['val_cosine']:.3f}"
     text += f", margin over the last frame {best['val_margin']:+.3f}"
-    if skill.get("value") is not None:
-        text += f", skill {skill['value']:+.3f}"
-    if skill.get("low") is not None:  # from ten articles up
-        text += f" [{skill['low']:+.3f}, {skill['high']:+.3f}]"
+    if lift.get("value") is not None:
+        text += f", lift over persistence {lift['value']:+.3f}"
+    if lift.get("low") is not None:  # from ten articles up
+        text += f" [{lift['low']:+.3f}, {lift['high']:+.3f}]"
     return text

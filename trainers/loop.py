@@ -195,11 +195,11 @@ def _line(record: EpochRecord, val: Validation, reading: Reading | None) -> str:
     """One epoch in one line of 80 columns; the history has the rest."""
     text = (
         f"loss {record['train_loss']:.2e} cos {_short(record['train_cosine'])}, "
-        f"val cos {_short(val.cosine)} margin {_short(val.margin_vs_last, '+')}"
+        f"val cos {_short(val.cosine)} vs-last {_short(val.margin_vs_last, '+')}"
     )
     if reading is not None:
-        skill = reading.metrics["skill_cosine"]["value"]
-        text += " skill n/a" if skill is None else f" skill {_short(skill, '+')}"
+        lift = reading.metrics["skill_cosine"]["value"]
+        text += " lift n/a" if lift is None else f" lift {_short(lift, '+')}"
     return text
 
 

@@ -27,7 +27,7 @@ class Step:
         negatives: (B, N, D) other chunks of the target's article.
         article: (B,) the article of each window.
         epoch: from 1.
-        auxiliary: False once the sentinel has had the auxiliary terms dropped.
+        auxiliary: False once the sentinel has dropped the auxiliary terms.
         predict: (B, C, D) contexts -> (B, D) unit predictions, with gradient.
     """
 
@@ -56,9 +56,9 @@ class Step:
 
 
 class Loss(NamedTuple):
-    """A scalar to descend on, and the metrics it is made of.
+    """A scalar to descend on, and the values it is made of.
 
-    A metric that was not computed in this step is absent: the original trainer logged 0.0 for it, and the zero was
+    A value that was not computed in this step is absent: the original trainer logged 0.0 for it, and the zero was
     read as a neutral margin (docs/sources.md, "Unmeasured zeros").
     """
 
@@ -77,7 +77,7 @@ class Term:
         name: in the history.
         weight: by epoch; at zero the term is not computed.
         value: the term.
-        auxiliary: whether it goes when the sentinel has the auxiliary terms dropped.
+        auxiliary: whether the sentinel may drop it.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Term:
 
 
 def weighted(*terms: Term) -> Objective:
-    """Mean squared error on the raw output plus weighted terms, of which the sentinel may have the auxiliary terms dropped."""
+    """Mean squared error on the raw output plus weighted terms; the sentinel may drop the auxiliary ones."""
 
     def objective(step: Step) -> Loss:
         total = mse_loss(step.raw, step.target)

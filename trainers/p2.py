@@ -1,4 +1,4 @@
-"""P2: the network predicts the change from the last frame; tiny auxiliary terms from epoch 6 (docs/sources.md, "P2")."""
+"""P2: predicts the change from the last frame; small auxiliary terms from epoch 6 (docs/sources.md, "P2")."""
 
 from typing import TYPE_CHECKING
 

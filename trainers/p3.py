@@ -1,4 +1,4 @@
-"""P3: P1 with tiny auxiliary terms from epoch 6 (docs/sources.md, "P3")."""
+"""P3: P1 with small auxiliary terms from epoch 6 (docs/sources.md, "P3")."""
 
 from lvm_gates.trainers.command import Options, recipe_command, sizes
 from lvm_gates.trainers.options import as_published

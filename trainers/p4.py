@@ -1,4 +1,4 @@
-"""P4: rollouts that must move from epoch 4, adaptive auxiliary terms from epoch 7 (docs/sources.md, "P4")."""
+"""P4: rollouts that must move from epoch 4, adaptively weighted terms from epoch 7 (docs/sources.md, "P4")."""
 
 from typing import TYPE_CHECKING
 
@@ -29,13 +29,13 @@ MARGIN = 0.01
     batch_size=64,
     options=[
         as_published(
-            "only the first step of a rollout has a gradient, auxiliary terms from epoch 6 and one for the batch, over the "
-            "second-to-last frame, no future margin"
+            "only the first step of a rollout has a gradient; auxiliary terms from epoch 6, one weight a batch, over "
+            "the second-to-last frame; no future margin"
         )
     ],
 )
 def p4(given: Options) -> Recipe:
-    """MSE; from epoch 4 a penalty on rollouts that stand still, from epoch 7 adaptive auxiliary terms.
+    """MSE; from epoch 4 a penalty on rollouts that stand still, from epoch 7 auxiliary terms with an adaptive weight.
 
     The documents roll out three steps. In the original code the later ones carried no gradient, the third compared
     with a loss value, auxiliary terms began in epoch 6, and the adaptive weight was one number for the whole batch.

@@ -21,7 +21,7 @@ POSITION_SCALE = 0.03
     ],
 )
 def p5(given: Options) -> Recipe:
-    """MSE on the top 30 % of the windows (epochs 1-4), 70 % (5-10), all (11-20); a auxiliary term in the last stage.
+    """MSE on the top 30 % of the windows (epochs 1-4), 70 % (5-10), all (11-20); an auxiliary term in the last stage.
 
     As it was run, the score put the windows first whose target resembles the last frame least, and only stage A ran:
     ask for that with --epochs 4. The plan's score is --score plan.

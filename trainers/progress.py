@@ -1,4 +1,4 @@
-"""What a run says while it trains: a bar with the live cosine and margin on a terminal, one line an epoch anywhere."""
+"""What a run says while it trains: a bar with the current values on a terminal, one line per epoch anywhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from math import nan
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-# Called after every step with the epoch's running means of loss, cosine and margin.
+# Called after every step with the epoch's running means of loss, cosine and margin over the last frame.
 Tick = Callable[[float, float, float], None]
 
 
@@ -18,17 +18,17 @@ def epoch_bar(console: Console, title: str, steps: int) -> Iterator[Tick]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=10),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.1e} cos {task.fields[cosine]:.3f} margin {task.fields[margin]:+.3f}"),
+        TextColumn("loss {task.fields[loss]:.1e} cos {task.fields[cosine]:.3f} vs-last {task.fields[vs_last]:+.3f}"),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,
         transient=True,
     )
     with bar:
-        task = bar.add_task(title, total=steps, loss=nan, cosine=nan, margin=nan)
+        task = bar.add_task(title, total=steps, loss=nan, cosine=nan, vs_last=nan)
 
-        def tick(loss: float, cosine: float, margin: float) -> None:
-            bar.update(task, advance=1, loss=loss, cosine=cosine, margin=margin)
+        def tick(loss: float, cosine: float, vs_last: float) -> None:
+            bar.update(task, advance=1, loss=loss, cosine=cosine, vs_last=vs_last)
 
         yield tick
 

@@ -45,7 +45,7 @@ class Recipe:
         augment: (contexts, epoch) -> what the network reads in training.
         tune: called with the network before each epoch.
         select_windows: (all training windows, epoch) -> those of this epoch; a curriculum.
-        schedules: schedules that push against the regression loss, by name.
+        schedules: of the weights that push against the regression loss, by name.
         weight_decay: of AdamW.
         plateau: whether the learning rate falls when the validation loss stalls.
     """

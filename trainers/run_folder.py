@@ -32,10 +32,10 @@ EPOCHS = "epochs"
 # Folders inside a run's for what was tried again (P5.1).
 RETRIES = "attempt-*"
 
-# epoch, windows, lr, position_scale and auxiliary terms as they were in the epoch; train_loss, train_cosine, train_margin and
-# train_loss.NAME of each term that was computed; val_loss, val_cosine and val_margin; score, by which the best epoch is
-# chosen; and sentinel, the metrics of `trainers.sentinel`. Margins here are cosines to the target minus those to the
-# last frame, measured in every epoch.
+# epoch, windows, lr, position_scale and `guards` (whether auxiliary terms were on), as in the epoch; train_loss,
+# train_cosine, train_margin and train_loss.NAME of each term that was computed; val_loss, val_cosine and val_margin;
+# score, by which the best epoch is chosen; and sentinel, the metrics of `trainers.sentinel`. Margins here are cosines
+# to the target minus those to the last frame, measured in every epoch.
 EpochRecord = dict[str, Any]
 
 

@@ -39,9 +39,9 @@ class Reading:
         epoch: from 1.
         metrics: plain JSON values, where VALUE is {"value", "low", "high", "n"}: ``cosine``, ``c`` (offset -> VALUE),
             ``margin`` (+1 minus the best other), ``margin_vs_last`` (minus k=0), ``margin_vs_previous`` (minus k=-1),
-            ``rollout``, ``skill_cosine`` and ``skill_mrr`` (minus persistence, MRR in candidate set `novel`) and ``F`` (see
-            `trainers.sentinel`) are VALUE; ``peak`` is an offset; ``article`` and ``novel`` hold ``R@1``, ``R@5`` and
-            ``MRR`` as VALUE beside the pool's ``size`` and ``chance``; ``rank_ratio``, ``rank_ratio_centred`` and
+            ``rollout``, ``skill_cosine`` and ``skill_mrr`` (minus persistence, MRR in candidate set `novel`) and ``F``
+            (see `trainers.sentinel`) are VALUE; ``peak`` is an offset; ``article`` and ``novel`` hold ``R@1``, ``R@5``
+            and ``MRR`` as VALUE beside the set's ``size`` and ``chance``; ``rank_ratio``, ``rank_ratio_centred`` and
             ``variance_ratio`` are of the predictions over the targets; ``finite`` is the share of predictions that
             have a direction, ``collapsed`` the release rule's word. None is what could not be measured.
         findings: sentences about what would block a release; one of them explains ``collapsed``.
@@ -69,8 +69,8 @@ def backs_off(reading: Reading) -> str | None:
     The rule: from epoch 3 on, the peak is not at k=+1 and the margin of +1 over k=-1 is not positive. On real text it
     always fires, since the optimal regressor of a nearly reversible chain is nearer to its context than to the target
     (docs/specification.md, "Why the five gates are not enough on text"); every reported offset sweep meets it
-    (docs/sources.md, "Reported metrics"). So it says nothing about the auxiliary terms, and acting on it is the user's choice
-    and not the default.
+    (docs/sources.md, "Reported metrics"). So it says nothing about the auxiliary terms, and acting on it is not
+    the default.
 
     Returns:
         A sentence, or None: the rule does not fire, or the offsets could not be measured.
@@ -80,8 +80,8 @@ def backs_off(reading: Reading) -> str | None:
     if reading.epoch < FIRST_EPOCH_TO_BACK_OFF or peak in (None, TARGET_OFFSET) or not margin <= 0:
         return None
     return (
-        f"the prediction is nearest to {show_offset(peak)} and its margin over k=-1 is {margin:+.3f}, so the auxiliary terms "
-        "are dropped to zero"
+        f"the prediction is nearest to {show_offset(peak)} and its margin over k=-1 is {margin:+.3f}, so the auxiliary "
+        "terms are dropped to zero"
     )
 
 
@@ -160,15 +160,15 @@ def selection(criterion: Select, val_cosine: float, val_margin_vs_last: float, r
     ``val_cos`` is the original choice of every recipe but P7, and ``last-margin``, the cosine to the target minus that
     to the last frame, P7's. ``margin`` is +1 minus the best other offset; of the original runs the largest, -.007,
     belongs to V1 with a cosine of .158 (docs/sources.md, "V3"): a model that resembles nothing has none to lose.
-    ``skill`` is F, the MRR in candidate set `novel` minus what the trivial controls reach at the model's cosine: the point value
-    of what profile `skill` releases by. Cosine alone would choose the epoch that is most like the context's mean and
-    MRR alone the one most like a copy (docs/specification.md, "Cosine against rank"); F rises with both, at the rate at
-    which the controls trade one for the other. Beyond every control's cosine it is MRR alone that counts.
+    ``skill`` is F, the MRR in candidate set `novel` minus what the trivial controls reach at the model's cosine: the
+    point value of what profile `skill` releases by. Cosine alone would choose the epoch that is most like the context's
+    mean and MRR alone the one most like a copy (docs/specification.md, "Cosine against rank"); F rises with both, at
+    the rate at which the controls trade one for the other. Beyond every control's cosine it is MRR alone that counts.
 
     Args:
         criterion: which.
         val_cosine: mean cosine to the target on the VAL windows of the run.
-        val_margin_vs_last: minus the mean cosine to the last frame.
+        val_margin_vs_last: that minus the mean cosine to the last frame.
         reading: of the same epoch, None where no sentinel watches.
 
     Returns:

@@ -1,4 +1,4 @@
-"""V3: guards against the previous chunk and against copying, from epoch 4.
+"""V3: terms against the previous chunk and against copying, from epoch 4.
 
 Source: docs/sources.md, "V3" (known from documents only).
 """

@@ -150,7 +150,7 @@ def _record(path: Path, rng: Rng) -> tuple[str, str]:
         "fingerprint as a number": ("refuse", json.dumps(record | {"fingerprint": 5})),
         "another fingerprint": ("refuse", json.dumps(record | {"fingerprint": "0" * 64})),
         "kind as a list": ("same", json.dumps(record | {"kind": ["synthetic"]})),
-        "a world without parameters": ("same", json.dumps(record | {"kind": "synthetic", "world": ["x"]})),
+        "a dataset without parameters": ("same", json.dumps(record | {"kind": "synthetic", "world": ["x"]})),
         "split as a list": ("same", json.dumps(record | {"split": [1, 2]})),
         "split digest as a number": ("same", json.dumps(record | {"split": {"digest": 7}})),
         "sources as a number": ("same", json.dumps(record | {"sources": 7})),

@@ -6,7 +6,7 @@ _BRIEF = 160
 
 
 class UserError(Exception):
-    """Bad input, told in one sentence: what is wrong, where, and what to do; several stand in a line each.
+    """Bad input, reported in one sentence: what is wrong, where, and what to do; several take a line each.
 
     Front ends (pytest, Click) print the sentence and exit non-zero; they never print its traceback. What it quotes is
     made visible: a name may hold letters that a terminal would obey.

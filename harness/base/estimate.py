@@ -80,7 +80,7 @@ def cluster_mean(values: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"
     NaN in ``values`` makes the estimate NaN: a mean over what happened to be finite would flatter.
 
     Args:
-        values: one metric a window.
+        values: one per window.
         clusters: the article of each window.
     """
     if len(values) == 0:

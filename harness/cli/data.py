@@ -23,8 +23,8 @@ main.add_command(embed)
 
 @main.command()
 @click.option("--world", required=True, help="switch, wiki, prose, arrow, reversed, shuffled or leaky.")
-@click.option("--articles", type=int, help="Number of articles [default: the world's own].")
-@click.option("--dim", type=int, help="Width of an embedding [default: the world's own].")
+@click.option("--articles", type=int, help="Number of articles [default: the dataset's own].")
+@click.option("--dim", type=int, help="Width of an embedding [default: the dataset's own].")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the corpus.")
 @click.option("--overwrite", is_flag=True, help="Replace a corpus that is there.")
@@ -35,7 +35,9 @@ def synth(world: str, articles: int | None, dim: int | None, seed: int, out: Pat
 
     require_free(out, overwrite)
     corpus = synthesise(world, out, articles=articles, dim=dim, seed=seed)
-    click.echo(f"{out}: world {world}, {len(corpus.starts)} articles, {corpus.size:,} chunks, {corpus.dim} dimensions")
+    click.echo(
+        f"{out}: dataset {world}, {len(corpus.starts)} articles, {corpus.size:,} chunks, {corpus.dim} dimensions"
+    )
 
 
 @main.command()

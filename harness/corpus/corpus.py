@@ -45,7 +45,7 @@ class Corpus:
             were dropped there, and no window spans it.
         splits: (A,) "TRAIN", "VAL", "OOD" or "" for each article.
         order: (N,) stored row of each corpus row, or None where the store is already in reading order.
-        meta: provenance as recorded in ``corpus.json``; ``meta["kind"]`` is "synthetic" for the built-in synthetic datasets.
+        meta: provenance as recorded in ``corpus.json``; ``meta["kind"]`` is "synthetic" for a synthetic dataset.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""The three files of a corpus folder, read and held against one another before anything is made of them."""
+"""The three files of a corpus folder, read and checked against one another before anything is made of them."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rank of the target in the three pools `article`, `novel` and `global`.
+"""Rank of the target in the three candidate sets `article`, `novel` and `global`.
 
 Source: docs/specification.md, "Candidate sets and ranks".
 """
@@ -20,7 +20,7 @@ POOLS: tuple[str, ...] = ("article", "novel", "global")
 
 
 class Ranks(NamedTuple):
-    """Rank of the target of each window in each pool, and the number of candidates, target included."""
+    """Rank of the target of each window in each candidate set, and the number of candidates, target included."""
 
     rank: Float[np.ndarray, "n pools"]
     size: Int[np.ndarray, "n pools"]
@@ -29,7 +29,7 @@ class Ranks(NamedTuple):
 def rank_targets(predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet) -> Ranks:
     """Rank each window's target by cosine to its prediction.
 
-    A candidate whose stored embedding equals the target's is the same answer, not a rival; it leaves the pool.
+    A candidate whose stored embedding equals the target's is the same answer, not a rival; it leaves the set.
     """
     parts = [_rank(predictions[some], windows.take(some), evaluation) for some in slices(len(windows), _WINDOWS)] or [
         _rank(predictions, windows, evaluation)

@@ -94,7 +94,7 @@ def rank_ratio(
     value = ranks[0] / ranks[1]
     above, below = without
     logs, sizes = np.log(above[:, column] / below[:, column]), above[:, 2]
-    # All ranks fall as rows are left out, so the replicates are held against their own mean and not against the whole.
+    # All ranks fall as rows are left out, so the replicates are compared with their own mean, not with the whole.
     influence = (logs.mean() - logs) * (1.0 - sizes / max(sizes.sum(), 1.0))
     around = linearised(float(np.log(value)), influence, sizes, n)
     return undefined.replace(value=value, low=float(np.exp(around.low)), high=float(np.exp(around.high)))

@@ -21,8 +21,9 @@ from lvm_gates.harness.evaluation.perturbations import has_donor
 # Offsets of gate A, counted from the last context frame.
 OFFSETS: tuple[int, ...] = (-3, -2, -1, 0, 1, 2, 3)
 
-# Chunks of the split that make up candidate set `global`. Ranking 5,000 windows against 10,000 candidates of 768 dimensions in
-# float64 is 77 GFLOP, seconds on two cores; a whole bank of 584,545 would be minutes for each of twenty controls.
+# Chunks of the split that make up candidate set `global`. Ranking 5,000 windows against 10,000 candidates of 768
+# dimensions in float64 is 77 GFLOP, seconds on two cores; a whole bank of 584,545 would be minutes for each of twenty
+# controls.
 BANK_SIZE = 10_000
 
 
@@ -60,7 +61,7 @@ class EvaluationSet:
 
     @cached_property
     def bank(self) -> Int[np.ndarray, " m"]:
-        """Sorted positions in `rows` of the candidates of candidate set `global`; a window's target always joins them."""
+        """Sorted positions in `rows` of candidate set `global`; a window's target always joins them."""
         if len(self.rows) <= BANK_SIZE:
             return np.arange(len(self.rows))
         rng = rng_of(self.seed, Stream.GLOBAL_CANDIDATES)

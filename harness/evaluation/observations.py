@@ -24,8 +24,8 @@ class Observations:
         nearest_reference: the same of the target.
         offset: cos(prediction, chunk at offset k), k = -3..+3.
         offset_exists: whether all seven chunks exist.
-        rank: rank of the target in pools `article`, `novel`, `global`.
-        pool_size: candidates in those pools, target included.
+        rank: rank of the target in candidate sets `article`, `novel`, `global`.
+        pool_size: candidates in those sets, target included.
         ablation: change of `cosine` under each of `harness.evaluation.perturbations.ablation_names`; NaN where not
             measured.
         cross_exists: whether another article was there to take a frame from.

@@ -36,7 +36,7 @@ def observe(
     ablations: bool = True,
     rank_interval: bool = False,
 ) -> Observations:
-    """Run ``named`` over the windows of ``evaluation``.
+    """Run a predictor over the windows of ``evaluation``.
 
     Args:
         named: a model or a control.

@@ -24,9 +24,9 @@ _EPSILON = 1e-9
 
 
 def observe_published(named: NamedPredictor, evaluation: EvaluationSet, *, batch_size: int) -> Observations:
-    """Run ``named`` the original way over the windows of ``evaluation``.
+    """Run a predictor the original way over the windows of ``evaluation``.
 
-    Offset k of the result is counted from the target. Pools `novel` and `global` did not exist and are NaN.
+    Offset k of the result is counted from the target. Candidate sets `novel` and `global` did not exist and are NaN.
     """
     windows = evaluation.windows
     contexts = windows.contexts()
@@ -89,10 +89,10 @@ def _ranks(base: np.ndarray, windows: Windows) -> Float[np.ndarray, " n"]:
     ranks = np.empty(len(windows))
     for i, (row, article) in enumerate(zip(windows.targets, windows.clusters, strict=True)):
         start = int(corpus.starts[article])
-        pool = _normalise(corpus.vectors(np.arange(start, start + corpus.lengths[article])))
-        similarity = pool @ _normalise(base[i])
+        candidates = _normalise(corpus.vectors(np.arange(start, start + corpus.lengths[article])))
+        similarity = candidates @ _normalise(base[i])
         # A second float path for the very same cosine: normalised once more and taken as a dot product.
-        own = np.dot(_normalise(base[i]), _normalise(pool[row - start]))
+        own = np.dot(_normalise(base[i]), _normalise(candidates[row - start]))
         ranks[i] = 1 + np.count_nonzero(similarity > own)  # ties and NaN count for the model
     return ranks
 

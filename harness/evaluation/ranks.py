@@ -18,7 +18,7 @@ def expected_rank(
     target: Float[np.ndarray, " b"],
     rival: Bool[np.ndarray, "b m"],
 ) -> tuple[Float[np.ndarray, " b"], Int[np.ndarray, " b"]]:
-    """Rank of the target among itself and its rivals, and the size of that pool.
+    """Rank of the target among itself and its rivals, and the size of that set.
 
     Rivals that tie with the target count one half each, which is the mean rank over all orders of the tied; a window
     whose similarities are not finite gets the worst rank.

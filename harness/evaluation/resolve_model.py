@@ -75,7 +75,7 @@ def load_named(
 
 
 def load_predictor(spec: str, *, device: str = "cpu", batch_size: int = 256) -> Predictor:
-    """A predictor ready for ``predict(contexts)``; clairvoyant controls need a corpus and are not among them.
+    """A predictor ready for ``predict(contexts)``; oracles need a corpus and are not among them.
 
     A ``python:`` predictor is loaded into this process: who calls this runs code of their own anyway.
 
@@ -95,7 +95,7 @@ def load_predictor(spec: str, *, device: str = "cpu", batch_size: int = 256) -> 
             f"{spec}: controls are built for a corpus; use lvm_gates.harness.controls.build_control, or gate it."
         )
     predictor = load_named(spec, device=device).predictor
-    assert isinstance(predictor, Predictor)  # noqa: S101 - only controls are clairvoyant
+    assert isinstance(predictor, Predictor)  # noqa: S101 - only controls are oracles
     return InBatches(predictor, batch_size)
 
 

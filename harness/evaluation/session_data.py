@@ -148,7 +148,8 @@ def _open(
         raise UserError("--corpus and --articles-npz both name the chunks; give one of them.")
     if any(sequences.values()) and arguments.articles_npz is None:
         raise UserError(
-            "--val-npz and --ood-npz need --articles-npz: offsets and pools come from the chunks around each window."
+            "--val-npz and --ood-npz need --articles-npz: offsets and candidate sets come from the chunks around each "
+            "window."
         )
     if arguments.articles_npz is None:
         if any(ranges.values()) and arguments.corpus is None:

@@ -22,7 +22,7 @@ def once(path: Path, what: str, check: Callable[[], None]) -> None:
 
     Args:
         path: of the file.
-        what: tells this check from others of the file, and holds the digest that the content is held against.
+        what: tells this check from others of the file, and holds the digest that the content is checked against.
         check: raises where the file is unsound; then nothing is remembered.
     """
     stat = path.stat()

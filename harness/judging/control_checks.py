@@ -2,8 +2,8 @@
 
 A *certain* expectation holds on any corpus, by construction; when it fails, the engine is broken or the corpus cannot
 be judged on, and no model gets a verdict. A *usual* one holds on real text but not everywhere (a linear map is nearly
-optimal in dataset `arrow`; where similarity decays fast, hiding the last frame hurts persistence as much as gate C asks);
-when it fails the scorecard says that the gate does not tell a network from that control on this corpus.
+optimal in dataset `arrow`; where similarity decays fast, hiding the last frame hurts persistence as much as gate C
+asks); when it fails the scorecard says that the gate does not tell a network from that control on this corpus.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from lvm_gates.harness.statistics.retrieval import Pool
 
 # An exact optimum through float64: measured 1 - 2e-16.
 _EXACT = 1e-9
-# At chance: R@1 of a random order has a standard deviation of .002 at 3,000 windows in pools of 120.
+# At chance: R@1 of a random order has a standard deviation of .002 at 3,000 windows among 120 candidates.
 _CHANCE_SLACK = 0.05
 
 
@@ -128,7 +128,7 @@ _TRIVIAL = (_fails("A"), _fails("B", certain=False))
 EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
     "oracle": (
         *(_passes(gate) for gate in GATES),
-        Expectation("ranks every target first in every pool", _retrieves_exactly, ("B",)),
+        Expectation("ranks every target first in every candidate set", _retrieves_exactly, ("B",)),
         Expectation("rolls out with cosine 1", _rolls_out_exactly, ("D",)),
         Expectation("is not blocked", lambda card: not card.blocked, ("A",)),
     ),

@@ -23,7 +23,7 @@ _RELATION: dict[Comparison, str] = {
 
 
 class Check(Record, frozen=True, kw_only=True):
-    """One metric held against one threshold.
+    """One metric compared with one threshold.
 
     Attributes:
         gate: the gate it decides.

@@ -1,4 +1,4 @@
-"""Profiles: which metric is held against which threshold, and why. Data in ``harness/judging/profiles/*.toml``."""
+"""Profiles: which metric is compared with which threshold, and why. Data in ``harness/judging/profiles/*.toml``."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ class Threshold:
         gate: which gate it belongs to.
         statistic: path of the metric inside that gate's statistics, dots between the keys.
         label: what people read.
-        comparison: ``at_least`` and ``at_most`` hold the value against the limit; ``low_above`` and ``high_below`` hold
+        comparison: ``at_least`` and ``at_most`` compare the value with the limit; ``low_above`` and ``high_below``
             an end of its interval.
         limits: split (or "BOTH") -> limit.
         source: the evidence for the limit.
@@ -67,7 +67,7 @@ class Profile:
     Attributes:
         name: as given to ``--profile``.
         version: of its file; raised whenever a verdict may change by it.
-        protocol: "5cat", or "published" for the original battery's indexing, tie rule and pools.
+        protocol: "5cat", or "published" for the original battery's indexing, tie rule and candidate sets.
         can_release: whether a model may be released under it.
         blocks_on_negative_margin: whether a negative margin blocks by itself.
         minimum_windows: fewer make a metric inconclusive, which fails.

@@ -1,13 +1,13 @@
 """A gate run: every model and control over every split, each predicted once, whoever asks first.
 
-Observations live in one folder, one file a (predictor, split), and so do the audits of the data, one file an audit, each
-under a lock of its own. Processes that share the folder (pytest workers) share the work: each takes the next piece that
-nobody else holds. The lock of a process that dies goes with it, and a file appears complete or not at all, so that the
-next one starts that piece again.
+Observations live in one folder, one file per predictor and split, and so do the audits of the data, one file each,
+every file under a lock of its own. Processes that share the folder (pytest workers) share the work: each takes the next
+piece that nobody else holds. The lock of a process that dies goes with it, and a file appears complete or not at all,
+so that the next one starts that piece again.
 
 A model that breaks (an exception, a wrong shape, a process that exits or hangs) leaves a sentence in place of its
-observations: it is told once, by whichever process it happened to, and never asked again on that split. Its metrics are
-those of `control:nan`, whose every prediction is missing, too.
+observations: the fault is recorded once, by whichever process met it, and the model is not asked again on that split.
+Its metrics are those of `control:nan`, whose every prediction is missing, too.
 """
 
 import hashlib

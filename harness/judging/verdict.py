@@ -45,7 +45,7 @@ class Card:
         skill: statistics of profile `skill` by split, None where not computed.
         leaks: split -> leaked windows, and what they would change (`harness.statistics.leak_effect`).
         training_data: whether it has seen what it is judged on, None of controls.
-        checks: gate -> every metric held against its threshold, for the gates of all profiles judged.
+        checks: gate -> every metric compared with its threshold, for the gates of all profiles judged.
         decision: the verdict of the session's profile.
         faults: how the model broke while it was asked; its metrics are then those of missing predictions.
     """
@@ -131,7 +131,7 @@ def make_card(
         skill_inputs: split -> what to compare with, None to leave skill out.
         task: "frontier", "retrieval" or "decoding".
         added: gates from outside; the profile holds their thresholds.
-        outside: reasons that block although the model itself gave none (a failed audit, a control that fails its check).
+        outside: reasons to block that are not the model's own (a failed audit, a control that fails its check).
         faults: how the model broke. They block, in place of all that its missing predictions would say of it.
         left_out: split -> windows that are leaked, and so left out of every metric; by default none.
         training_data: whether the model has seen what it is judged on, None of controls.

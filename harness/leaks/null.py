@@ -8,7 +8,7 @@ an article counts as a decoy only where it is more alike backwards than forwards
 most of its matches from it. Measured: forwards and backwards agree up to the .999 quantile on Wikipedia against Brown
 and PEPs (.527 and .506), Brown against PEPs (.456 and .463) and halves of Brown (.580 and .568).
 
-Where time has a direction (a world whose state turns) reading order is worth something between unrelated articles too
+Where time has a direction (a dataset whose state turns) reading order is worth something between unrelated articles too
 (.08 in dataset `arrow`, at most .006 on text); that is measured among the articles of the judged split and added.
 """
 

@@ -1,4 +1,4 @@
-"""Architectures by name for users: what `models.registry` refuses is told in one sentence."""
+"""Architectures by name for users: what `models.registry` refuses is reported in one sentence."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """What a predictor is, and how one is asked.
 
 Anything with ``predict(contexts: float32 (B, C, D)) -> (B, D)`` can be gated. A control that must know the truth to
-exist at all (the oracle, the skip) is *clairvoyant*: it is told which row follows, and checks for itself that the
+exist at all (the oracle, the skip) is an *oracle*: it is told which row follows, and checks for itself that the
 context it sees is the run of chunks before that row, so a mistake in the engine's indices shows as a wrong answer.
 """
 
@@ -62,7 +62,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class NamedPredictor:
-    """A predictor that can be asked.
+    """A predictor under its name, with what is known of it.
 
     Attributes:
         identity: who it is.
@@ -103,7 +103,7 @@ def ask(
 
 @dataclass(frozen=True)
 class InBatches:
-    """A predictor for who has no session: asked for any number of contexts, it reads some at a time.
+    """A predictor for use without a session: asked for any number of contexts, it reads some at a time.
 
     Attributes:
         predictor: what is asked.
@@ -115,7 +115,7 @@ class InBatches:
 
     def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
         """See `Predictor.predict`."""
-        # None at all are asked for, too: a wrong shape is told all the same.
+        # An empty batch is asked for as well, so that a wrong shape is still reported.
         parts = list(slices(len(contexts), self.batch_size)) or [slice(0, 0)]
         return np.concatenate([self.predictor.predict(contexts[part]) for part in parts])
 
@@ -132,7 +132,7 @@ def _ask_once(
         predictions = np.asarray(answer)
     except UserError:
         raise
-    except Exception as error:  # whatever a user's predictor raises is told in one sentence, not as our traceback
+    except Exception as error:  # whatever a user's predictor raises is reported in one sentence, not as our traceback
         raise UserError(f"{named.name}: predict() raised {told(error)}.") from error
     check_answer(named.name, predictions.shape, str(predictions.dtype), predictions.dtype.kind, contexts.shape)
     return unit(predictions)

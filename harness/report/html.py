@@ -17,7 +17,7 @@ from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, gates, notes, remark
 from lvm_gates.harness.results.model import Scorecard
 
 TEMPLATE = "scorecard.html.j2"
-# Drawn in grey behind a model: those a reader compares with; the degenerate predictors would only squeeze the scale.
+# Drawn in grey behind a model: those a reader compares with; degenerate predictors would only squeeze the scale.
 _BACKGROUND = ("oracle", "persistence", "linear", "ewma", "context-mean", "bayes")
 
 

@@ -102,7 +102,7 @@ def _skill_text(split: str, found: TaskSkill) -> str:
 
 
 def conduct_notes(scorecard: Scorecard) -> list[str]:
-    """One sentence for everything a control did otherwise than it must, or than it usually does."""
+    """One sentence for everything a control did that it must not do, or usually does not."""
     found = []
     for card in scorecard.controls:
         if card.failed_checks:
@@ -118,9 +118,9 @@ def conduct_notes(scorecard: Scorecard) -> list[str]:
 
 
 def findings(scorecard: Scorecard) -> list[str]:
-    """What the best possible predictor of a synthetic dataset says about the gates on that world.
+    """What the best possible predictor of a synthetic dataset says about the gates there.
 
-    A gate that the oracle fails too, or that has too few windows, says nothing about the world and is left out.
+    A gate that the oracle fails too, or that has too few windows, says nothing about the dataset and is left out.
     """
     corpus = scorecard.corpus
     cards = {card.name.removeprefix(CONTROL): card for card in scorecard.controls}
@@ -139,7 +139,9 @@ def findings(scorecard: Scorecard) -> list[str]:
         else:
             values = [f"{row.label} {row.value(row.failed[0])}" for row in gate.rows if row.failed]
             how = f"{', '.join(values)}; no model is expected to pass it on this corpus"
-        found.append(f"the best possible predictor of world {corpus.world} fails gate {gate.name} here: {how}")
+        found.append(
+            f"the best possible predictor of synthetic dataset {corpus.world} fails gate {gate.name} here: {how}"
+        )
     return found
 
 

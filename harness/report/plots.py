@@ -65,7 +65,7 @@ def draw(plot: Callable[..., None], title: str, *arguments: Any, key: str, heigh
         # A letter that the measuring font lacks; the page writes it in the reader's.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=(9.4, height), layout="constrained")
-        # The pools of the splits differ in size, which their tick labels say: two axes, not one shown twice.
+        # The candidate sets of the splits differ in size, which their tick labels say: two axes, not one shown twice.
         axes = list(figure.subplots(1, 2, sharex=plot is not retrieval_bars, sharey=True))
         for ax, split in zip(axes, SPLITS, strict=True):
             ax.set_title(split, loc="left")
@@ -96,7 +96,7 @@ def offset_curves(axes: Sequence[Axes], card: CardRecord, controls: Controls, li
 
 
 def retrieval_bars(axes: Sequence[Axes], card: CardRecord) -> None:
-    """Gate B: R@1, R@5 and MRR in each pool, with what chance would score."""
+    """Gate B: R@1, R@5 and MRR in each candidate set, with what chance would score."""
     for ax, split in zip(axes, SPLITS, strict=True):
         pools = dict(card.gates.b.of(split).items())
         names = list(pools)
@@ -168,7 +168,7 @@ def frontier(axes: Sequence[Axes], card: CardRecord, controls: Controls) -> None
         ax.errorbar(x, y, errors_y, errors_x, "o", color=MODEL, capsize=3, markersize=7, label=card.name, zorder=5)
         _say_if_undefined(ax, x + y)
         ax.set_xlabel("mean cosine to the target")
-    axes[0].set_ylabel("MRR, pool novel")
+    axes[0].set_ylabel("MRR, set novel")
 
 
 def _envelope(ax: Axes, x: Any, y: Any) -> None:

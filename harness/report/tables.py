@@ -35,7 +35,7 @@ def metric_tables(card: CardRecord) -> list[Table]:
         ),
         Table(
             "Retrieval: rank of the target among the candidates",
-            ("split, pool", "R@1", "R@5", "MRR", "mean rank", "candidates", "R@1, chance"),
+            ("split, candidate set", "R@1", "R@5", "MRR", "mean rank", "candidates", "R@1, chance"),
             [_pool(split, name, pool) for split in SPLITS for name, pool in gates.b.of(split).items()],
         ),
         Table(
@@ -130,7 +130,7 @@ def _skill(by_split: dict[str, TaskSkill], skill: Skill) -> list[list[str]]:
 
     return [
         row("cosine", lambda f: _full(f.cosine)),
-        row("MRR, pool novel", lambda f: _full(f.mrr)),
+        row("MRR, candidate set novel", lambda f: _full(f.mrr)),
         row("F: MRR minus the frontier's at that cosine", lambda f: _full(f.gain, signed=True)),
         row("cosine minus every rival's best", lambda f: _full(f.excess_cosine, signed=True)),
         row("rivals", _rivals),

@@ -44,7 +44,7 @@ class CorpusRecord(Record, frozen=True, kw_only=True):
         chunks: of all articles.
         articles: of all splits.
         kind: "synthetic" for a synthetic dataset.
-        world: which one.
+        world: its name.
         encoder: that embedded the text.
         licence: of the text.
         controls_fitted_on: in words.

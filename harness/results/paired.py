@@ -152,11 +152,11 @@ def _metrics(a: Sampled, b: Sampled, left_out: list[str]) -> Iterator[_Metric]:
     for i, pool in enumerate(POOLS):
         ranks = a.rank[:, i], b.rank[:, i]
         if np.isnan(ranks[0]).all() or np.isnan(ranks[1]).all():
-            left_out.append(f"pool {pool}: not ranked in both reports")
+            left_out.append(f"candidate set {pool}: not ranked in both reports")
             continue
         # A bank drawn with another seed, or a context of another length, shows in the number of candidates.
         if not np.array_equal(a.pool_size[:, i], b.pool_size[:, i]):
-            left_out.append(f"pool {pool}: the candidates differ between the reports")
+            left_out.append(f"candidate set {pool}: the candidates differ between the reports")
             continue
         yield f"MRR {pool}", 1.0 / ranks[0], 1.0 / ranks[1], everywhere
         hits = [np.where(np.isnan(rank), np.nan, rank <= 1.0) for rank in ranks]

@@ -1,7 +1,7 @@
 """Rivals whose weights are learnt: C + 2 numbers, on training windows, for cosine and rank in many proportions.
 
-The loss is ``(1 - cos) + beta * InfoNCE``, negatives from the window's own article outside the context, as pool
-`novel` has them. Ridge predicts its own training windows too well, so the weights are learnt on the fifth of the
+The loss is ``(1 - cos) + beta * InfoNCE``, negatives from the window's own article outside the context, as candidate
+set `novel` has them. Ridge predicts its own training windows too well, so the weights are learnt on the fifth of the
 training articles that `harness.controls.linear` held out, with the ridge fitted on the other four.
 """
 
@@ -98,12 +98,12 @@ def _candidates(windows: Windows, rng: np.random.Generator) -> tuple[Int[np.ndar
     """The target and negatives drawn from its article outside the context; which windows have any."""
     corpus, clusters = windows.corpus, windows.clusters
     first, length = corpus.starts[clusters], corpus.lengths[clusters]
-    pool = length - windows.context - 1
-    pick = (rng.random((len(windows), _NEGATIVES)) * np.maximum(pool, 1)[:, None]).astype(np.int64)
+    others = length - windows.context - 1
+    pick = (rng.random((len(windows), _NEGATIVES)) * np.maximum(others, 1)[:, None]).astype(np.int64)
     begin = (windows.targets - windows.context - first)[:, None]
     rows = first[:, None] + np.where(pick >= begin, pick + windows.context + 1, pick)
     rows = np.minimum(rows, (first + length - 1)[:, None])
-    return np.concatenate([windows.targets[:, None], rows], axis=1), pool > 0
+    return np.concatenate([windows.targets[:, None], rows], axis=1), others > 0
 
 
 def _loss(x: Float[np.ndarray, " p"], problem: _Problem, beta: float) -> tuple[float, np.ndarray]:

@@ -41,7 +41,7 @@ class Pool(Record, frozen=True, kw_only=True):
 
 
 class Retrieval(Record, frozen=True, kw_only=True):
-    """The pools of candidates.
+    """The candidate sets.
 
     Attributes:
         article: the chunks of the target's article.
@@ -54,12 +54,12 @@ class Retrieval(Record, frozen=True, kw_only=True):
     everywhere: Pool = msgspec.field(name="global")
 
     def items(self) -> list[tuple[str, Pool]]:
-        """Name and scores of each pool."""
+        """Name and scores of each candidate set."""
         return [(pool, self[pool]) for pool in POOLS]
 
 
 def retrieval(observed: Observations) -> Retrieval:
-    """R@1, R@5, MRR and mean rank in each pool, with the pool's mean size and what chance would score."""
+    """R@1, R@5, MRR and mean rank in each candidate set, with its mean size and what chance would score."""
     article, novel, everywhere = (
         _pool(observed.rank[:, i], observed.pool_size[:, i], observed.clusters) for i in range(len(POOLS))
     )
@@ -84,7 +84,7 @@ def _pool(rank: Float[np.ndarray, " n"], size: Int[np.ndarray, " n"], clusters: 
 
 
 def _hits(rank: Float[np.ndarray, " n"], k: int) -> Float[np.ndarray, " n"]:
-    # A rank is NaN only where the protocol has no such pool: undefined, not a miss.
+    # A rank is NaN only where the protocol has no such set: undefined, not a miss.
     return np.where(np.isnan(rank), np.nan, rank <= k)
 
 

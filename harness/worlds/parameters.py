@@ -138,7 +138,8 @@ ARROW = WorldLaw(alpha=0.10, beta=0.15, components=((0.65, 0.94),), angles=(35.0
 def prose(planted: float) -> WorldLaw:
     """The law of dataset `prose`: chunks that lie together as those of text do, and a part that no linear map predicts.
 
-    Fitted to all-MiniLM-L6-v2 (384-d) on 60 Wikipedia articles of WikiText-2, (cosine, MRR, R@5) in candidate set `novel`:
+    Fitted to all-MiniLM-L6-v2 (384-d) on 60 Wikipedia articles of WikiText-2; cosine, MRR and R@5 in candidate set
+    `novel`:
 
     ============  ==============  ==============  ==============
     predictor     text, 384-d     world, 384-d    world, 768-d

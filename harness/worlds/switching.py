@@ -63,7 +63,7 @@ def turned_ahead(frames: Float[np.ndarray, "b c d"], switch: Switch) -> Float[np
     """Frames as they would be had their switched state made every turn named from each of them to the last.
 
     Args:
-        frames: (B, C, D) minus the world's mean, oldest first.
+        frames: (B, C, D) minus the dataset's mean, oldest first.
         switch: the law of the switched state, which lies in the last planes.
 
     Returns:

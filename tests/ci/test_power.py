@@ -12,19 +12,19 @@ from lvm_gates.harness.worlds.parameters import prose
 
 
 @pytest.fixture(scope="module")
-def pools():
+def scored():
     return {planted: power.score(prose(planted), 32, 12, 0) for planted in (0.0, 0.05)}
 
 
 @pytest.mark.parametrize("most", power.WINDOWS)
-def test_no_gain_is_never_released_and_a_large_one_always(pools, most):
-    assert power.released(pools[0.0][most], 10, 20, 0) == 0.0
-    assert power.released(pools[0.05][most], 10, 20, 0) == 1.0
+def test_no_gain_is_never_released_and_a_large_one_always(scored, most):
+    assert power.released(scored[0.0][most], 10, 20, 0) == 0.0
+    assert power.released(scored[0.05][most], 10, 20, 0) == 1.0
 
 
-def test_at_most_so_many_windows_of_an_article_count(pools):
-    assert pools[0.0][30].windows.max() == 30
-    assert pools[0.0][None].windows.min() > 30
+def test_at_most_so_many_windows_of_an_article_count(scored):
+    assert scored[0.0][30].windows.max() == 30
+    assert scored[0.0][None].windows.min() > 30
 
 
 def test_sums_by_article_give_the_gain_that_windows_give():
@@ -32,7 +32,7 @@ def test_sums_by_article_give_the_gain_that_windows_give():
     article = np.repeat(np.arange(12), 9)
     cosine, mrr = rng.uniform(size=(2, 108, 5))
     scores = RivalScores(tuple("mabcd"), np.zeros((5, 7)), cosine, mrr)
-    found = power.Pool.of(scores, article, None, 0).gains(np.arange(12))
+    found = power.ScoredArticles.of(scores, article, None, 0).gains(np.arange(12))
     expected = Frontier.of(cosine[:, 1:], mrr[:, 1:], article).gains(cosine[:, 0], mrr[:, 0])
     for mine, theirs in zip(found, expected, strict=True):
         assert astuple(mine)[:3] == pytest.approx(astuple(theirs)[:3], abs=1e-12)

@@ -34,7 +34,7 @@ class Reciter:
 
 @pytest.fixture(scope="module")
 def leak(arrow: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Corpus]:
-    """Synthetic dataset `arrow` with a share of the articles of VAL and OOD replaced by training articles without a first chunk."""
+    """Dataset `arrow`, a share of whose VAL and OOD articles are training articles without their first chunk."""
     clean = open_corpus(arrow)
 
     def make(share: float) -> Corpus:

@@ -148,7 +148,7 @@ class Peek:
 
 @pytest.fixture(scope="session")
 def peek():
-    """peek(corpus, k): a clairvoyant predictor of the chunk at offset k."""
+    """peek(corpus, k): an oracle of the chunk at offset k."""
     return Peek
 
 

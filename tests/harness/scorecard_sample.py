@@ -148,7 +148,7 @@ def typed_card(card: dict[str, Any]) -> CardRecord:
 
 
 def without_skill(whole: dict[str, Any]) -> dict[str, Any]:
-    """As profile `5cat-published` leaves it: no skill, and nothing known of two pools."""
+    """As profile `5cat-published` leaves it: no skill, and nothing known of two candidate sets."""
     null = {"value": None, "low": None, "high": None, "n": 400, "articles": 0, "df": None}
     for each in [*whole["models"], *whole["controls"]]:
         each["skill"] = {}

@@ -69,7 +69,7 @@ def test_p1_trains_and_says_so(corpus, tmp_path):
     result = trained(*options)
     first, *rest = result.output.splitlines()
     number = r"[-+]?\.\d{3}"
-    metrics = rf"epoch 1/1: loss \d\.\d\de-\d\d cos {number}, val cos {number} margin {number} skill {number}, \d+ s"
+    metrics = rf"epoch 1/1: loss \d\.\d\de-\d\d cos {number}, val cos {number} vs-last {number} lift {number}, \d+ s"
     assert re.fullmatch(metrics, first)
     assert len(first) <= 80
     assert all(line.startswith("sentinel: ") for line in rest)

@@ -23,7 +23,7 @@ def test_a_line_and_a_run_for_every_combination(corpus, tmp_path):
         best = max(records, key=lambda record: record["score"])
         assert f"best epoch {best['epoch']} of 2, val cosine {best['val_cosine']:.3f}" in text
         assert f"margin over the last frame {best['val_margin']:+.3f}" in text
-        assert f"skill {best['sentinel']['skill_cosine']['value']:+.3f}" in text
+        assert f"lift over persistence {best['sentinel']['skill_cosine']['value']:+.3f}" in text
     by_hand = tmp_path / "by-hand"
     options = ["--corpus", corpus.path, *SMALL, "--epochs", "2", "--margin", ".5", "--seed", "3"]
     trained("p7", *options, "--out", by_hand)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from steps import build, step
 
-# One metric an epoch. V3 rises from .005 in epoch 4 to .010 in epoch 10, a sixth of the way each time.
+# One value per epoch. V3 rises from .005 in epoch 4 to .010 in epoch 10, a sixth of the way each time.
 V3_AUXILIARY = [0, 0, 0, 0.005, 0.0058333, 0.0066667, 0.0075, 0.0083333, 0.0091667, 0.010, *[0.010] * 10]
 V3_DROP = [0, 0, 0, 0.05, 0.058333, 0.066667, 0.075, 0.083333, 0.091667, 0.10, *[0.10] * 10]
 FROM_6 = [0, 0, 0, 0, 0, 0.002, 0.002, 0.002, 0.002, 0.002, 0.002, *[0.002] * 9]

@@ -114,7 +114,7 @@ def test_the_first_epoch_of_a_healthy_run_goes_on():
 def test_the_original_runs_all_meet_the_rule_for_backing_off(recipe):
     sweep = PUBLISHED_SWEEPS[recipe]
     seen = reading(3, peak=max(sweep, key=sweep.__getitem__), margin_vs_previous=sweep[1] - sweep[-1])
-    assert "guards are dropped to zero" in backs_off(seen)
+    assert "auxiliary terms are dropped to zero" in backs_off(seen)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""P6b's directional pressure and the brakes of its versions v1 to v2.3 (docs/sources.md, "P6b").
+"""P6b's directional term and the brakes of its versions v1 to v2.3 (docs/sources.md, "P6b").
 
 ``positive`` is cos(p, y), ``negative`` cos(p, second-to-last frame), and the gap g their difference.
 """

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from lvm_gates.trainers.losses.regression import cosine_each
 
-# P4: the coherence at which the auxiliary term has risen half way, and how fast it rises (docs/sources.md, "Loss terms").
+# P4: the coherence at which the adaptive weight has risen half way, and how fast it rises (docs/sources.md, "Loss
+# terms").
 ADAPTIVE_CENTRE = 0.60
 ADAPTIVE_WIDTH = 0.05
 

@@ -9,7 +9,7 @@ def mse_loss(raw: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]
     """Mean of ||r - y||^2 / D, on the raw output, as in the original code (docs/sources.md, "Training").
 
     With ||r|| free its optimum is ||r|| = cos(p, y): the length learns how sure the direction is. On a unit
-    prediction the same metric is 2 (1 - cos(p, y)) / D, which is what validation reports.
+    prediction the same value is 2 (1 - cos(p, y)) / D, which is what validation reports.
 
     Args:
         raw: (B, D) head output.

@@ -1,4 +1,4 @@
-"""A predictor that lives in a process of its own; asked like any other, and told apart by its sentences only."""
+"""A predictor in a process of its own; it is asked like any other and differs only in its error messages."""
 
 import mmap
 import weakref

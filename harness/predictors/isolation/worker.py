@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from typing import Any
 
 TAIL = 4096  # bytes kept of what the predictor prints
-_LONGEST = 300  # characters of a user's exception that are told
+_LONGEST = 300  # characters of a user's exception that are reported
 
 # Bound here: a user's module may patch the standard library (gevent does) and must not patch the way back.
 _read, _write, _getpid, _exit, _dumps, _loads = os.read, os.write, os.getpid, os._exit, json.dumps, json.loads

@@ -56,7 +56,7 @@ def test_synth_writes_a_corpus_and_says_so(tmp_path):
     assert result.exit_code == 0, result.output
     corpus = open_corpus(out)
     assert (len(corpus.starts), corpus.dim, corpus.meta["world"]) == (20, 8, "wiki")
-    assert result.output == f"{out}: world wiki, 20 articles, {corpus.size:,} chunks, 8 dimensions\n"
+    assert result.output == f"{out}: dataset wiki, 20 articles, {corpus.size:,} chunks, 8 dimensions\n"
 
 
 def test_synth_is_seeded(tmp_path):

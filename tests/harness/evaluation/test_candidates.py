@@ -1,4 +1,4 @@
-"""The three pools against loops over candidates; vectors of small integers provoke ties and duplicates."""
+"""The three candidate sets against loops over candidates; vectors of small integers provoke ties and duplicates."""
 
 import itertools
 
@@ -17,7 +17,7 @@ DIRECTIONS = np.array([v for v in itertools.product([-1, 0, 1], repeat=3) if any
 
 
 def brute_force(predictions, windows, candidates, corpus):
-    """Rank and size in one pool; ``candidates(target)`` lists its rows."""
+    """Rank and size in one set; ``candidates(target)`` lists its rows."""
     ranks, sizes = [], []
     everything = corpus.vectors(np.arange(corpus.size)).astype(np.float64)
     for prediction, target in zip(predictions, windows.targets, strict=True):
@@ -36,7 +36,7 @@ def brute_force(predictions, windows, candidates, corpus):
     return np.array(ranks), np.array(sizes)
 
 
-def pools_of(windows, evaluation, lengths, bank=None):
+def candidate_sets_of(windows, evaluation, lengths, bank=None):
     starts = np.cumsum([0, *lengths])
 
     def article(target):
@@ -59,7 +59,7 @@ def pools_of(windows, evaluation, lengths, bank=None):
     context=st.integers(1, 4),
     data=st.data(),
 )
-def test_ranks_in_all_pools_equal_brute_force_with_ties_duplicates_and_nan(
+def test_ranks_in_all_candidate_sets_equal_brute_force_with_ties_duplicates_and_nan(
     make_corpus, make_set, lengths, context, data
 ):
     total = sum(lengths)
@@ -77,7 +77,7 @@ def test_ranks_in_all_pools_equal_brute_force_with_ties_duplicates_and_nan(
     picks = data.draw(st.lists(st.integers(0, 26), min_size=len(windows), max_size=len(windows)))
     predictions = unit(np.concatenate([DIRECTIONS, np.full((1, 3), np.nan)])[picks]).reshape(-1, 3)
     found = rank_targets(predictions, windows, evaluation)
-    for i, (pool, candidates) in enumerate(pools_of(windows, evaluation, lengths).items()):
+    for i, (pool, candidates) in enumerate(candidate_sets_of(windows, evaluation, lengths).items()):
         assert POOLS[i] == pool
         rank, size = brute_force(predictions, windows, candidates, corpus)
         np.testing.assert_array_equal(found.rank[:, i], rank, err_msg=pool)
@@ -94,7 +94,7 @@ def test_a_bank_smaller_than_the_split_still_ranks_every_target_among_it(make_co
     predictions = unit(np.random.default_rng(5).standard_normal((len(windows), 6)))
     found = rank_targets(predictions, windows, evaluation)
     rank, size = brute_force(
-        predictions, windows, pools_of(windows, evaluation, lengths, evaluation.bank)["global"], corpus
+        predictions, windows, candidate_sets_of(windows, evaluation, lengths, evaluation.bank)["global"], corpus
     )
     np.testing.assert_array_equal(found.rank[:, 2], rank)
     np.testing.assert_array_equal(found.size[:, 2], size)
@@ -164,7 +164,7 @@ def test_recall_counts_ranks_up_to_k_and_an_expected_rank_of_one_and_a_half_is_n
     assert found["size"] == 50
 
 
-def test_pools_that_a_protocol_lacks_are_undefined_not_zero(make_observations):
+def test_candidate_sets_that_a_protocol_lacks_are_undefined_not_zero(make_observations):
     rank = np.ones((40, 3))
     rank[:, 1:] = np.nan
     found = retrieval(make_observations(40, rank=rank))

@@ -17,7 +17,7 @@ SPLITS = ("VAL", "OOD")
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
-    """Synthetic dataset `wiki` with a lag-1 cosine of .39, that of Wikipedia sentences, where the original corpus has .457, of
+    """Dataset `wiki` with a lag-1 cosine of .39, that of Wikipedia sentences, where the original corpus has .457, of
     paragraphs.
 
     At .457 gate D, which compares the oracle with the wrong chunk, lets it through by .007.
@@ -99,7 +99,7 @@ def test_nan_was_first_and_is_now_last(published, corrected):
     assert published.control_card("nan").decision.verdict == "blocked"
 
 
-def test_pools_that_did_not_exist_are_undefined(published):
+def test_candidate_sets_that_did_not_exist_are_undefined(published):
     for pool in ("novel", "global"):
         found = published.control_card("oracle").gates["B"]["VAL"][pool]
         assert np.isnan([found[name].value for name in ("R@1", "R@5", "MRR")]).all()

@@ -48,7 +48,7 @@ def test_a_target_more_alike_never_ranks_worse(case, rise):
     assert (after >= 1).all()
 
 
-def test_the_ranks_of_all_members_of_a_pool_add_up_like_a_permutation():
+def test_the_ranks_of_all_members_of_a_candidate_set_add_up_like_a_permutation():
     values = np.array([0.3, 0.3, 0.1, 0.9, 0.3, -0.2])
     n = len(values)
     rank, size = expected_rank(np.tile(values, (n, 1)), values, ~np.eye(n, dtype=bool))

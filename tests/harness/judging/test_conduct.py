@@ -181,15 +181,15 @@ def test_the_oracle_is_not_blocked():
     assert failed_checks("oracle", as_expected("oracle", reasons=["whatever"])) == ("is not blocked",)
 
 
-# An optimum is exact to 1 - 2e-16, measured: a ten-millionth short is another metric, ten thousand times less rounding.
+# An optimum is exact to 1 - 2e-16, measured: a ten-millionth short is another value, ten thousand times less rounding.
 ROUNDING, SHORT = 1e-11, 1e-7
 
 
 @pytest.mark.parametrize("which", ["R@1", "R@5", "MRR"])
 @pytest.mark.parametrize("name", ["article", "novel", "global"])
 @pytest.mark.parametrize("split", SPLITS)
-def test_the_oracle_ranks_every_target_first_in_every_pool(which, name, split):
-    for short, expected in ((ROUNDING, ()), (SHORT, ("ranks every target first in every pool",))):
+def test_the_oracle_ranks_every_target_first_in_every_candidate_set(which, name, split):
+    for short, expected in ((ROUNDING, ()), (SHORT, ("ranks every target first in every candidate set",))):
         made = as_expected("oracle")
         made["gates"]["B"][split][name] = pool(EXACT | {which: 1 - short})
         assert failed_checks("oracle", made) == expected

@@ -90,7 +90,12 @@ def changed(node, path, value):
 @pytest.mark.parametrize(
     ("name", "path", "value", "expected"),
     [
-        ("oracle", ("gates", "B", "SPLIT", "novel", "MRR", "value"), 0.999, "ranks every target first in every pool"),
+        (
+            "oracle",
+            ("gates", "B", "SPLIT", "novel", "MRR", "value"),
+            0.999,
+            "ranks every target first in every candidate set",
+        ),
         ("oracle", ("gates", "D", "SPLIT", "mean", "value"), 0.999, "rolls out with cosine 1"),
         ("oracle", ("gates", "A", "passed"), False, "passes gate A"),
         ("oracle", ("gates", "C", "passed"), False, "passes gate C"),

@@ -34,7 +34,7 @@ def of_both(name, metric, **by_split):
 
 
 def judge(profile, threshold, split, metric):
-    """One metric in its place, held against one threshold."""
+    """One metric in its place, compared with one threshold."""
     nested = metric
     first, *rest = threshold.statistic.split(".")
     for key in reversed(rest):

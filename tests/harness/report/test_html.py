@@ -123,7 +123,7 @@ def test_same_scorecard_same_bytes(profile: str) -> None:
     assert render_html(typed(whole)) == render_html(typed(whole))
 
 
-def test_published_profile_without_skill_and_pools() -> None:
+def test_published_profile_without_skill_and_candidate_sets() -> None:
     page = Page(render_html(typed(without_skill(scorecard()))))
     assert "not computed under this profile" in page.text
     assert "Skill against the controls" not in page.text
@@ -135,7 +135,8 @@ def test_failed_audit_and_finding_stand_above_the_gates() -> None:
     whole["controls"].append(card("control:bayes", 0.55, "hold", []))
     text = Page(render_html(typed(whole))).text
     assert text.index("NOT CHECKABLE") < text.index("Gates of profile")
-    assert text.index("the best possible predictor of world wiki fails gate A") < text.index("Gates of profile")
+    found = text.index("the best possible predictor of synthetic dataset wiki fails gate A")
+    assert found < text.index("Gates of profile")
 
 
 @pytest.mark.parametrize(("said", "marked"), [({"blocks": True}, True), ({"blocks": False}, False), ({}, True)])
@@ -243,7 +244,7 @@ def test_every_row_of_the_skill_table_holds_the_metrics_that_its_label_names() -
     assert sources(table, places) == both(
         {
             "cosine": "{} cosine",
-            "MRR, pool novel": "{} MRR",
+            "MRR, candidate set novel": "{} MRR",
             "F: MRR minus the frontier's at that cosine": "{} F",
             "cosine minus every rival's best": "{} excess_cosine",
             "MRR minus the best rival's": "{} retrieval",
@@ -274,7 +275,7 @@ def test_a_plot_draws_the_limits_of_its_split() -> None:
         assert [set(line[:, 0]) for line in drawn(ax, "limit (pass: left of it)")] == [{limits[split]}, {foreign}]
 
 
-def test_a_plot_draws_the_chance_of_each_score_in_each_pool() -> None:
+def test_a_plot_draws_the_chance_of_each_score_in_each_candidate_set() -> None:
     model = numbered(card("m.pt", 0.97, "release", []), [])
     axes = list(Figure().subplots(1, 2))
     plots.retrieval_bars(axes, typed_card(model))

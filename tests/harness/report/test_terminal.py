@@ -112,7 +112,8 @@ def test_bayes_that_fails_is_a_finding_on_synthetic_corpora_only() -> None:
     whole = scorecard()
     whole["controls"].append(card("control:bayes", 0.55, "hold", []))
     sentence = (
-        "the best possible predictor of world wiki fails gate A here: peak at k=0, margin -0.050; no model can pass"
+        "the best possible predictor of synthetic dataset wiki fails gate A here: peak at k=0, margin -0.050; no model "
+        "can pass"
     )
     assert sentence in flat(shown(whole))
     whole["corpus"] = {**whole["corpus"], "kind": "npz"}
@@ -164,6 +165,6 @@ def test_beyond_the_frontier_shows_the_gain_in_cosine() -> None:
     assert ".021c" in text
 
 
-def test_published_profile_without_skill_and_pools() -> None:
+def test_published_profile_without_skill_and_candidate_sets() -> None:
     text = shown(without_skill(scorecard()))
     assert "not computed under this profile" in text

@@ -168,7 +168,7 @@ def test_a_non_finite_prediction_makes_the_difference_undefined():
     assert cosine.estimate.n == 60
 
 
-def test_pools_with_other_candidates_are_left_out():
+def test_candidate_sets_that_differ_are_left_out():
     other = np.full((60, 3), 50)
     other[7, 2] = 49
     found = compare(sampled(), sampled(pool_size=other))
@@ -176,7 +176,7 @@ def test_pools_with_other_candidates_are_left_out():
     assert found.left_out == ["candidate set global: the candidates differ between the reports"]
 
 
-def test_pools_that_were_never_ranked_are_left_out():
+def test_candidate_sets_that_were_never_ranked_are_left_out():
     ranks = sampled().rank
     ranks[:, 1:] = np.nan
     found = compare(sampled(rank=ranks), sampled(rank=ranks))

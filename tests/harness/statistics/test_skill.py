@@ -42,7 +42,7 @@ def build(make_observations):
         wobble = rng.normal(0, noise, (ARTICLES, 2))[CLUSTERS] + rng.normal(0, noise, (N, 2))
         rank = np.ones((N, 3))
         rank[:, 1] = 1 / np.clip(mrr + wobble[:, 1], 0.02, 1)
-        # The article pool is much easier: whoever reads the wrong column is noticed.
+        # Candidate set `article` is much easier: whoever reads the wrong column is noticed.
         columns = {"clusters": CLUSTERS, "cosine": cosine + wobble[:, 0], "rank": rank} | given
         return make_observations(N, horizon=3, **columns)
 

@@ -1,4 +1,4 @@
-"""Synthetic dataset `prose`: its chunks lie together as those of text do, and what a network could gain there is known."""
+"""Dataset `prose`: its chunks lie together as those of text do, and what a network could gain there is known."""
 
 import dataclasses
 
