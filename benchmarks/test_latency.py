@@ -18,6 +18,7 @@ from lvm_gates.harness.evaluation.evaluation_set import BANK_SIZE
 from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
+from lvm_gates.harness.rivals import Basis, family_of, score_rivals
 from lvm_gates.models.registry import build
 
 # Intact, shuffled, reversed, C times leave-one-out, last repeated, foreign last, and horizons 2 to H.
@@ -70,6 +71,19 @@ def test_rank_global(evaluation, time_ratio):
         return rank_targets(predictions, judged_on.windows, judged_on)
 
     time_ratio(ranked, lambda: predictions @ bank.T, rounds=15, runs=(1, 2))
+
+
+def test_rivals(evaluation, time_ratio):
+    """All 700 rivals of profile `skill` against one control that is asked the ordinary way, with its ablations."""
+    judged_on = evaluation(40, 120, 384, 512)
+    basis = Basis(random_units(1, 384)[0].astype(np.float64))
+    control = NamedPredictor(Identity("benchmark"), Ewma(0.8))
+    time_ratio(
+        lambda: score_rivals(judged_on, family_of(CONTEXT), basis),
+        lambda: observe(control, judged_on, batch_size=256),
+        rounds=9,
+        runs=(1, 2),
+    )
 
 
 def test_open_npz(tmp_path, time_ratio):

@@ -27,7 +27,7 @@ from lvm_gates.harness.judging.judge import Check, judge_gate
 from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import Decision, blocking_reasons, decide
 from lvm_gates.harness.predictors.predictor import Identity
-from lvm_gates.harness.statistics.leak_effect import LeakEffect, effect
+from lvm_gates.harness.statistics.leak_effect import LeakEffect, effect, with_skill
 from lvm_gates.harness.statistics.skill import SkillInputs
 from lvm_gates.harness.statistics.split import BySplit
 from lvm_gates.harness.statistics.task_skill import SkillStatistics, skill_statistics
@@ -151,6 +151,8 @@ def make_card(
     own = () if faults else blocking_reasons(observed, gates, profile)
     decision = _decide(checks, gates, profile, rule, [*faults, *outside, *contaminated, *own])
     leaks = effect(gates, statistics_of(observed), observed, left_out)
+    if metrics is not None and skill_inputs is not None:
+        leaks = with_skill(leaks, metrics, observed, skill_inputs)
     seen = None if training_data is None else TrainingVerdict(status=training_data.status, detail=training_data.detail)
     return Card(identity, gates, metrics, leaks, seen, checks, decision, tuple(faults))
 

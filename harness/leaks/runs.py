@@ -50,6 +50,9 @@ def votes(
         here, there = position[windows], position[beside]
         # Cut finer or coarser, a step of one chunk here is a step of none or two there.
         in_place = np.abs(there - here - direction * step) <= abs(step)
+        # But not for long: windows of a repetitive text that all match one place are no run, and were most of the
+        # false alarms on PEPs ("Literal Patterns", "Value Patterns", ... against one speech about patterns).
+        in_place &= (there != here) | (abs(step) == 1)
         same_run = reference.runs[here] == reference.runs[there]
         count[windows] += in_place & same_run & (here >= 0) & (there >= 0)
     return count

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from threadpoolctl import threadpool_limits
 
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.vectors import slices, unit
@@ -87,12 +88,15 @@ def score_rivals(evaluation: EvaluationSet, family: Family, basis: Basis) -> Riv
     windows = evaluation.windows
     cosine = np.empty((len(windows), len(family.names)))
     reciprocal = np.empty_like(cosine)
-    for article in np.unique(windows.clusters):
-        mine = np.flatnonzero(windows.clusters == article)
-        for part in slices(len(mine), _CHUNK):
-            cosine[mine[part]], reciprocal[mine[part]] = _score(
-                windows.take(mine[part]), int(article), evaluation, family.weights, basis
-            )
+    # Thousands of products of a few rows: threads that wait for each other on cores that others use too took six to ten
+    # times the CPU of one (6.4 s and .8 s for 709 rivals on 1,500 windows).
+    with threadpool_limits(1, user_api="blas"):
+        for article in np.unique(windows.clusters):
+            mine = np.flatnonzero(windows.clusters == article)
+            for part in slices(len(mine), _CHUNK):
+                cosine[mine[part]], reciprocal[mine[part]] = _score(
+                    windows.take(mine[part]), int(article), evaluation, family.weights, basis
+                )
     sound = np.flatnonzero(np.isfinite(cosine).all(axis=0))
     names = tuple(family.names[i] for i in sound)
     return RivalScores(names, family.weights[sound], cosine[:, sound], reciprocal[:, sound])
@@ -156,11 +160,13 @@ def _ranks(
     """Expected rank of the target (`harness.evaluation.ranks.expected_rank`), for all rivals."""
     ranks = np.empty(target.shape)
     for i in range(len(products)):
+        candidates = products[i][:, rivals[i]].T
         # One window's candidates at a time: the products stay in the cache, whatever the article's length.
         for part in slices(len(weights), max(1, _CELLS // products.shape[2])):
-            similarity = weights[part] @ products[i][:, rivals[i]]
-            level, slack = target[i, part, None], tie[i, part, None]
-            above = np.count_nonzero(similarity > level + slack, axis=1)
-            at_least = np.count_nonzero(similarity >= level - slack, axis=1)
+            similarity = candidates @ weights[part].T
+            level, slack = target[i, part], tie[i, part]
+            # Counted down the columns, in small integers: twice as fast as along the rows.
+            above = (similarity > level + slack).sum(axis=0, dtype=np.int32)
+            at_least = (similarity >= level - slack).sum(axis=0, dtype=np.int32)
             ranks[i, part] = 1.0 + above + 0.5 * (at_least - above)
     return ranks

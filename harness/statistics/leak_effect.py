@@ -13,7 +13,9 @@ from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.statistics.offsets import OffsetSweep
 from lvm_gates.harness.statistics.retrieval import Retrieval
 from lvm_gates.harness.statistics.rollout import Rollout
+from lvm_gates.harness.statistics.skill import SkillInputs, gain_of
 from lvm_gates.harness.statistics.split import BySplit
+from lvm_gates.harness.statistics.task_skill import SkillStatistics
 
 
 class WithAndWithout(Record, frozen=True, kw_only=True):
@@ -66,6 +68,28 @@ def effect(
             metrics={name: WithAndWithout(whole=all_of_them[name], kept=without[name]) for name in without},
         )
     return found
+
+
+def with_skill(
+    effects: Mapping[str, LeakEffect],
+    found: SkillStatistics,
+    observed: Mapping[str, Observations],
+    inputs: Mapping[str, SkillInputs],
+) -> dict[str, LeakEffect]:
+    """The same with F among the metrics.
+
+    Args:
+        effects: of each split.
+        found: what profile `skill` says without the leaked windows.
+        observed: split -> observations of all windows.
+        inputs: split -> what to compare with.
+    """
+    told = {}
+    for split, one in effects.items():
+        kept = found.of(split).gain
+        whole = gain_of(observed[split], inputs[split].with_leaked) if one.leaked else kept
+        told[split] = msgspec.structs.replace(one, metrics={**one.metrics, "F": WithAndWithout(whole=whole, kept=kept)})
+    return told
 
 
 def _main(gates: Mapping[str, BySplit[Any]], split: str) -> dict[str, Estimate]:

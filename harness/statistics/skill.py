@@ -51,6 +51,11 @@ class SkillInputs:
         """The same for a model that has seen other windows; itself, frontier and all, where they are the same."""
         return self if np.array_equal(leaked, self.leaked) else replace(self, leaked=leaked)
 
+    @cached_property
+    def with_leaked(self) -> "SkillInputs":
+        """The same as if no window were leaked: what F would have been."""
+        return replace(self, leaked=np.zeros_like(self.leaked))
+
     def without_domain(self) -> "SkillInputs":
         """The same without the rivals that know the mean of the judged domain."""
         return replace(self, rivals=self.rivals.without_domain())
@@ -103,7 +108,7 @@ def skill_metrics(observed: Observations, inputs: SkillInputs) -> SkillMetrics:
     if not len(observed):
         return SkillMetrics(near_duplicates=near_duplicates, **_NOTHING, **shape)
     own_mrr = 1.0 / observed.rank[:, _NOVEL]
-    gain, excess = inputs.frontier.gains(observed.cosine, own_mrr)
+    gain, excess = _gains(observed, inputs)
     scores = inputs.rivals.take(inputs.kept)
     mean_cosine, mean_mrr = inputs.frontier.means
     best_mrr, best_cosine = int(np.argmax(mean_mrr)), int(np.argmax(mean_cosine))
@@ -137,6 +142,15 @@ def skill_metrics(observed: Observations, inputs: SkillInputs) -> SkillMetrics:
         ],
         **shape,
     )
+
+
+def gain_of(observed: Observations, inputs: SkillInputs) -> Estimate:
+    """F alone; see `skill`."""
+    return _gains(observed.take(inputs.kept), inputs)[0] if len(inputs.kept) else UNDEFINED
+
+
+def _gains(kept: Observations, inputs: SkillInputs) -> tuple[Estimate, Estimate]:
+    return inputs.frontier.gains(kept.cosine, 1.0 / kept.rank[:, _NOVEL])
 
 
 # Of a split whose every target is a near-duplicate.

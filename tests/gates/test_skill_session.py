@@ -79,7 +79,7 @@ def test_a_control_beyond_the_frontier_withholds_every_verdict(make_run, observe
 
 @pytest.mark.parametrize("blend", ["ewma-0.8 +0.1 climatology", "ewma-0.8 +0.6 ridge", "ewma-0.75"])
 def test_no_blend_of_trivial_parts_is_released(make_run, observed, blend):
-    """The first two were released while the frontier held twelve controls and not what they span."""
+    """The first two were released while the frontier held fourteen controls and not what they span."""
     run = make_run("control:oracle", profile="skill", beside=observed)
     run.prepare()
     for split, given in run._skill_inputs.items():

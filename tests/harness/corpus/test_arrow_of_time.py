@@ -62,6 +62,19 @@ def test_a_shuffled_world_has_none(world):
     assert found.auc.low < 0.5 < found.auc.high
 
 
+def test_the_null_does_not_hang_on_one_shuffle(world, monkeypatch):
+    """One shuffle strays from .5 by chance: of the mean of several no seed is outside its interval, and AUC stays."""
+    corpora = [world("wiki", seed) for seed in range(12)]
+    found = [arrow_of(corpus, seed=seed) for seed, corpus in enumerate(corpora)]
+    monkeypatch.setattr("lvm_gates.harness.corpus.arrow_of_time.SHUFFLES", 1)
+    single = [arrow_of(corpus, seed=seed) for seed, corpus in enumerate(corpora)]
+    assert [one.auc for one in found] == [one.auc for one in single]
+    assert all(one.null.low < 0.5 < one.null.high for one in found)
+    assert np.std([one.null.value for one in found]) < 0.7 * np.std([one.null.value for one in single])
+    widths = [[one.null.high - one.null.low for one in some] for some in (found, single)]
+    assert np.mean(widths[0]) == pytest.approx(np.mean(widths[1]), rel=0.1)
+
+
 def test_the_original_delta_is_blind_to_both(world):
     """It telescopes: a chain whose whole future turns one way has the same delta as one without any direction."""
     reversible, rotating = world("wiki"), world("arrow")

@@ -228,6 +228,15 @@ def test_votes_are_neighbours_that_match_in_their_places():
     assert votes(queries, lasts, reference, position[::-1].copy(), direction=-1)[7:].tolist() == [4, 5, 6, 6, 6, 5, 4]
 
 
+def test_windows_that_all_match_one_place_are_no_run():
+    """A text that repeats itself has the same nearest chunk throughout; a copy cut twice as fine moves on."""
+    queries, reference = chunks(text(1, 9, seed=0), [9]), chunks(text(1, 30, seed=1), [30])
+    lasts = all_lasts(queries)
+    assert votes(queries, lasts, reference, np.full(8, 10)).max() == 2
+    assert votes(queries, lasts, reference, np.full(8, 10), direction=-1).max() == 2
+    assert votes(queries, lasts, reference, 10 + np.arange(8) // 2)[3:5].tolist() == [7, 7]
+
+
 def test_a_leaked_window_draws_those_beside_it_along_where_its_place_predicts_their_match():
     reference_text = text(1, 30, seed=1)
     copied = reference_text[10:18]  # a copy whose windows are but for the first two matched elsewhere

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.evaluation.observe import observe
@@ -87,6 +88,20 @@ def test_a_rival_whose_frames_cancel_is_no_rival(make_corpus, make_set):
     assert found.names == ("persistence",)
     assert found.weights.shape == (1, 5)
     assert found.cosine.shape[1] == found.reciprocal_rank.shape[1] == 1
+
+
+def test_small_products_are_left_to_one_thread_and_others_are_not(evaluation):
+    class Asking(Mixing):
+        def predict(self, contexts):
+            seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+            return super().predict(contexts)
+
+    seen = []
+    with threadpool_limits(2, user_api="blas"):
+        score_rivals(evaluation, family_of(3), Basis(unit(np.ones((1, 6)))[0], Asking(3, 6)))
+        after = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    assert set(seen) == {1}
+    assert after == {2}
 
 
 def test_scores_survive_a_file(evaluation, tmp_path):

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from msgspec.structs import asdict, astuple
 
+from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.evaluation.collapse import Spread
 from lvm_gates.harness.judging.judge import judge_gate
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.verdict import skill_statistics
+from lvm_gates.harness.judging.verdict import make_card, skill_statistics
+from lvm_gates.harness.predictors.predictor import Identity
 from lvm_gates.harness.rivals import RivalScores
 from lvm_gates.harness.statistics.frontier import frontier_mrr
 from lvm_gates.harness.statistics.skill import SkillInputs, skill_metrics
@@ -288,6 +290,42 @@ def test_the_worst_horizon_decides(build, controls):
     metrics = statistics_of(build, controls, observed, observed)
     assert metrics["VAL"]["rollout_worst"].value == pytest.approx(-0.8)
     assert not any(c.passed for c in judge_gate("rollout", metrics, load_profile("skill")))
+
+
+@pytest.mark.parametrize("articles", [ARTICLES, 10])
+def test_a_rollout_gate_is_no_easier_with_fewer_articles(build, controls, articles):
+    """Worse by .004: forty articles show that it is not .01; ten do not, though their interval reaches above zero."""
+    few = np.flatnonzero(np.isin(CLUSTERS, np.arange(articles)))
+    observed, between = build(0.5, 0.2, 5), np.tile(np.linspace(-0.025, 0.025, 10), ARTICLES // 10)
+    for control in controls.values():
+        control.rollout[:] = 0.5
+    observed.rollout[:] = 0.496 + between[CLUSTERS, None]
+    given = against({name: control.take(few) for name, control in controls.items()}, NONE[few])
+    metrics = skill_statistics(dict.fromkeys(JUDGED, observed.take(few)), dict.fromkeys(JUDGED, given), "frontier")
+    worst = metrics["VAL"]["rollout_worst"]
+    assert worst.value == pytest.approx(-0.004)
+    assert worst.high > 0.0
+    checks = judge_gate("rollout", metrics, load_profile("skill"))
+    assert [c.passed for c in checks] == [articles == ARTICLES] * 2
+
+
+def test_f_is_told_with_the_leaked_windows_and_without(build, controls):
+    plain = build(0.44, 0.12, 8)
+    leaked = np.arange(N) % 4 == 0
+    rank = plain.rank.copy()
+    rank[leaked] = 1  # recited
+    observed = dict.fromkeys(JUDGED, build(0.44, 0.12, 8, rank=rank))
+    given = dict.fromkeys(JUDGED, against(controls))
+    card = make_card(
+        Identity("m"), observed, load_profile("skill"), "strict",
+        skill_inputs=given, task="frontier", left_out={"VAL": leaked, "OOD": NONE},
+    )  # fmt: skip
+    told = card.leaks["VAL"]["figures"]["F"]
+    assert told["without"] == card.skill["VAL"]["F"]
+    assert told["without"].high < 0 < told["with"].low
+    assert told["with"] == skill_metrics(observed["VAL"], given["VAL"])["F"]
+    untouched = card.leaks["OOD"]["figures"]["F"]
+    assert untouched["with"] == untouched["without"] == card.skill["OOD"]["F"]
 
 
 @pytest.mark.parametrize(("task", "key"), [("retrieval", "retrieval"), ("decoding", "decoding")])
