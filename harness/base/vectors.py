@@ -13,15 +13,15 @@ def unit(vectors: Float[np.ndarray, "*b d"]) -> Float[np.ndarray, "*b d"]:
     """Scale to unit norm in float64; rows without a direction become NaN throughout."""
     wide = vectors.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        norm = np.linalg.norm(wide, axis=-1, keepdims=True)
+        norm = np.sqrt(np.asarray(np.einsum("...d,...d->...", wide, wide))[..., None])
         # Squares over- and underflow long before the numbers do: such rows are brought near one first.
         extreme = ((norm < _SMALL) | (norm > _LARGE))[..., 0]
         if extreme.any():
             wide[extreme] /= np.abs(wide[extreme]).max(axis=-1, keepdims=True)
             norm[extreme] = np.linalg.norm(wide[extreme], axis=-1, keepdims=True)
-        scaled = np.asarray(wide / norm)
-    scaled[~np.isfinite(scaled).all(axis=-1)] = np.nan
-    return scaled
+        wide /= norm
+    wide[~(np.isfinite(norm) & (norm > 0.0))[..., 0]] = np.nan
+    return wide
 
 
 def cosines(vectors: Float[np.ndarray, "n d"], units: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:

@@ -199,10 +199,14 @@ def _rollout(
     """Closed loop: each prediction becomes the newest frame. Prediction h answers for the chunk at offset +h."""
     horizon, kept = block.evaluation.horizon, np.flatnonzero(block.ahead_exists)
     found = np.full((len(block), horizon), np.nan)
-    prediction, context = base[kept], block.contexts[kept]
+    prediction, context = base[kept], block.contexts.shape[1]
+    # Frames and predictions in one row, of which each step reads the last C.
+    frames = np.empty((len(kept), context + horizon - 1, prediction.shape[1]), dtype=np.float32)
+    frames[:, :context] = block.contexts[kept]
     for step in range(1, horizon + 1):
         if step > 1:
-            context = np.concatenate([context[:, 1:], prediction[:, None].astype(np.float32)], axis=1)
-            prediction = ask(named, context, block.windows.targets[kept] + step - 1, batch_size)
+            frames[:, context + step - 2] = prediction
+            rows = block.windows.targets[kept] + step - 1
+            prediction = ask(named, frames[:, step - 1 : context + step - 1], rows, batch_size)
         found[kept, step - 1] = dots(prediction, block.ahead(step)[kept])
     return found

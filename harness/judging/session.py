@@ -117,7 +117,8 @@ class GateRun:
         """
         observing = {p.file: p for p in (self._observing(name, split) for name, split in self._pairs())}
         pieces = [*observing.values(), self._searching]
-        pieces += [] if self.published else [self._scoring(split) for split in JUDGED]
+        if not self.published:
+            pieces += [piece(split) for piece in (self._scoring, self._comparing_targets) for split in JUDGED]
         pieces += [self._asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
         pieces += map(self._auditing, self.auditors)
         do_all(pieces, on_progress)
@@ -307,15 +308,17 @@ class GateRun:
 
     def near_duplicates_of(self, split: SplitName) -> Bool[np.ndarray, " n"]:
         """Which windows of a split have a target that nearly equals a training chunk."""
-        file = self.folder / f"near-duplicates-{split}.npy"
+        piece = self._comparing_targets(split)
+        do(piece)
+        return np.asarray(np.load(piece.file, allow_pickle=False))
 
+    def _comparing_targets(self, split: SplitName) -> Piece:
         def make(file: Path) -> None:
             found = near_duplicates(self.inputs.evaluation[split].windows, training_windows(self.inputs))
             with atomic_write(file) as stream:
                 np.save(stream, found, allow_pickle=False)
 
-        do(Piece(f"near duplicates on {split}", file, make))
-        return np.asarray(np.load(file, allow_pickle=False))
+        return Piece(f"near duplicates on {split}", self.folder / f"near-duplicates-{split}.npy", make)
 
     def _recorded(self, named: NamedPredictor, split: SplitName) -> Bool[np.ndarray, " n"]:
         """Which windows of a split stand in what a model says it was trained on."""

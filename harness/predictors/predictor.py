@@ -114,6 +114,8 @@ def answers(
         UserError: the predictor returned something that is not (B, D) numbers.
     """
     parts = [_ask_once(named, contexts[part], rows[part]) for part in slices(len(contexts), batch_size)]
+    if len(parts) == 1:
+        return parts[0]
     return np.concatenate(parts) if parts else np.empty((0, contexts.shape[2]))
 
 

@@ -37,5 +37,9 @@ class Basis:
         found[:, :context] = contexts
         if self.linear is not None:
             found[:, context] = self.linear.predict(contexts)
-        found[:, context + 1] = self.climatology if self.domain is None else self.domain.means(rows)
+        found[:, context + 1] = self.background(rows)
         return found
+
+    def background(self, rows: Int[np.ndarray, " b"]) -> Float[np.ndarray, "*b d"]:
+        """Climatology, or for each window the mean of its domain."""
+        return self.climatology if self.domain is None else self.domain.means(rows)

@@ -24,4 +24,13 @@ class Blend:
         self, contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
     ) -> Float[np.ndarray, "b d"]:
         """(B, D) float64, not normalised; the engine scales every prediction."""
-        return np.asarray(np.einsum("i,bid->bd", self.weights, self.basis.of(contexts, rows)))
+        *frames, ridge, background = self.weights
+        found = np.zeros((len(contexts), contexts.shape[2]))
+        for weight, frame in zip(frames, contexts.transpose(1, 0, 2), strict=True):
+            found += weight * frame
+        # What weighs nothing is not asked.
+        if ridge and self.basis.linear is not None:
+            found += ridge * self.basis.linear.predict(contexts)
+        if background:
+            found += background * self.basis.background(rows)
+        return found
