@@ -53,16 +53,18 @@ def spread(vectors: Float[np.ndarray, "n d"]) -> Spread:
     return Spread(rankme(finite), rankme(centred), float((centred**2).sum(axis=1).mean()), len(finite))
 
 
-def ranks_without(vectors: Float[np.ndarray, "n d"], clusters: Int[np.ndarray, " n"]) -> Float[np.ndarray, "groups 3"]:
-    """What is left of a `spread` without each of `RANK_GROUPS` groups of articles; every tenth article is in a group.
+def ranks_without(vectors: Float[np.ndarray, "n d"], groups: Int[np.ndarray, " n"]) -> Float[np.ndarray, "groups 3"]:
+    """What is left of a `spread` without each of `RANK_GROUPS` groups of articles.
+
+    Args:
+        vectors: as given to `spread`.
+        groups: of each, by `groups_of`.
 
     Returns:
         ``rankme`` and ``rankme_centred`` of the others, and how many rows the group has.
     """
     kept = _sample(vectors)
-    rows = vectors[kept]
-    _, article = np.unique(clusters, return_inverse=True)
-    group = article[kept] % RANK_GROUPS
+    rows, group = vectors[kept], groups[kept]
     found = np.full((RANK_GROUPS, 3), np.nan)
     for g in range(RANK_GROUPS):
         rest = rows[group != g]
@@ -70,6 +72,11 @@ def ranks_without(vectors: Float[np.ndarray, "n d"], clusters: Int[np.ndarray, "
         if len(rest) > 1:
             found[g, :2] = rankme(rest), rankme(rest - rest.mean(axis=0))
     return found
+
+
+def groups_of(clusters: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """The group of each window: every tenth article is in a group."""
+    return np.asarray(np.unique(clusters, return_inverse=True)[1] % RANK_GROUPS)
 
 
 def rank_ratio(
@@ -102,6 +109,9 @@ def rank_ratio(
 
 def _sample(vectors: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " m"]:
     finite = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-    if len(finite) > RANK_SAMPLE:
-        finite = finite[np.linspace(0, len(finite) - 1, RANK_SAMPLE).astype(int)]
-    return finite
+    return finite[evenly_spaced(len(finite))]
+
+
+def evenly_spaced(n: int) -> Int[np.ndarray, " m"]:
+    """Which of n rows a `spread` looks at: at most `RANK_SAMPLE`."""
+    return np.linspace(0, n - 1, RANK_SAMPLE).astype(int) if n > RANK_SAMPLE else np.arange(n)

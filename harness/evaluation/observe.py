@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from lvm_gates.harness.base.vectors import cosines, dots
 from lvm_gates.harness.evaluation.block import Block
-from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, ranks_without, spread
+from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, evenly_spaced, groups_of, ranks_without, spread
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.evaluation.perturbations import ablate, ablation_names
@@ -79,8 +79,11 @@ def observe_together(
     """
     windows = evaluation.windows
     parts: list[list[_Part]] = [[] for _ in predictors]
+    looked_at, done = evenly_spaced(len(windows)), 0
     for batch in windows.batches(_in_hand(batch_size)):
         block = Block(batch, evaluation)
+        mine = looked_at[(looked_at >= done) & (looked_at < done + len(batch))] - done
+        done += len(batch)
         for own, named, part in zip(
             parts, predictors, _observe_block(predictors, block, batch_size, ablations), strict=True
         ):
@@ -89,10 +92,11 @@ def observe_together(
                 check_batch_invariance(
                     named, block.contexts[few], batch.targets[few], batch_size, part.predictions[few]
                 )
-            own.append(part)
-        on_progress(sum(len(part.predictions) for part in parts[0]), len(windows))
+            own.append(_Part(part.predictions[mine], part.values))
+        on_progress(done, len(windows))
     return [
-        _joined(own, evaluation, named.name in rank_intervals) for own, named in zip(parts, predictors, strict=True)
+        _joined(own, evaluation, looked_at, named.name in rank_intervals)
+        for own, named in zip(parts, predictors, strict=True)
     ]
 
 
@@ -103,10 +107,13 @@ def _in_hand(batch_size: int) -> int:
 
 class _Part(NamedTuple):
     predictions: Float[np.ndarray, "b d"]
+    """Of all windows of a block; later of those alone that collapse is looked for on."""
     values: dict[str, np.ndarray]
 
 
-def _joined(parts: Sequence[_Part], evaluation: EvaluationSet, rank_interval: bool) -> Observations:
+def _joined(
+    parts: Sequence[_Part], evaluation: EvaluationSet, looked_at: Int[np.ndarray, " m"], rank_interval: bool
+) -> Observations:
     windows = evaluation.windows
     columns = {name: np.concatenate([p.values[name] for p in parts]) for name in parts[0].values}
     predictions = np.concatenate([p.predictions for p in parts])
@@ -116,7 +123,7 @@ def _joined(parts: Sequence[_Part], evaluation: EvaluationSet, rank_interval: bo
         cross_exists=evaluation.has_donor,
         spread=spread(predictions),
         target_spread=evaluation.target_spread,
-        rank_without=ranks_without(predictions, windows.clusters)
+        rank_without=ranks_without(predictions, groups_of(windows.clusters)[looked_at])
         if rank_interval
         else np.full((RANK_GROUPS, 3), np.nan),
         **columns,

@@ -8,6 +8,7 @@ from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.evaluation.collapse import (
     RANK_GROUPS,
     RANK_SAMPLE,
+    groups_of,
     Spread,
     rank_ratio,
     rankme,
@@ -213,7 +214,7 @@ def narrow_and_wide(rng, articles, *, narrowness=0.5):
 
 def ratio_of(narrow, wide, clusters):
     ranks = spread(narrow).rankme, spread(wide).rankme
-    without = ranks_without(narrow, clusters), ranks_without(wide, clusters)
+    without = (ranks_without(vectors, groups_of(clusters)) for vectors in (narrow, wide))
     return rank_ratio(ranks, without, 0, len(narrow), len(np.unique(clusters)))
 
 
@@ -243,7 +244,7 @@ def test_few_articles_have_a_rank_ratio_and_no_interval():
 
 def test_ranks_are_left_out_by_whole_articles():
     _, wide, clusters = narrow_and_wide(np.random.default_rng(3), 25)
-    found = ranks_without(wide, clusters * 7 + 5)
+    found = ranks_without(wide, groups_of(clusters * 7 + 5))
     kept = np.linspace(0, len(wide) - 1, RANK_SAMPLE).astype(int)
     rest = wide[kept[clusters[kept] % RANK_GROUPS != 4]]
     assert found[4, 0] == pytest.approx(rankme(rest))
