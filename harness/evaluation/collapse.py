@@ -114,4 +114,4 @@ def _sample(vectors: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " m"]:
 
 def evenly_spaced(n: int) -> Int[np.ndarray, " m"]:
     """Which of n rows a `spread` looks at: at most `RANK_SAMPLE`."""
-    return np.linspace(0, n - 1, RANK_SAMPLE).astype(int) if n > RANK_SAMPLE else np.arange(n)
+    return np.asarray(np.linspace(0, n - 1, RANK_SAMPLE).astype(int) if n > RANK_SAMPLE else np.arange(n))

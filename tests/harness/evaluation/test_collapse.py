@@ -8,8 +8,8 @@ from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.evaluation.collapse import (
     RANK_GROUPS,
     RANK_SAMPLE,
-    groups_of,
     Spread,
+    groups_of,
     rank_ratio,
     rankme,
     ranks_without,
