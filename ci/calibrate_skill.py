@@ -27,9 +27,9 @@ from lvm_gates.harness.base.clusters import MINIMUM_ARTICLES
 from lvm_gates.harness.controls.registry import Ingredients
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.near_duplicates import near_duplicates
+from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
-from lvm_gates.harness.evaluation.session_data import open_any
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.rivals import Basis, cached_fitted_weights, score_all
 

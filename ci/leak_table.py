@@ -19,8 +19,9 @@ import torch
 
 from lvm_gates.harness.audits import disjoint_articles, leaked_windows
 from lvm_gates.harness.corpus.corpus import Corpus, write_corpus
+from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.evaluation.observe import observe
-from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, open_any, resolve
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, resolve
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.leaks.chunks import chunks_of, joined

@@ -11,8 +11,10 @@ from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.paths import is_file
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.corpus.opening import open_any
+from lvm_gates.harness.evaluation.named_bank import ALL
 from lvm_gates.harness.evaluation.resolve_model import check_spec, is_control, is_python, load_named
-from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, open_any, resolve
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, resolve
 from lvm_gates.harness.judging.additions import Additions, load_additions
 from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import check_rule
@@ -155,6 +157,7 @@ def _inputs(options: Mapping[str, Any], settings: Settings, predictors: list[Nam
         val_npz=path("val_npz"),
         ood_npz=path("ood_npz"),
         train_corpus=tuple(root / value for value in options["train_corpus"] or ()),
+        bank=_bank(options["bank"], root),
     )
     contexts = [s.context for s in predictors if s.context is not None]
     return resolve(
@@ -166,6 +169,11 @@ def _inputs(options: Mapping[str, Any], settings: Settings, predictors: list[Nam
         first_in_file=settings.profile.protocol == "published",
         fallback=_fallback(arguments, predictors),
     )
+
+
+def _bank(value: str | None, root: Path) -> str | None:
+    """What ``--bank`` names; a path starts from ``root``."""
+    return value if value is None or value == ALL or value.isdigit() else str(root / value)
 
 
 def _fallback(arguments: CorpusArguments, predictors: list[NamedPredictor]) -> Corpus | None:

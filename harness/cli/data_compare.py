@@ -42,8 +42,8 @@ def _side(path: Path, split: str | None, context: int, seed: int) -> "Side":
     from lvm_gates.harness.base.errors import UserError
     from lvm_gates.harness.corpus.corpus import check_vectors
     from lvm_gates.harness.corpus.corpus_statistics import portray, some_articles
+    from lvm_gates.harness.corpus.opening import open_any
     from lvm_gates.harness.corpus.splits import SPLITS
-    from lvm_gates.harness.evaluation.session_data import open_any
     from lvm_gates.harness.report.portraits import Side
 
     corpus = open_any(path)

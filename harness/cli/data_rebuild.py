@@ -28,8 +28,8 @@ def rebuild(
     from lvm_gates.harness.base.suggest import did_you_mean
     from lvm_gates.harness.cli.outputs import require_free
     from lvm_gates.harness.corpus.importing.rebuild import find_windows, write_articles, write_sequences
+    from lvm_gates.harness.corpus.opening import open_any
     from lvm_gates.harness.corpus.splits import SPLITS
-    from lvm_gates.harness.evaluation.session_data import open_any
 
     if split not in SPLITS:
         raise UserError(f"--split {split}: no such split; {did_you_mean(split, SPLITS)}.")

@@ -27,9 +27,9 @@ def score(corpus: Path, split: str | None, context: int, by: str | None, out: Pa
     from lvm_gates.harness.cli.outputs import require_free
     from lvm_gates.harness.corpus.corpus import check_vectors
     from lvm_gates.harness.corpus.curriculum import DEFINITIONS, STAGES, ranking, selected, similarities, stage
+    from lvm_gates.harness.corpus.opening import open_any
     from lvm_gates.harness.corpus.splits import SPLITS
     from lvm_gates.harness.corpus.windows import windows_of
-    from lvm_gates.harness.evaluation.session_data import open_any
 
     if (by is None) != (out is None):
         raise UserError("--by and --out belong together: the score whose stages are written, and where to.")

@@ -55,7 +55,9 @@ class Ranking:
 
     def __init__(self, windows: Windows, evaluation: EvaluationSet) -> None:
         self._targets = unit(evaluation.vectors(windows.targets))
-        self._questions = [*_in_articles(windows, evaluation), *_in_bank(windows, evaluation)]
+        self._questions = list(_in_articles(windows, evaluation))
+        if evaluation.asked_bank is None:  # else it streams past all windows at once, when they have been predicted
+            self._questions += _in_bank(windows, evaluation)
 
     def ranks(self, predictions: Float[np.ndarray, "n d"]) -> Ranks:
         """Rank each window's target by cosine to its prediction.
@@ -63,7 +65,7 @@ class Ranking:
         A candidate whose stored embedding equals the target's is the same answer, not a rival; it leaves the set.
         """
         target = dots(predictions, self._targets)
-        rank, size = np.empty((len(target), len(POOLS))), np.empty((len(target), len(POOLS)), dtype=np.int64)
+        rank, size = np.full((len(target), len(POOLS)), np.nan), np.zeros((len(target), len(POOLS)), dtype=np.int64)
         for question in self._questions:
             some = question.windows
             found = count_ahead(

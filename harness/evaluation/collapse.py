@@ -109,7 +109,7 @@ def rank_ratio(
 
 def _sample(vectors: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " m"]:
     finite = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-    return finite[evenly_spaced(len(finite))]
+    return np.asarray(finite[evenly_spaced(len(finite))])
 
 
 def evenly_spaced(n: int) -> Int[np.ndarray, " m"]:

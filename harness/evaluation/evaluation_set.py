@@ -15,6 +15,7 @@ from lvm_gates.harness.corpus.corpus import KEPT_NUMBERS, SCAN_ROWS, Corpus
 from lvm_gates.harness.corpus.equality import same_chunk_labels
 from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.harness.evaluation.bank import Bank
 from lvm_gates.harness.evaluation.candidate_set import CandidateSet
 from lvm_gates.harness.evaluation.collapse import Spread, spread
 from lvm_gates.harness.evaluation.perturbations import has_donor
@@ -38,6 +39,7 @@ class EvaluationSet:
         articles: positions of all articles of the split.
         seed: of every random choice.
         horizon: H of the rollout.
+        asked_bank: the candidates of set `global`, where others were asked for than `bank`.
     """
 
     split: SplitName
@@ -45,6 +47,7 @@ class EvaluationSet:
     articles: Int[np.ndarray, " m"]
     seed: int
     horizon: int
+    asked_bank: Bank | None = None
 
     @property
     def corpus(self) -> Corpus:
@@ -84,11 +87,14 @@ class EvaluationSet:
     @cached_property
     def bank(self) -> CandidateSet:
         """Candidates of set `global`; a window's target always joins them."""
-        chosen = self.rows
-        if len(chosen) > BANK_SIZE:
-            rng = rng_of(self.seed, Stream.GLOBAL_CANDIDATES)
-            chosen = chosen[np.sort(rng.choice(len(chosen), size=BANK_SIZE, replace=False))]
-        return self.candidates(chosen)
+        return self.candidates(self.some_rows(BANK_SIZE))
+
+    def some_rows(self, limit: int) -> Int[np.ndarray, " m"]:
+        """At most ``limit`` of `rows`, drawn at random, rising."""
+        if len(self.rows) <= limit:
+            return self.rows
+        rng = rng_of(self.seed, Stream.GLOBAL_CANDIDATES)
+        return self.rows[np.sort(rng.choice(len(self.rows), size=limit, replace=False))]
 
     @cached_property
     def target_spread(self) -> Spread:

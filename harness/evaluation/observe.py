@@ -3,14 +3,20 @@
 The original battery predicted every window anew for each of its five tests, one window at a time.
 """
 
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lvm_gates.harness.base.scratch import scratch_array
 from lvm_gates.harness.base.vectors import cosines, dots
+from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.harness.evaluation.bank import Bank
 from lvm_gates.harness.evaluation.block import Block
+from lvm_gates.harness.evaluation.candidates import POOLS
 from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, evenly_spaced, groups_of, ranks_without, spread
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.observations import Observations
@@ -80,24 +86,44 @@ def observe_together(
     windows = evaluation.windows
     parts: list[list[_Part]] = [[] for _ in predictors]
     looked_at, done = evenly_spaced(len(windows)), 0
+    kept = [_room(evaluation) for _ in predictors] if evaluation.asked_bank else []
     for batch in windows.batches(_in_hand(batch_size)):
         block = Block(batch, evaluation)
         mine = looked_at[(looked_at >= done) & (looked_at < done + len(batch))] - done
+        here = slice(done, done + len(batch))
         done += len(batch)
-        for own, named, part in zip(
-            parts, predictors, _observe_block(predictors, block, batch_size, ablations), strict=True
-        ):
+        observed = _observe_block(predictors, block, batch_size, ablations)
+        for number, (own, named, part) in enumerate(zip(parts, predictors, observed, strict=True)):
             if not own:
                 few = slice(0, PROBED_AGAIN)
                 check_batch_invariance(
                     named, block.contexts[few], batch.targets[few], batch_size, part.predictions[few]
                 )
+            if kept:
+                kept[number][here] = part.predictions
             own.append(_Part(part.predictions[mine], part.values))
         on_progress(done, len(windows))
-    return [
+    found = [
         _joined(own, evaluation, looked_at, named.name in rank_intervals)
         for own, named in zip(parts, predictors, strict=True)
     ]
+    return _ranked_in(evaluation.asked_bank, kept, found, windows) if evaluation.asked_bank else found
+
+
+def _room(evaluation: EvaluationSet) -> Float[np.ndarray, "n d"]:
+    """For the predictions of one predictor, on the disk of temporary files: a bank that streams needs all of them."""
+    shape = len(evaluation.windows), evaluation.corpus.dim
+    return scratch_array(Path(tempfile.gettempdir()) / "predictions", shape, "float64")
+
+
+def _ranked_in(
+    bank: Bank, predictions: Sequence[Float[np.ndarray, "n d"]], found: Sequence[Observations], windows: Windows
+) -> list[Observations]:
+    """The same with their ranks in set `global`."""
+    column = POOLS.index("global")
+    for observed, (rank, size) in zip(found, bank.ranks(predictions, windows), strict=True):
+        observed.rank[:, column], observed.pool_size[:, column] = rank, size
+    return list(found)
 
 
 def _in_hand(batch_size: int) -> int:

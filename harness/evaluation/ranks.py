@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from lvm_gates.harness.base.vectors import dots, slices, unit
+from lvm_gates.harness.corpus.equality import SAME
 
 # Float64 cosines of one pair computed in different batch shapes agree to 1e-15; a float16 embedding that differs from
 # another in its last bit of one coordinate moves a cosine by 1e-10. Anything in between separates the two.
@@ -40,16 +41,33 @@ class Pairs(NamedTuple):
         """Those of a mask."""
         return Pairs(self.window[some], self.candidate[some])
 
+    def among(self, candidates: slice) -> "Pairs":
+        """Those of some candidates, which are counted from the first of them."""
+        mine = slice(*np.searchsorted(self.candidate, [candidates.start, candidates.stop]))
+        return Pairs(self.window[mine], self.candidate[mine] - candidates.start)
+
     def joined(self, other: "Pairs") -> "Pairs":
         """These and others."""
         return Pairs.of(np.append(self.window, other.window), np.append(self.candidate, other.candidate))
 
 
 class Ahead(NamedTuple):
-    """How many candidates are more alike to the prediction of each window than its target is, and how many as alike."""
+    """What was found of the candidates of each window.
+
+    Attributes:
+        above: how many are more alike to the prediction than the target is.
+        tied: how many are as alike.
+        equal: how many are the same answer as the target, where that was looked for; they are neither.
+    """
 
     above: Int[np.ndarray, " n"]
     tied: Int[np.ndarray, " n"]
+    equal: Int[np.ndarray, " n"]
+
+    @classmethod
+    def nothing(cls, n: int) -> "Ahead":
+        """Of n windows."""
+        return cls(*(np.zeros(n, dtype=np.int64) for _ in cls._fields))
 
 
 def rounding(dim: int) -> float:
@@ -68,6 +86,7 @@ def count_ahead(
     candidates: Float[np.ndarray, "m d"],
     barred: Sequence[Pairs],
     own: tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]] | None = None,
+    targets: Float[np.ndarray, "n d"] | None = None,
 ) -> list[Ahead]:
     """Compare candidates with the target of each window, in nested candidate sets.
 
@@ -77,17 +96,19 @@ def count_ahead(
         candidates: unit vectors, float32.
         barred: for each set the pairs that do not count in it, beside those of the sets before.
         own: of each window the first candidate that counts and the one after the last; by default all count.
+        targets: unit vectors, float64, where candidates that equal them are to be found; else ``barred`` names them.
 
     Returns:
         For each set what is ahead of the targets in it.
     """
     n, dim = predictions.shape
-    slack = TIE + rounding(dim)
+    # What lies within `SAME` of the target is as far from its cosine at most.
+    slack = TIE + rounding(dim) + (SAME if targets is not None else 0.0)
     single = predictions.astype(np.float32)
     # Outwards, so that rounding the limits loses nothing.
     high = np.nextafter((target + slack).astype(np.float32), np.float32(np.inf))[:, None]
     low = np.nextafter((target - slack).astype(np.float32), np.float32(-np.inf))[:, None]
-    found = [Ahead(np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)) for _ in barred]
+    found = [Ahead.nothing(n) for _ in barred]
     for part in slices(len(candidates), _TILE):
         vectors = candidates[part]
         similarity = single @ vectors.T
@@ -95,15 +116,17 @@ def count_ahead(
             position = np.arange(part.start, part.stop)
             similarity[(position < own[0][:, None]) | (position >= own[1][:, None])] = -np.inf
         for pairs, counts in zip(barred, found, strict=True):
-            mine = slice(*np.searchsorted(pairs.candidate, [part.start, part.stop]))
-            similarity[pairs.window[mine], pairs.candidate[mine] - part.start] = -np.inf
+            gone = pairs.among(part)
+            similarity[gone.window, gone.candidate] = -np.inf
             above = similarity > high
             counts.above[:] += _per_row(above)
             undecided = (similarity >= low) ^ above
             window, candidate = np.divmod(np.flatnonzero(undecided), vectors.shape[0])
-            gap = _exactly(predictions, vectors, window, candidate, undecided) - target[window]
-            counts.above[:] += np.bincount(window[gap > TIE], minlength=n)
-            counts.tied[:] += np.bincount(window[np.abs(gap) <= TIE], minlength=n)
+            gap, equal = _looked_at_again(predictions, targets, vectors, window, candidate, undecided)
+            gap -= target[window]
+            others = ~equal
+            for count, which in zip(counts, ((gap > TIE) & others, (np.abs(gap) <= TIE) & others, equal), strict=True):
+                count[:] += np.bincount(window[which], minlength=n)
     return found
 
 
@@ -112,17 +135,26 @@ def _per_row(mask: Bool[np.ndarray, "n m"]) -> Int[np.ndarray, " n"]:
     return np.asarray(mask.view(np.uint8).sum(axis=1, dtype=np.uint16), dtype=np.int64)
 
 
-def _exactly(
+def _looked_at_again(
     predictions: Float[np.ndarray, "n d"],
+    targets: Float[np.ndarray, "n d"] | None,
     vectors: Float[np.ndarray, "m d"],
     window: Int[np.ndarray, " k"],
     candidate: Int[np.ndarray, " k"],
     undecided: Bool[np.ndarray, "n m"],
-) -> Float[np.ndarray, " k"]:
-    """Float64 cosines of some pairs."""
-    if len(window) > _PAIRS:
-        return np.asarray((predictions @ unit(vectors).T)[undecided])
-    return dots(predictions[window], unit(vectors[candidate]))
+) -> tuple[Float[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
+    """Float64 cosines of some pairs, and which of the candidates equal the target."""
+    equal = np.zeros(len(window), dtype=bool)
+    if targets is None and len(window) > _PAIRS:
+        return np.asarray((predictions @ unit(vectors).T)[undecided]), equal
+    cosine = np.empty(len(window))
+    for part in slices(len(window), _PAIRS):
+        units = unit(vectors[candidate[part]])
+        cosine[part] = dots(predictions[window[part]], units)
+        if targets is not None:
+            # Unit vectors at a distance of d have cosine 1 - d^2 / 2.
+            equal[part] = dots(targets[window[part]], units) >= 1.0 - SAME**2 / 2
+    return cosine, equal
 
 
 def mean_rank(ahead: Ahead, rivals: Int[np.ndarray, " n"], target: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -154,4 +186,4 @@ def expected_rank(
     rivals = rival.sum(axis=1)
     above = (rival & (similarity > target[:, None] + TIE)).sum(axis=1)
     tied = (rival & (np.abs(similarity - target[:, None]) <= TIE)).sum(axis=1)
-    return mean_rank(Ahead(above, tied), rivals, target), rivals + 1
+    return mean_rank(Ahead(above, tied, np.zeros_like(rivals)), rivals, target), rivals + 1

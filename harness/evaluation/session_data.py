@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.corpus.corpus import Corpus, check_vectors, open_corpus
+from lvm_gates.harness.corpus.corpus import Corpus, check_vectors
 from lvm_gates.harness.corpus.corpus_advice import how_to_split
 from lvm_gates.harness.corpus.npz import read_articles, read_sequences
+from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.corpus.splits import JUDGED, SplitName
-from lvm_gates.harness.corpus.splitting import check_split_record
 from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.named_bank import with_bank
 from lvm_gates.harness.evaluation.split_leaks import Leaks, split_leaks
 
 
@@ -33,6 +34,7 @@ class CorpusArguments:
     val_npz: Path | None = None
     ood_npz: Path | None = None
     train_corpus: tuple[Path, ...] = ()
+    bank: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,6 @@ def parse_articles(text: str, option: str) -> list[int]:
     return ids
 
 
-def open_any(path: Path) -> Corpus:
-    """A corpus folder or an article NPZ.
-
-    Raises:
-        UserError: neither, or a folder whose splits are not those of its record.
-    """
-    return read_articles(path) if path.suffix == ".npz" else check_split_record(open_corpus(path))
-
-
 def resolve(
     arguments: CorpusArguments,
     *,
@@ -133,7 +126,7 @@ def resolve(
                 f"needs {context + 1} in a row; use longer articles or a smaller --context."
             )
         chosen = windows.take(slice(0, max_samples)) if first_in_file else sample_windows(windows, max_samples, seed)
-        evaluation[split] = EvaluationSet(split, chosen, articles, seed, horizon)
+        evaluation[split] = with_bank(EvaluationSet(split, chosen, articles, seed, horizon), arguments.bank)
         check_vectors(corpus, evaluation[split].rows)
     training, note = _training(corpus, arguments, context)
     return Inputs(corpus, evaluation, training, note, mismatched)

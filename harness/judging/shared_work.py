@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from filelock import FileLock, Timeout
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
+
+from lvm_gates.harness.base.threads import threads
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -70,15 +72,15 @@ def do_all(pieces: Sequence[Piece], on_progress: OnProgress | None = None) -> No
 def _attempts(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, bool | None]]:
     """Try every piece: it is named with None before, and with whether it is done after; False is in other hands."""
     together = [piece for piece in pieces if not piece.alone]
-    threads = min(_threads(), len(together))
+    workers = min(threads(), len(together))
     for piece in pieces:
-        if piece.alone or threads < 2:
+        if piece.alone or workers < 2:
             yield piece, None
             yield piece, do(piece, wait=False)
-    if threads < 2:
+    if workers < 2:
         return
     # One thread a product: most of the work is not in products, and two of them at once would fight for the cores.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         doing: dict[Future[bool], Piece] = {pool.submit(do, piece, wait=False): piece for piece in together}
         try:
             while doing:
@@ -87,8 +89,3 @@ def _attempts(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, bool | None]]:
                     yield doing.pop(future), future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C or a failure, no more of them is begun
-
-
-def _threads() -> int:
-    """As many as this process may use: pytest's workers have been given a share of the cores each."""
-    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)

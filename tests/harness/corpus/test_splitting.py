@@ -9,6 +9,7 @@ import pytest
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.corpus.corpus import content_fingerprint, open_corpus
 from lvm_gates.harness.corpus.near_duplicates import NEAR
+from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.corpus.splitting import (
     DIGEST,
     article_coherence,
@@ -19,7 +20,6 @@ from lvm_gates.harness.corpus.splitting import (
     split_digest,
     stratified_splits,
 )
-from lvm_gates.harness.evaluation.session_data import open_any
 
 
 def test_coherence_is_the_mean_over_adjacent_chunks_and_not_over_gaps(make_corpus, monkeypatch):

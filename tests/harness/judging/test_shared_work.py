@@ -14,7 +14,7 @@ from lvm_gates.harness.judging.shared_work import Piece, do, do_all
 
 @pytest.fixture(params=[1, 2, 4])
 def threads(request, monkeypatch):
-    monkeypatch.setattr(shared_work, "_threads", lambda: request.param)
+    monkeypatch.setattr(shared_work, "threads", lambda: request.param)
     return request.param
 
 
@@ -55,7 +55,7 @@ def test_code_that_is_not_ours_stays_in_the_main_thread(threads, piece):
 
 
 def test_pieces_run_side_by_side_with_one_thread_a_product(monkeypatch, piece):
-    monkeypatch.setattr(shared_work, "_threads", lambda: 2)
+    monkeypatch.setattr(shared_work, "threads", lambda: 2)
     together, limits = threading.Barrier(2, timeout=20), []
 
     def work():

@@ -1,0 +1,85 @@
+"""Candidates of set `global` by the hundred thousand: they stream past all predictions once, and are never held.
+
+Ranks are exact, as in `lvm_gates.harness.evaluation.ranks`; the cost is that of one float32 product of all predictions
+with all candidates.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from threadpoolctl import threadpool_limits
+
+from lvm_gates.harness.base.threads import threads
+from lvm_gates.harness.base.vectors import dots, slices, unit
+from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
+from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.harness.evaluation.ranks import Ahead, Pairs, count_ahead, mean_rank
+
+# Windows compared with a block of candidates at once, by one thread.
+_WINDOWS = 256
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Chunks among which targets are ranked, of the judged corpus or of another.
+
+    Attributes:
+        corpus: that they are in.
+        rows: of that corpus, rising.
+    """
+
+    corpus: Corpus
+    rows: Int[np.ndarray, " m"]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def ranks(
+        self, predictions: Sequence[Float[np.ndarray, "n d"]], windows: Windows
+    ) -> list[tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]]:
+        """Rank of the target of each window and the number of candidates, target included, for each predictor.
+
+        Candidates that equal the target are the same answer and leave the set, wherever they come from; so do the
+        frames of the context, where they are in the bank.
+
+        Args:
+            predictions: of each predictor, unit vectors, NaN throughout where there is no direction.
+            windows: that were asked for.
+        """
+        parts = list(slices(len(windows), _WINDOWS))
+        targets = unit(windows.target_vectors())
+        cosines = [np.concatenate([dots(own[part], targets[part]) for part in parts]) for own in predictions]
+        barred = [self._barred(windows.take(part)) for part in parts]
+        counts = [Ahead.nothing(len(windows)) for _ in predictions]
+        workers = threads()
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+            for block in slices(len(self), SCAN_ROWS):
+                vectors = self.corpus.vectors(self.rows[block])
+
+                def compare(part: slice, pairs: Pairs, block: slice = block, vectors: np.ndarray = vectors) -> None:
+                    here = pairs.among(block)
+                    for own, cosine, total in zip(predictions, cosines, counts, strict=True):
+                        (found,) = count_ahead(own[part], cosine[part], vectors, [here], targets=targets[part])
+                        for count, more in zip(total, found, strict=True):
+                            count[part] += more
+
+                list(pool.map(compare, parts, barred))
+        size = np.concatenate(
+            [len(self) - np.bincount(p.window, minlength=s.stop - s.start) for p, s in zip(barred, parts, strict=True)]
+        )
+        return [
+            (mean_rank(found, size - found.equal, cosine), size - found.equal + 1)
+            for found, cosine in zip(counts, cosines, strict=True)
+        ]
+
+    def _barred(self, windows: Windows) -> Pairs:
+        """Frames and targets that are in the bank."""
+        if self.corpus is not windows.corpus or len(self) == 0:
+            return Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        rows = np.column_stack([windows.context_rows, windows.targets])
+        place = np.minimum(np.searchsorted(self.rows, rows), len(self) - 1)
+        window, frame = np.nonzero(self.rows[place] == rows)
+        return Pairs.of(window, place[window, frame])
