@@ -7,7 +7,7 @@ RUN := runs/demo
 # The original network is 512 wide and takes minutes an epoch on a CPU; this one learns dataset `switch` in about two.
 DEMO_SIZE := --width 128 --layers 2 --heads 4 --lr 1e-3 --epochs 12
 
-.PHONY: benchmark-run help demo test lint types benchmark mutation clean
+.PHONY: bench benchmark-run help demo test lint types benchmark mutation clean
 
 help:
 	@echo "make demo       set up, train recipe P1 on the embedded dataset, gate it twice"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint       ruff, and the contracts of who imports whom"
 	@echo "make types      mypy, strict on harness/, models/ and trainers/"
 	@echo "make benchmark  latency as ratios within one run, compared with ci/benchmarks/"
+	@echo "make bench      what a verdict costs beside its floor, as a table (docs/speed.md)"
 	@echo "make mutation   20 mutants of the engine, each of which the tests must notice (docs/mutation.md)"
 	@echo "make clean      remove the environment and what the demo made"
 
@@ -49,6 +50,9 @@ benchmark: benchmark-run
 benchmark-run: $(STAMP)
 	@mkdir -p runs
 	$(BIN)/pytest benchmarks -q -p no:xdist --benchmark-quiet --benchmark-json=runs/benchmark.json
+
+bench: $(STAMP)
+	$(BIN)/python -m ci.speed
 
 mutation: $(STAMP)
 	$(BIN)/python -m ci.mutate --count 20 --seed 0

@@ -29,7 +29,7 @@ def noise_of(vectors: Float[np.ndarray, "b k"], dim: int, seed: int) -> Float[np
     of its own for each row takes.
     """
     bits = np.ascontiguousarray(vectors, dtype=np.float32)
-    words = np.pad(bits, [(0, 0), (0, bits.shape[1] % 2)]).view(np.uint64)
+    words = (np.pad(bits, [(0, 0), (0, 1)]) if bits.shape[1] % 2 else bits).view(np.uint64)
     # Multilinear hashing (Lemire and Kaser 2014): a random odd multiplier a word, summed modulo 2^64.
     multipliers = hash64(np.arange(words.shape[1]), seed, _NOISE_STREAM) | np.uint64(1)
     keys = np.einsum("bk,k->b", words, multipliers)

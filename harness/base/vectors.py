@@ -34,6 +34,15 @@ def cosines(vectors: Float[np.ndarray, "n d"], units: Float[np.ndarray, "n d"]) 
         return np.asarray(dots(wide, units) / norm)
 
 
+def weighted_sum(weights: Float[np.ndarray, " c"], frames: Float[np.ndarray, "n c d"]) -> Float[np.ndarray, "n d"]:
+    """(N, D) float64 sum of C frames each; those that weigh nothing are not read."""
+    found = np.zeros((len(frames), frames.shape[2]))
+    for weight, frame in zip(weights, frames.transpose(1, 0, 2), strict=True):
+        if weight:
+            found += weight * frame
+    return found
+
+
 def dots(a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
     """Row by row, and to the last bit whatever rows stand beside: a matrix product does not promise that."""
     return np.asarray(np.einsum("nd,nd->n", a, b))

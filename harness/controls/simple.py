@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from lvm_gates.harness.base.vectors import weighted_sum
+
 
 @dataclass(frozen=True)
 class Ewma:
@@ -19,7 +21,7 @@ class Ewma:
     def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Float[np.ndarray, "b d"]:
         age = np.arange(contexts.shape[1])[::-1]
         weights = np.power(self.decay, age).astype(np.float64)  # 0 ** 0 is 1: persistence
-        return np.asarray(np.einsum("c,bcd->bd", weights / weights.sum(), contexts.astype(np.float64)))
+        return weighted_sum(weights / weights.sum(), contexts)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from lvm_gates.harness.base.vectors import weighted_sum
 from lvm_gates.harness.rivals.basis import Basis
 
 
@@ -25,9 +26,7 @@ class Blend:
     ) -> Float[np.ndarray, "b d"]:
         """(B, D) float64, not normalised; the engine scales every prediction."""
         *frames, ridge, background = self.weights
-        found = np.zeros((len(contexts), contexts.shape[2]))
-        for weight, frame in zip(frames, contexts.transpose(1, 0, 2), strict=True):
-            found += weight * frame
+        found = weighted_sum(np.array(frames), contexts)
         # What weighs nothing is not asked.
         if ridge and self.basis.linear is not None:
             found += ridge * self.basis.linear.predict(contexts)
