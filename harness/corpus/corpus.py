@@ -37,6 +37,7 @@ _SCALED_ROWS = 256
 # Numbers of embeddings that are kept as they are asked for, 128 MB of float32: a session gathers each frame some two
 # hundred times, and reading, widening and scaling it anew took a quarter of one without a network.
 KEPT_NUMBERS = 2**25
+_KEPT_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,10 @@ class Corpus:
         """What `vectors` gives of all rows, of a corpus that is small enough."""
         if self.size * self.dim > KEPT_NUMBERS:
             return None
-        blocks = range(0, self.size, SCAN_ROWS)
-        parts = [self._scaled(np.arange(begin, min(begin + SCAN_ROWS, self.size))) for begin in blocks]
-        return np.concatenate(parts) if parts else None
+        found = np.empty((self.size, self.dim), dtype=np.float32)
+        for part in slices(self.size, _KEPT_ROWS):
+            found[part] = self._scaled(np.arange(part.start, part.stop))
+        return found
 
     def _scaled(self, rows: Int[np.ndarray, "*rows"]) -> Float[np.ndarray, "*rows d"]:
         found = self.raw(rows)

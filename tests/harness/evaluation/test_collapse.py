@@ -214,7 +214,7 @@ def narrow_and_wide(rng, articles, *, narrowness=0.5):
 
 def ratio_of(narrow, wide, clusters):
     ranks = spread(narrow).rankme, spread(wide).rankme
-    without = (ranks_without(vectors, groups_of(clusters)) for vectors in (narrow, wide))
+    without = ranks_without(narrow, groups_of(clusters)), ranks_without(wide, groups_of(clusters))
     return rank_ratio(ranks, without, 0, len(narrow), len(np.unique(clusters)))
 
 

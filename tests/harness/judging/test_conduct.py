@@ -49,7 +49,9 @@ def pool(values, half=0.001):
     return {m: metric(values[m], half) for m in CHANCE} | {"chance": CHANCE["R@1"], "chance_of": CHANCE}
 
 
-def card(passed="", *, peak=1, ranks=EXACT, frames=(0.0, 0.0, -0.4), order=0.0, rolled=1.0, reasons=(), skill=()):
+def card(
+    passed="", *, peak=1, ranks=EXACT, frames=(0.0, 0.0, -0.4), order=0.0, rolled=1.0, cosine=1.0, reasons=(), skill=()
+):
     """What a control with these metrics would have for a card; ``passed`` names its gates."""
     metrics = {
         "A": {"peak": peak},
@@ -61,7 +63,7 @@ def card(passed="", *, peak=1, ranks=EXACT, frames=(0.0, 0.0, -0.4), order=0.0, 
             "leave_one_out_by_frame": [metric(f) for f in frames],
         },
         "D": {"mean": metric(rolled)},
-        "E": {},
+        "E": {"normal": metric(cosine), "low": metric(cosine)},
     }
     gates = {g: gate(g in passed, **{s: dict(metrics[g]) for s in SPLITS}) for g in metrics}
     return {
