@@ -1,8 +1,11 @@
 """Where things that can always be made again are kept between runs: never an obstacle, and never without bound."""
 
+import hashlib
+import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +58,23 @@ def cached_arrays(
         return made
     finally:
         lock.release()
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """Hexadecimal digest of the source of some modules, packages with all that is in them.
+
+    Part of the key of what they make: a change of the code makes it again, and nobody has to think of it.
+    """
+    digest = hashlib.sha256()
+    for name in modules:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(name)
+        folders = spec.submodule_search_locations
+        for file in sorted(Path(folders[0]).rglob("*.py")) if folders else [Path(spec.origin)]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def trim(folder: Path, most: int) -> None:

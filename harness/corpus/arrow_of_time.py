@@ -9,15 +9,18 @@ The metric is a lower bound: a small network on the same corpora reached .63 and
 (docs/specification.md, "Arrow of time").
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from msgspec.structs import astuple
 from scipy import linalg
 from threadpoolctl import threadpool_limits
 
+from lvm_gates.harness.base.cache import cached_arrays, code_digest
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, cluster_mean
 from lvm_gates.harness.base.seeding import Stream, rng_of
 from lvm_gates.harness.base.vectors import slices
@@ -81,6 +84,26 @@ def arrow_of_time(corpus: Corpus, articles: Int[np.ndarray, " m"], context: int,
             _mean([_auc(corpus, mixed[frames], fold_of, components) for mixed in shuffles]),
             components,
         )
+
+
+def cached_arrow_of_time(corpus: Corpus, articles: Int[np.ndarray, " m"], context: int, seed: int) -> Arrow:
+    """`arrow_of_time`, kept under the content of the corpus and of the code: sessions over one corpus ask it again."""
+    code = code_digest(__name__, "lvm_gates.harness.base.estimate", "lvm_gates.harness.base.clusters")
+    digest = hashlib.sha256(f"{code}|{corpus.fingerprint}|{context}|{seed}|".encode())
+    digest.update(np.ascontiguousarray(articles, dtype=np.int64).tobytes())
+
+    def make() -> dict[str, np.ndarray]:
+        found = arrow_of_time(corpus, articles, context, seed)
+        auc, null = (np.array(astuple(estimate), dtype=np.float64) for estimate in (found.auc, found.null))
+        return {"auc": auc, "null": null, "components": np.array(found.components)}
+
+    stored = cached_arrays("arrow-of-time", digest.hexdigest()[:32], ["auc", "null", "components"], make)
+    auc, null = (_estimate(*stored[name].tolist()) for name in ("auc", "null"))
+    return Arrow(auc, null, int(stored["components"]))
+
+
+def _estimate(value: float, low: float, high: float, n: float, articles: float, df: float) -> Estimate:
+    return Estimate(value, low, high, int(n), int(articles), df)
 
 
 def _shuffled(corpus: Corpus, rng: np.random.Generator) -> Int[np.ndarray, " r"]:

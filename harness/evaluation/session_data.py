@@ -20,7 +20,7 @@ from lvm_gates.harness.corpus.splits import JUDGED, SplitName
 from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.named_bank import with_bank
-from lvm_gates.harness.evaluation.split_leaks import Leaks, split_leaks
+from lvm_gates.harness.evaluation.split_leaks import Leaks, cached_split_leaks
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Inputs:
     @cached_property
     def leaks(self) -> Leaks:
         """Windows of VAL and OOD that stand in TRAIN or in each other."""
-        return self.known_leaks or split_leaks(self.evaluation, training_windows(self))
+        return self.known_leaks or cached_split_leaks(self.evaluation, training_windows(self))
 
     @property
     def has_training_split(self) -> bool:

@@ -1,5 +1,6 @@
 """The leaks of a session: windows of VAL and OOD that stand in TRAIN, in each other, or twice in their own split."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from lvm_gates.harness.base.atomic import atomic_write
+from lvm_gates.harness.base.cache import cached_arrays, code_digest
 from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
@@ -46,25 +48,33 @@ class Leaks:
 
     def save(self, path: Path) -> None:
         """Write atomically; another process may be waiting to read."""
-        arrays = {f"{split} {where}": mask for (split, where), mask in self.found.items()}
-        nulls = {f"{split} {where} null": np.array(null) for (split, where), null in self.nulls.items()}
         with atomic_write(path) as stream:
-            np.savez(stream, allow_pickle=False, **arrays, **nulls)
+            np.savez(stream, allow_pickle=False, **self.arrays())
 
     @classmethod
     def load(cls, path: Path) -> "Leaks":
         """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls.of(stored)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it by name, for an NPZ."""
+        masks = {f"{split} {where}": mask for (split, where), mask in self.found.items()}
+        return masks | {f"{split} {where} null": np.array(null) for (split, where), null in self.nulls.items()}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> "Leaks":
+        """What `arrays` gave."""
         found: dict[tuple[SplitName, SplitName], np.ndarray] = {}
         nulls: dict[tuple[SplitName, SplitName], Null] = {}
-        with np.load(path, allow_pickle=False) as stored:
-            for name, values in stored.items():
-                own, place, *null = name.split()
-                split, where = cast(SplitName, own), cast(SplitName, place)
-                if null:
-                    alone, in_run, votes = values.tolist()
-                    nulls[split, where] = Null(alone, in_run, int(votes))
-                else:
-                    found[split, where] = values
+        for name, values in arrays.items():
+            own, place, *null = name.split()
+            split, where = cast(SplitName, own), cast(SplitName, place)
+            if null:
+                alone, in_run, votes = values.tolist()
+                nulls[split, where] = Null(alone, in_run, int(votes))
+            else:
+                found[split, where] = values
         return cls(found, nulls)
 
 
@@ -88,6 +98,22 @@ def split_leaks(evaluation: Mapping[SplitName, EvaluationSet], training: Sequenc
             result = find_leaks(places[split], lasts, reference, own=where == split)
             found[split, where], nulls[split, where] = result.leaked[windows], result.null
     return Leaks(found, nulls)
+
+
+def cached_split_leaks(evaluation: Mapping[SplitName, EvaluationSet], training: Sequence[Windows]) -> Leaks:
+    """`split_leaks`, kept under the content of the corpora and of the code: candidates are gated on one corpus."""
+    code = code_digest(__name__, "lvm_gates.harness.leaks", "lvm_gates.harness.corpus.windows")
+    digest = hashlib.sha256(code.encode())
+    for split, judged in evaluation.items():
+        digest.update(f"|{split}|{judged.corpus.fingerprint}|".encode())
+        digest.update(np.concatenate([[len(judged.articles)], judged.articles, judged.windows.targets]).tobytes())
+    for part in training:
+        digest.update(f"|TRAIN|{part.corpus.fingerprint}|".encode() + np.unique(part.clusters).tobytes())
+    places = [*evaluation, *(("TRAIN",) if training else ())]
+    names = [f"{split} {where}{null}" for split in evaluation for where in places for null in ("", " null")]
+    return Leaks.of(
+        cached_arrays("leaks", digest.hexdigest()[:32], names, lambda: split_leaks(evaluation, training).arrays())
+    )
 
 
 def searched_pairs(evaluation: EvaluationSet, queries: Chunks) -> tuple[Int[np.ndarray, " p"], Int[np.ndarray, " n"]]:

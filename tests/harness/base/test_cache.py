@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lvm_gates.harness.base import cache
-from lvm_gates.harness.base.cache import cached_arrays, trim
+from lvm_gates.harness.base.cache import cached_arrays, code_digest, trim
 from lvm_gates.harness.controls.linear import cached_linear, fit_linear
 from lvm_gates.harness.corpus.corpus import content_fingerprint
 from lvm_gates.harness.corpus.windows import windows_of
@@ -135,3 +135,17 @@ def test_what_a_kill_left_in_the_cache_is_swept_a_day_later(empty_cache):
     assert not left.exists()
     assert fresh.exists()
     assert foreign.exists()
+
+
+def test_the_code_is_part_of_a_key(tmp_path, monkeypatch):
+    package = tmp_path / "grown"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "part.py").write_text("X = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = code_digest("grown")
+    code_digest.cache_clear()
+    (package / "part.py").write_text("X = 2\n")
+    assert code_digest("grown") != before
+    with pytest.raises(ModuleNotFoundError):
+        code_digest("no_such_module")

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from lvm_gates.harness.base.vectors import unit
-from lvm_gates.harness.corpus.arrow_of_time import Arrow, arrow_of_time, lag_products, symmetric_auc
+from lvm_gates.harness.corpus.arrow_of_time import (
+    Arrow,
+    arrow_of_time,
+    cached_arrow_of_time,
+    lag_products,
+    symmetric_auc,
+)
 from lvm_gates.harness.corpus.windows import windows_of
 from lvm_gates.harness.worlds.world import synthesise
 
@@ -163,3 +169,22 @@ def test_the_same_seed_gives_the_same_metrics(world):
     corpus = world("arrow")
     assert arrow_of(corpus, seed=3) == arrow_of(corpus, seed=3)
     assert arrow_of(corpus, seed=3).null != arrow_of(corpus, seed=4).null
+
+
+def test_the_arrow_is_kept_by_corpus_and_seed(world, monkeypatch, tmp_path):
+    monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path))
+    asked = []
+
+    def watched(corpus, articles, context, seed):
+        asked.append(seed)
+        return arrow_of_time(corpus, articles, context, seed)
+
+    monkeypatch.setattr("lvm_gates.harness.corpus.arrow_of_time.arrow_of_time", watched)
+    corpus = world("wiki")
+    articles = np.arange(len(corpus.starts))
+    first, again, other = (cached_arrow_of_time(corpus, articles, 5, seed) for seed in (0, 0, 1))
+    assert asked == [0, 1]
+    assert first == again == arrow_of_time(corpus, articles, 5, 0)
+    assert other != first
+    few = cached_arrow_of_time(corpus, articles[:1], 5, 0)
+    assert np.isnan(few.auc.low)

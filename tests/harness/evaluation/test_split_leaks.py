@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lvm_gates.harness.audits import leaked_windows
-from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
-from lvm_gates.harness.evaluation.split_leaks import Leaks
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve, training_windows
+from lvm_gates.harness.evaluation.split_leaks import Leaks, cached_split_leaks, split_leaks
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.predictors.predictor import Identity
@@ -113,3 +113,27 @@ def test_a_split_that_is_leaked_as_a_whole_is_inconclusive_and_no_crash(make_obs
     )
     assert card.decision.verdict == "hold"
     assert not any(card.passed(gate) for gate in "ABCDE")
+
+
+def test_leaks_are_kept_by_what_they_follow_from(inputs, monkeypatch, tmp_path):
+    """Another session over the same windows does not search again; one over others, or other text, does."""
+    monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path))
+    searched = []
+
+    def watched(evaluation, training):
+        searched.append(len(evaluation["VAL"].windows))
+        return split_leaks(evaluation, training)
+
+    monkeypatch.setattr("lvm_gates.harness.evaluation.split_leaks.split_leaks", watched)
+    training = training_windows(inputs)
+    first, again = (cached_split_leaks(inputs.evaluation, training) for _ in range(2))
+    assert len(searched) == 1
+    direct = split_leaks(inputs.evaluation, training)
+    for found in (first, again):
+        assert found.nulls == direct.nulls
+        for place, mask in direct.found.items():
+            np.testing.assert_array_equal(found.found[place], mask)
+    few = settle(inputs.corpus, max_samples=60)
+    cached_split_leaks(few.evaluation, training)
+    cached_split_leaks(inputs.evaluation, ())
+    assert len(searched) == 3
