@@ -67,8 +67,9 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def random_corpus(folder: Path, chunks: int, seed: int, dim: int = DIM) -> Corpus:
+def random_corpus(folder: Path, chunks: int, seed: int, dim: int | None = None) -> Corpus:
     """Articles of random chunks around a topic each, float16."""
+    dim = dim or DIM
     rng = np.random.default_rng(seed)
     articles = chunks // LENGTH
     vectors = np.empty((articles * LENGTH, dim), dtype=np.float16)
