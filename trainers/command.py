@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from lvm_gates.trainers.recipe import Recipe
 
 # What says how a run is carried out rather than what it is; the rest of a recipe's options is recorded.
-RUN = ("epochs", "batch_size", "lr", "context", "seed", "select", "sentinel", "precision", "device", "threads")
+RUN = (
+    *("epochs", "batch_size", "lr", "context", "seed", "select", "sentinel"),
+    *("precision", "device", "threads", "checkpoint_every"),
+)
 ELSEWHERE = ("corpus", "out", "resume", "overwrite", "recover")
 Options = Mapping[str, Any]
 History = list[dict[str, Any]]

@@ -53,7 +53,7 @@ def p51(**given: Any) -> History:
     from rich.console import Console
 
     from lvm_gates.trainers.progress import say
-    from lvm_gates.trainers.run_folder import FINAL
+    from lvm_gates.trainers.saved import resumable
 
     # A grid asks for silence.
     console = click.get_current_context().find_object(Console) or Console()
@@ -66,8 +66,8 @@ def p51(**given: Any) -> History:
         options = given | {
             "attempt": attempt,
             "epochs": min(given["epochs"], STAGE_A_EPOCHS),
-            # An attempt killed in its first epoch left nothing to resume.
-            "resume": given["resume"] and (attempt == 0 or (folder / FINAL).is_file()),
+            # An attempt killed before it saved left nothing to resume.
+            "resume": given["resume"] and (attempt == 0 or resumable(folder)),
         }
         whole = options | {"epochs": given["epochs"], "resume": True, "overwrite": False}
         if options["resume"] and _begun(folder):
@@ -120,7 +120,7 @@ def recipe(given: Options) -> Recipe:
 
 def _begun(folder: Path) -> bool:
     """Whether the stages after A were begun there, so that its gate was passed."""
-    from lvm_gates.trainers.run_folder import HISTORY
+    from lvm_gates.trainers.saved import HISTORY
 
     try:
         return len(json.loads((folder / HISTORY).read_text())["history"]) > STAGE_A_EPOCHS
