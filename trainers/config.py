@@ -12,7 +12,7 @@ SentinelMode = Literal["off", "watch", "act"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 # What may differ when a run is resumed: how far to go, on what hardware, and how often to save.
-FREE_ON_RESUME = ("epochs", "device", "threads", "checkpoint_every")
+FREE_ON_RESUME = ("epochs", "device", "threads", "checkpoint_every", "processes")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class RunConfig:
         device: cpu, cuda or mps.
         threads: CPU threads, None for what suits the network's size (`trainers.threads`).
         checkpoint_every: steps between two saves inside an epoch, None for one every five minutes.
+        processes: that train together.
     """
 
     recipe: str
@@ -56,6 +57,7 @@ class RunConfig:
     device: str = "cpu"
     threads: int | None = None
     checkpoint_every: int | None = None
+    processes: int = 1
 
     def as_args(self) -> dict[str, Any]:
         """The run as the plain dictionary that checkpoints record."""

@@ -17,6 +17,7 @@ from lvm_gates.models.position import with_position
 from lvm_gates.trainers.batches import Batch, Gatherer
 from lvm_gates.trainers.config import RunConfig
 from lvm_gates.trainers.losses import cosine
+from lvm_gates.trainers.network import Network
 from lvm_gates.trainers.objective import Step
 from lvm_gates.trainers.position import Pace, Position, generator_states, restore_generators
 from lvm_gates.trainers.progress import Tick
@@ -38,6 +39,7 @@ class Run:
         optimizer: over its parameters.
         windows: all training windows.
         device: where it trains.
+        network: ``model`` as it is asked in training.
     """
 
     config: RunConfig
@@ -46,6 +48,7 @@ class Run:
     optimizer: AdamW
     windows: Windows
     device: torch.device
+    network: Network
 
     def scale(self, epoch: int) -> float | None:
         """Scale of the position channel in ``epoch``, None without one."""
@@ -55,7 +58,7 @@ class Run:
     def raw(self, context: Float[Tensor, "batch context dim"], epoch: int) -> Float[Tensor, "batch dim"]:
         """(B, D) float32 head output, computed in the precision of the run."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_mixed(self.config, self.device)):
-            return self.model.raw(with_position(context, self.scale(epoch))).float()
+            return self.network.raw(with_position(context, self.scale(epoch)))
 
     def epoch_windows(self, epoch: int) -> Windows:
         """The windows of one epoch: all, or what the curriculum selects."""
@@ -116,6 +119,7 @@ def train_epoch(
 def _descend(run: Run, epoch: int, number: int, batch: Batch, auxiliary: bool, log: StepLog) -> None:
     """One step; nothing in it waits for the device."""
     recipe, config = run.recipe, run.config
+    run.network.begin(epoch, number)
     read = batch.context if recipe.augment is None else recipe.augment(batch.context, epoch)
     step = _step(run.raw(read, epoch), batch, read, epoch, auxiliary, run)
     loss = recipe.objective(step)

@@ -9,6 +9,7 @@ import click
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.suggest import did_you_mean
+from lvm_gates.trainers.launched import launched
 from lvm_gates.trainers.saved import resumable
 
 
@@ -32,6 +33,8 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
 
     from rich.console import Console
 
+    if launched():
+        raise click.UsageError("a grid is one process; give torchrun one recipe at a time.")
     group = context.parent.command if context.parent else None
     commands = group.commands if isinstance(group, click.Group) else {}
     command = commands.get(recipe)

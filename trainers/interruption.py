@@ -1,4 +1,4 @@
-"""Ctrl-C in a run: what is saved, and how to go on."""
+"""Ctrl-C in a run, or the end of another of its processes: what is saved, and how to go on."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from lvm_gates.trainers.launched import OthersEndedError, ended_elsewhere, speaks, starts_again
 from lvm_gates.trainers.saved import UNFINISHED, stamp
 
 
 @contextmanager
 def saying_how_to_go_on(given: Mapping[str, Any], folder: Path, *, in_grid: bool) -> Iterator[None]:
-    """Say on Ctrl-C which command continues the run; Click ends the program.
+    """Say which command continues a run that Ctrl-C ends, or the end of another of its processes.
 
     Args:
         given: options as typed; ``out`` is the run's folder, or holds it.
@@ -22,13 +23,22 @@ def saying_how_to_go_on(given: Mapping[str, Any], folder: Path, *, in_grid: bool
     before = stamp(folder)
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OthersEndedError, RuntimeError) as error:
+        others = ended_elsewhere(error)
+        if not (others or isinstance(error, KeyboardInterrupt)):
+            raise
         # A run that is to be replaced stays until the new one saves for the first time. What lies in another folder
         # than --out is an attempt after the first, which is saved there.
         old = given["overwrite"] and folder == given["out"] and stamp(folder) == before
         saved = stamp(given["out"]) != () and not old
         where = "inside its epoch" if (folder / UNFINISHED).is_file() else "after the last epoch saved"
-        click.echo(f"\n{folder}: interrupted; {_advice(given, where, saved=saved, in_grid=in_grid)}.", err=True)
+        if speaks():
+            what = "another process of the run ended, and with it the run" if others else "interrupted"
+            advice = _advice(given, where, saved=saved, in_grid=in_grid)
+            advice = "torchrun starts it again" if starts_again() else advice
+            click.echo(f"\n{folder}: {what}; {advice}.", err=True)
+        if others:
+            raise OthersEndedError from error
         raise
 
 

@@ -24,10 +24,11 @@ from lvm_gates.harness.evaluation.recorded_leaks import record_of
 from lvm_gates.harness.leaks.record import TrainingRecord
 from lvm_gates.harness.leaks.record_file import record_fields
 from lvm_gates.harness.predictors.checkpoint import Checkpoint
-from lvm_gates.harness.predictors.checkpoint_file import read_record, save_checkpoint
+from lvm_gates.harness.predictors.checkpoint_file import save_checkpoint
 from lvm_gates.trainers.config import RunConfig
 from lvm_gates.trainers.position import Position
 from lvm_gates.trainers.saved import BEST, EPOCHS, FINAL, HISTORY, UNFINISHED, epoch_file, saved_files
+from lvm_gates.trainers.saved_run import read_run
 
 # epoch, windows, lr, position_scale and `guards` (whether auxiliary terms were on), as in the epoch; train_loss,
 # train_cosine, train_margin and train_loss.NAME of each term that was computed; val_loss, val_cosine and val_margin;
@@ -109,38 +110,26 @@ class RunFolder:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def read(self) -> dict[Any, Any]:
-        """What was saved last, to be resumed: an epoch, or the middle of the next one.
+    def claim(self, history: list[EpochRecord], *, resume: bool, overwrite: bool) -> None:
+        """Make ready what is to be written to: by the one process that writes.
+
+        Args:
+            history: as resumed.
+            resume: whether the run is there already.
+            overwrite: whether another one may be.
 
         Raises:
-            UserError: nothing to resume, or it was another run.
+            UserError: see `prepare`.
         """
-        found = [self._read(file) for name in (FINAL, UNFINISHED) if (file := self.path / name).is_file()]
-        if not found:
-            raise UserError(f"{self.path}: holds no {FINAL} to resume from; start the run without --resume.")
-        # The second is older where a kill came between the epoch's files and its removal.
-        record: dict[Any, Any] = max(reversed(found), key=lambda one: int(one["epoch"]))
-        self.begun = True
-        return record
+        if resume:
+            self.mend_history(history)
+        else:
+            self.prepare(overwrite=overwrite)
 
-    def _read(self, file: Path) -> dict[Any, Any]:
-        record = read_record(file)
-        args = record.get("args")
-        state = record.get("training_state")
-        if not (isinstance(state, dict) and isinstance(args, dict) and isinstance(record.get("epoch"), int)):
-            raise UserError(f"{file}: was not written by lvm-train and cannot be resumed; start a new run.")
-        differences = self.config.differences(args)
-        recorded = record.get("corpus")
-        corpus = recorded if isinstance(recorded, dict) else {}
-        if corpus.get("fingerprint") != self.corpus.fingerprint:
-            differences.append(f"the corpus is another than {corpus.get('path')}")
-        elif corpus.get("splits") != self.trained_from["splits"]:
-            differences.append("articles have changed their split since")
-        if differences:
-            raise UserError(
-                f"{file}: is another run ({'; '.join(differences)}); give the options it was started with, "
-                "or another --out."
-            )
+    def read(self) -> dict[Any, Any]:
+        """What was saved last, to be resumed: see `trainers.saved_run.read_run`."""
+        record = read_run(self.path, self.config, self.trained_from)
+        self.begun = True
         return record
 
     def save(self, history: list[EpochRecord], states: States) -> None:

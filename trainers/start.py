@@ -70,5 +70,4 @@ def restore(
         position = Position.from_plain(state["position"]) if "position" in state else None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder.path}: the saved run is damaged and cannot be resumed; start anew.") from error
-    folder.mend_history(history)
     return history, position

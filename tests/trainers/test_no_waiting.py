@@ -13,6 +13,7 @@ from lvm_gates.trainers import epoch as epoch_module
 from lvm_gates.trainers.batches import training_windows
 from lvm_gates.trainers.cli import main
 from lvm_gates.trainers.epoch import Run, train_epoch
+from lvm_gates.trainers.network import Network
 from lvm_gates.trainers.start import model_config_of
 from lvm_gates.trainers.step_log import READ_EVERY, StepLog
 
@@ -59,7 +60,7 @@ def run_of(monkeypatch, corpus, arguments):
         recipe.tune(model, LATE)
     windows = training_windows(corpus, config.context, recipe.needs.target)[0]
     optimizer = AdamW(model.parameters(), lr=1e-3, fused=True)
-    return Run(config, recipe, model, optimizer, windows, torch.device("cpu"))
+    return Run(config, recipe, model, optimizer, windows, torch.device("cpu"), Network(model))
 
 
 @pytest.mark.parametrize("arguments", RECIPES, ids=" ".join)
