@@ -45,7 +45,12 @@ def run_together(command: Callable[[], Any]) -> NoReturn:
     signal.signal(signal.SIGTERM, end)
     status = 1
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        # A part of the store for this start alone: `torchrun` keeps the store when it starts all again, and with it the
+        # addresses of processes that are gone, which Gloo then waits for.
+        store = dist.PrefixStore(f"lvm-gates/start/{_restarts()}", _store())  # type: ignore[attr-defined]
+        rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world)
         command()
         status = 0
     except click.ClickException as error:

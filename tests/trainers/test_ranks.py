@@ -67,7 +67,11 @@ def launch(world, *arguments, **options):
 
 
 def ended(process, status=0):
-    said, complaint = process.communicate(timeout=300)
+    try:
+        said, complaint = process.communicate(timeout=300)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # torchrun passes it on
+        raise
     assert process.returncode == status, complaint
     return said, complaint
 
