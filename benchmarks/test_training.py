@@ -5,14 +5,18 @@ import pytest
 import torch
 from torch.optim import AdamW
 
+from lvm_gates.harness.corpus import corpus as corpus_module
 from lvm_gates.harness.corpus.windows import windows_of
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
 from lvm_gates.harness.worlds.world import synthesise
 from lvm_gates.models.registry import build
+from lvm_gates.trainers import batches
+from lvm_gates.trainers.ahead import AHEAD, made_ahead
 from lvm_gates.trainers.batches import Gatherer
 from lvm_gates.trainers.config import RunConfig
 from lvm_gates.trainers.epoch import Run, train_epoch
 from lvm_gates.trainers.losses import mse_loss
+from lvm_gates.trainers.network import Network
 from lvm_gates.trainers.objective import weighted
 from lvm_gates.trainers.recipe import Needs, Recipe
 from lvm_gates.trainers.sentinel import Sentinel
@@ -31,7 +35,7 @@ def training(tmp_path, monkeypatch):
     model = build("transformer", input_dim=384, output_dim=384, width=128, depth=2, heads=4)
     optimizer = AdamW(model.parameters(), lr=1e-4, fused=True)
     config = RunConfig(recipe="benchmark", epochs=1, batch_size=BATCH, context=CONTEXT)
-    return Run(config, Recipe(objective=weighted()), model, optimizer, windows, torch.device("cpu"))
+    return Run(config, Recipe(objective=weighted()), model, optimizer, windows, torch.device("cpu"), Network(model))
 
 
 def test_train_epoch(training, time_ratio):
@@ -48,6 +52,45 @@ def test_train_epoch(training, time_ratio):
             training.optimizer.step()
 
     time_ratio(lambda: train_epoch(training, 1, some, lambda *_: None, auxiliary=True), bare, rounds=12)
+
+
+@pytest.fixture
+def _on_disk(monkeypatch):
+    """As a corpus of the original size is: embeddings are read, widened and scaled as they are asked for."""
+    monkeypatch.setattr(corpus_module, "KEPT_NUMBERS", 0)
+
+
+@pytest.mark.usefixtures("_on_disk")
+def test_train_loop(training, time_ratio):
+    """The loop from the disk against a plain one over all windows in memory, which takes its batches from there."""
+    some = training.windows.take(slice(0, 10 * BATCH))
+    contexts, targets = (
+        torch.from_numpy(training.windows.contexts()),
+        torch.from_numpy(training.windows.target_vectors()),
+    )
+
+    def plain():
+        training.model.train()
+        for chosen in torch.randperm(len(some)).split(BATCH):
+            training.optimizer.zero_grad()
+            mse_loss(training.model.raw(contexts[chosen]), targets[chosen]).backward()
+            torch.nn.utils.clip_grad_norm_(training.model.parameters(), 1.0)
+            training.optimizer.step()
+
+    time_ratio(lambda: train_epoch(training, 1, some, lambda *_: None, auxiliary=True), plain, rounds=12)
+
+
+@pytest.mark.usefixtures("_on_disk")
+def test_gathered_ahead(training, time_ratio, monkeypatch):
+    """Batches gathered by a thread while the network works, against batches gathered in between."""
+    some = training.windows.take(slice(0, 10 * BATCH))
+
+    def epoch(depth):
+        with monkeypatch.context() as patch:
+            patch.setattr(batches, "made_ahead", lambda make, given, _: made_ahead(make, given, depth))
+            train_epoch(training, 1, some, lambda *_: None, auxiliary=True)
+
+    time_ratio(lambda: epoch(AHEAD), lambda: epoch(0), rounds=12)
 
 
 def test_sentinel(training, time_ratio):

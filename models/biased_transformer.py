@@ -37,6 +37,7 @@ class BiasedTransformer(Transformer):
         super().__init__(input_dim, output_dim, **sizes)
         self.register_buffer("last_slot_bias", torch.zeros(()))
         self.set_last_slot_bias(last_slot_bias)
+        self.register_load_state_dict_post_hook(_read_bias)  # type: ignore[no-untyped-call]
 
     def set_last_slot_bias(self, beta: float) -> None:
         """Lower the last key's logits by ``beta``, in nats, from now on.
@@ -47,6 +48,7 @@ class BiasedTransformer(Transformer):
         if not (math.isfinite(beta) and beta >= 0):
             raise ValueError(f"a last-slot bias of {beta} is no finite handicap")
         self.last_slot_bias.fill_(beta)
+        self._biased = beta != 0
 
     def attention_mask(
         self, context: int, device: torch.device
@@ -54,8 +56,13 @@ class BiasedTransformer(Transformer):
         """See `Transformer.attention_mask`; of floats once beta is not 0."""
         future = super().attention_mask(context, device)
         # Boolean masks take another kernel: only the same kernel gives the original network to the bit.
-        if not self.last_slot_bias:
+        if not self._biased:
             return future
         mask = torch.zeros(context, context, device=device).masked_fill(future, -math.inf)
         mask[-1, -1] = -self.last_slot_bias
         return mask
+
+
+def _read_bias(model: BiasedTransformer, _keys: Any) -> None:
+    """Whether weights just loaded carry a bias: asked of the buffer in every step, a device would be waited for."""
+    model._biased = bool(model.last_slot_bias)

@@ -74,7 +74,9 @@ class Transformer(NextEmbedding):
         """
         embedded = self.pos_encoder(self.input_proj(x))
         mask = self.attention_mask(x.shape[1], x.device)
-        states = self.transformer_decoder(embedded, embedded, tgt_mask=mask, memory_mask=mask)
+        # Said, not left to be found out: torch would read the mask back from the device in every step.
+        causal = mask.dtype == torch.bool
+        states = self.transformer_decoder(embedded, embedded, tgt_mask=mask, memory_mask=mask, tgt_is_causal=causal)
         raw: Tensor = self.head(states[:, -1])
         return raw
 

@@ -1,7 +1,8 @@
 """Training and validation windows of a corpus, gathered a batch at a time; nothing is materialised."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from lvm_gates.harness.corpus.corpus import Corpus, check_vectors
 from lvm_gates.harness.corpus.corpus_advice import how_to_split
 from lvm_gates.harness.corpus.splits import SplitName
 from lvm_gates.harness.corpus.windows import Windows, sample_windows, windows_of
+from lvm_gates.trainers.ahead import AHEAD, made_ahead
 from lvm_gates.trainers.recipe import Needs
 
 MAX_VALIDATION_WINDOWS = 5000
@@ -86,10 +88,22 @@ class Gatherer:
             article=torch.from_numpy(np.ascontiguousarray(windows.clusters)).to(self.device),
         )
 
-    def batches(self, windows: Windows, order: Int[np.ndarray, " n"], size: int) -> Iterator[Batch]:
-        """Batches of at most ``size`` windows in the given order; every window comes once."""
-        for part in windows.take(order).batches(size):
-            yield self.gather(part)
+    def batches(
+        self, windows: Windows, order: Int[np.ndarray, " n"], size: int, *, skip: int = 0, ahead: int = AHEAD
+    ) -> Generator[Batch]:
+        """Batches of at most ``size`` windows in the given order; every window comes once.
+
+        Args:
+            windows: all.
+            order: of all.
+            size: of a batch.
+            skip: leave out so many batches, whose negatives are drawn all the same: the rest is what it would be.
+            ahead: batches gathered before they are asked for (`trainers.ahead`).
+        """
+        parts = windows.take(order).batches(size)
+        for part in islice(parts, skip):
+            self._negatives(part)
+        yield from made_ahead(self.gather, parts, ahead)
 
     def _negatives(self, windows: Windows) -> Int[np.ndarray, "n negatives"]:
         """Rows of other chunks than the target: of its own article, or of any training target."""

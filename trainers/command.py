@@ -1,19 +1,24 @@
 """A recipe function as a Click command: its options, then a run of the one loop."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lvm_gates.trainers.config import NEEDS_NO_SENTINEL, RunConfig, Select
+from lvm_gates.trainers.launched import as_started
 from lvm_gates.trainers.options import Command, apply, open_training_corpus, refuse_beside, run_options, size_options
 
 if TYPE_CHECKING:
     from lvm_gates.trainers.recipe import Recipe
 
 # What says how a run is carried out rather than what it is; the rest of a recipe's options is recorded.
-RUN = ("epochs", "batch_size", "lr", "context", "seed", "select", "sentinel", "precision", "device", "threads")
+RUN = (
+    *("epochs", "batch_size", "lr", "context", "seed", "select", "sentinel"),
+    *("precision", "device", "threads", "checkpoint_every"),
+)
 ELSEWHERE = ("corpus", "out", "resume", "overwrite", "recover")
 Options = Mapping[str, Any]
 History = list[dict[str, Any]]
@@ -45,7 +50,7 @@ def recipe_command(
         def command(**given: Any) -> History:
             if callable(epochs) and given["epochs"] is None:
                 given["epochs"] = epochs(given)
-            return run(name, build, given)
+            return run(name, build, as_started(given))
 
         return command
 
@@ -81,6 +86,7 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
     from lvm_gates.trainers.interruption import saying_how_to_go_on
     from lvm_gates.trainers.loop import train
     from lvm_gates.trainers.one_writer import only_writer
+    from lvm_gates.trainers.ranks import ranks
 
     start = _checkpoint(given.get("recover"))
     options = {key: _path_as_text(value) for key, value in given.items() if key not in RUN + ELSEWHERE}
@@ -94,6 +100,7 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
         recipe=name,
         options=options,
         start_from=None if start is None else start.sha256,
+        processes=ranks().world,
         **{key: given[key] for key in RUN},
     )
     corpus = open_training_corpus(given["corpus"])
@@ -101,7 +108,8 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
     # A grid asks for silence.
     console = click.get_current_context().find_object(Console)
     going_on = saying_how_to_go_on(given, folder, in_grid=console is not None)
-    with going_on, only_writer(folder, make=not given["resume"]):
+    writer = only_writer(folder, make=not given["resume"]) if ranks().first else nullcontext()
+    with going_on, writer:
         return train(
             config,
             build(given),

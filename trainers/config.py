@@ -11,8 +11,8 @@ NEEDS_NO_SENTINEL: tuple[Select, ...] = ("val_cos", "last-margin")
 SentinelMode = Literal["off", "watch", "act"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
-# What may differ when a run is resumed: how far to go, and on what hardware.
-FREE_ON_RESUME = ("epochs", "device", "threads")
+# What may differ when a run is resumed: how far to go, on what hardware, and how often to save.
+FREE_ON_RESUME = ("epochs", "device", "threads", "checkpoint_every", "processes")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class RunConfig:
         start_from: content hash of the checkpoint whose weights the run starts from, None for fresh ones.
         device: cpu, cuda or mps.
         threads: CPU threads, None for what suits the network's size (`trainers.threads`).
+        checkpoint_every: steps between two saves inside an epoch, None for one every five minutes.
+        processes: that train together.
     """
 
     recipe: str
@@ -54,6 +56,8 @@ class RunConfig:
     start_from: str | None = None
     device: str = "cpu"
     threads: int | None = None
+    checkpoint_every: int | None = None
+    processes: int = 1
 
     def as_args(self) -> dict[str, Any]:
         """The run as the plain dictionary that checkpoints record."""

@@ -1,27 +1,31 @@
 """One pass over the training windows."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
 
-from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.models.base import NextEmbedding
 from lvm_gates.models.position import with_position
 from lvm_gates.trainers.batches import Batch, Gatherer
 from lvm_gates.trainers.config import RunConfig
 from lvm_gates.trainers.losses import cosine
+from lvm_gates.trainers.network import Network
 from lvm_gates.trainers.objective import Step
+from lvm_gates.trainers.position import Pace, Position, generator_states, restore_generators
 from lvm_gates.trainers.progress import Tick
 from lvm_gates.trainers.recipe import Recipe
 from lvm_gates.trainers.seeding import epoch_order, negatives_rng, seed_epoch
+from lvm_gates.trainers.step_log import READ_EVERY, Means, StepLog
+
+Save = Callable[[Position], None]
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Run:
         optimizer: over its parameters.
         windows: all training windows.
         device: where it trains.
+        network: ``model`` as it is asked in training.
     """
 
     config: RunConfig
@@ -43,6 +48,7 @@ class Run:
     optimizer: AdamW
     windows: Windows
     device: torch.device
+    network: Network
 
     def scale(self, epoch: int) -> float | None:
         """Scale of the position channel in ``epoch``, None without one."""
@@ -52,7 +58,7 @@ class Run:
     def raw(self, context: Float[Tensor, "batch context dim"], epoch: int) -> Float[Tensor, "batch dim"]:
         """(B, D) float32 head output, computed in the precision of the run."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_mixed(self.config, self.device)):
-            return self.model.raw(with_position(context, self.scale(epoch))).float()
+            return self.network.raw(with_position(context, self.scale(epoch)))
 
     def epoch_windows(self, epoch: int) -> Windows:
         """The windows of one epoch: all, or what the curriculum selects."""
@@ -60,34 +66,26 @@ class Run:
         return self.windows if select is None else select(self.windows, epoch)
 
 
-@dataclass
-class Means:
-    """Means over windows of whatever the steps report; each metric over the windows it was computed on."""
-
-    sums: dict[str, float] = field(default_factory=dict)
-    seen: dict[str, int] = field(default_factory=dict)
-
-    def add(self, metrics: Mapping[str, Tensor | float], n: int) -> None:
-        for name, value in metrics.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value) * n
-            self.seen[name] = self.seen.get(name, 0) + n
-
-    def __getitem__(self, name: str) -> float:
-        return self.sums[name] / self.seen[name]
-
-    def all(self) -> dict[str, float]:
-        return {name: self[name] for name in self.sums}
-
-
-def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, auxiliary: bool) -> Means:
+def train_epoch(
+    run: Run,
+    epoch: int,
+    windows: Windows,
+    tick: Tick,
+    *,
+    auxiliary: bool,
+    begin: Position | None = None,
+    save: Save | None = None,
+) -> Means:
     """Descend once over ``windows``.
 
     Args:
         run: the run.
         epoch: from 1; decides every random number.
         windows: of this epoch.
-        tick: called after each step with the running means of loss, cosine and margin over the last frame.
+        tick: called every few steps with the running means of loss, cosine and margin over the last frame.
         auxiliary: whether the recipe's auxiliary terms are on.
+        begin: where an interrupted epoch stood; its weights and its optimiser are in ``run`` already.
+        save: called between two steps whenever it is time (`trainers.position.Pace`).
 
     Returns:
         Means of ``loss``, ``cosine`` to the target, ``margin`` (minus the cosine to the last frame) and of the
@@ -101,28 +99,40 @@ def train_epoch(run: Run, epoch: int, windows: Windows, tick: Tick, *, auxiliary
     model.train()
     gatherer = Gatherer(recipe.needs, run.device, negatives_rng(config.seed, epoch), run.windows.targets)
     order = epoch_order(len(windows), config.seed, epoch)
-    means = Means()
-    for number, batch in enumerate(gatherer.batches(windows, order, config.batch_size), 1):
-        read = batch.context if recipe.augment is None else recipe.augment(batch.context, epoch)
-        step = _step(run.raw(read, epoch), batch, read, epoch, auxiliary, run)
-        loss = recipe.objective(step)
-        value = loss.total.item()
-        require_finite(value, f"the loss of batch {number} in epoch {epoch}", config)
-        run.optimizer.zero_grad()
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        require_finite(norm.item(), f"the gradient of batch {number} in epoch {epoch}", config)
-        run.optimizer.step()
-        with torch.no_grad():
-            cos = cosine(step.raw, batch.target)
-            margin_vs_last = cos - cosine(step.raw, step.last)
-        parts = {
-            f"loss.{name}": float(part.detach() if isinstance(part, Tensor) else part)
-            for name, part in loss.parts.items()
-        }
-        means.add({"loss": value, "cosine": cos, "margin": margin_vs_last, **parts}, len(read))
-        tick(means["loss"], means["cosine"], means["margin"])
+    done, means = (0, Means()) if begin is None else (begin.step, begin.means)
+    if begin is not None:
+        restore_generators(begin.generators, run.device)
+    log, pace, last = StepLog(config, epoch, means), Pace(config.checkpoint_every), steps(windows, config)
+    batches = gatherer.batches(windows, order, config.batch_size, skip=done)
+    with closing(batches):
+        for number, batch in enumerate(batches, done + 1):
+            _descend(run, epoch, number, batch, auxiliary, log)
+            saves = save is not None and number < last and pace.due(number)
+            if saves or number % READ_EVERY == 0 or number == last:
+                read = log.read()
+                tick(read, means["loss"], means["cosine"], means["margin"])
+            if save is not None and saves:
+                save(Position(number, means, generator_states(run.device)))
     return means
+
+
+def _descend(run: Run, epoch: int, number: int, batch: Batch, auxiliary: bool, log: StepLog) -> None:
+    """One step; nothing in it waits for the device."""
+    recipe, config = run.recipe, run.config
+    run.network.begin(epoch, number)
+    read = batch.context if recipe.augment is None else recipe.augment(batch.context, epoch)
+    step = _step(run.raw(read, epoch), batch, read, epoch, auxiliary, run)
+    loss = recipe.objective(step)
+    run.optimizer.zero_grad()
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    # All at once: the same bits in a sixth less time than one parameter after another.
+    norm = torch.nn.utils.clip_grad_norm_(run.optimizer.param_groups[0]["params"], config.clip, foreach=True)
+    run.optimizer.step()
+    with torch.no_grad():
+        cos = cosine(step.raw, batch.target)
+        margin_vs_last = cos - cosine(step.raw, step.last)
+    parts = {f"loss.{name}": part for name, part in loss.parts.items()}
+    log.add(number, len(read), {"loss": loss.total, "cosine": cos, "margin": margin_vs_last, **parts}, norm)
 
 
 def _step(
@@ -152,19 +162,6 @@ def _step(
 def _mixed(config: RunConfig, device: torch.device) -> bool:
     """Whether the forward pass runs in bfloat16, which needs no loss scaling."""
     return config.precision == "bfloat16" or (config.precision == "auto" and device.type == "cuda")
-
-
-def require_finite(value: float, what: str, config: RunConfig) -> None:
-    """Stop a run whose loss is no longer a number.
-
-    Raises:
-        UserError: ``value`` is NaN or infinite.
-    """
-    if not np.isfinite(value):
-        raise UserError(
-            f"training stopped: {what} is {value}; epochs saved before, if any, are kept, start again with an --lr "
-            f"below {config.lr:g}."
-        )
 
 
 def steps(windows: Windows, config: RunConfig) -> int:

@@ -9,6 +9,8 @@ import click
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.suggest import did_you_mean
+from lvm_gates.trainers.launched import launched
+from lvm_gates.trainers.saved import resumable
 
 
 @click.command(
@@ -31,6 +33,8 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
 
     from rich.console import Console
 
+    if launched():
+        raise click.UsageError("a grid is one process; give torchrun one recipe at a time.")
     group = context.parent.command if context.parent else None
     commands = group.commands if isinstance(group, click.Group) else {}
     command = commands.get(recipe)
@@ -46,7 +50,7 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
     for combination in itertools.product(*(_values(one) for one in vary)):
         name = ",".join(f"{option}={value}" for option, value in combination)
         given = [text for option, value in combination for text in (f"--{option}", value)]
-        begun = (out / name / "final_model.pt").is_file() and "--overwrite" not in arguments
+        begun = resumable(out / name) and "--overwrite" not in arguments
         state = ["--resume"] if begun else []
         line = [*arguments, *given, "--out", str(out / name), *state]
         runs[name] = command.make_context(recipe, line, parent=context.parent, obj=silent)

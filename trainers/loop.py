@@ -1,37 +1,42 @@
 """The one training loop: AdamW, plateau schedule, clipped gradients, a sentinel (docs/sources.md, "Training").
 
 A recipe brings an architecture, an objective and its schedules; the loop knows none of their reasons. Two runs of one
-configuration give identical weights, interrupted or not: all randomness follows from (seed, epoch).
+configuration give identical weights, interrupted or not: all randomness follows from (seed, epoch), and of what torch
+has drawn inside an epoch the state is kept (`trainers.position`).
 """
 
 import math
 import time
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import torch
 from rich.console import Console
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from lvm_gates.harness.base.device import resolve_device
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.corpus.splitting import split_digest
+from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.predictors.architectures import build
 from lvm_gates.harness.predictors.checkpoint import Checkpoint
-from lvm_gates.models.base import NextEmbedding
 from lvm_gates.trainers.batches import training_windows
 from lvm_gates.trainers.config import RunConfig
-from lvm_gates.trainers.epoch import Run, require_finite, steps, train_epoch
+from lvm_gates.trainers.epoch import Run, steps, train_epoch
+from lvm_gates.trainers.finite import require_finite
+from lvm_gates.trainers.network import network_of
+from lvm_gates.trainers.position import Position
 from lvm_gates.trainers.progress import epoch_bar, say
+from lvm_gates.trainers.ranks import ranks
 from lvm_gates.trainers.recipe import Recipe
-from lvm_gates.trainers.run_folder import EpochRecord, RunFolder
+from lvm_gates.trainers.run_folder import EpochRecord, RunFolder, States
 from lvm_gates.trainers.schedule import ramped_together
 from lvm_gates.trainers.seeding import make_deterministic, seed_epoch
-from lvm_gates.trainers.sentinel_rules import Reading, selection
+from lvm_gates.trainers.sentinel import Sentinel
+from lvm_gates.trainers.sentinel_rules import selection
+from lvm_gates.trainers.start import model_config_of, require_reads, restore, start_from
 from lvm_gates.trainers.threads import cpu_threads
-from lvm_gates.trainers.validation import Validation, validate
+from lvm_gates.trainers.validation import validate
 from lvm_gates.trainers.watch import keeps_auxiliary, look, open_sentinel, recorded, remarks, require_no_abort
 
 
@@ -65,8 +70,9 @@ def train(
         UserError: unusable corpus, device, sizes or folder; the loss stopped being finite; or the sentinel, told to
             act, stopped the run.
     """
-    console = console or Console()
-    device = resolve_device(config.device)
+    group = ranks()
+    console = console or group.console()
+    device = group.device(config.device)
     make_deterministic(device)
     if config.context < recipe.needs.frames:
         raise UserError(
@@ -74,26 +80,30 @@ def train(
             f"at least {recipe.needs.frames}."
         )
     training, validation = training_windows(corpus, config.context, recipe.needs.target)
+    group.require_same(f"{corpus.fingerprint} {split_digest(corpus.article_ids, corpus.splits)}", "corpus")
     seed_epoch(config.seed, 0)
-    model_config = _model_config(recipe, corpus.dim)
+    model_config = model_config_of(recipe, corpus.dim)
     model = build(recipe.model_type, **model_config)
     if start is not None:
-        _start_from(model, start, recipe.model_type, model_config)
+        start_from(model, start, recipe.model_type, model_config)
     model = model.to(device)
-    _require_reads(model, config.context, device)
+    require_reads(model, config.context, device)
     # Fused: a third of the time of the plain loop over parameters, which is a sixth of a small network's step.
     optimizer = AdamW(model.parameters(), lr=config.lr, weight_decay=recipe.weight_decay, fused=True)
     scheduler = ReduceLROnPlateau(optimizer, factor=config.factor, patience=config.patience)
     folder = RunFolder(out, config, corpus, recipe.model_type, model_config, start)
     history: list[EpochRecord] = []
-    run = Run(config, recipe, model, optimizer, training, device)
+    position: Position | None = None
+    network = network_of(model, device, config.seed, group)
+    run = Run(config, recipe, model, optimizer, training, device, network)
     # Stages that cannot be read are refused now, not in epoch 5, and before an old run is deleted.
     sizes = [len(run.epoch_windows(epoch)) for epoch in range(1, config.epochs + 1)]
-    sentinel = open_sentinel(config, corpus, min(sizes))
+    sentinel = open_sentinel(config, corpus, min(sizes)) if group.first else None
     if resume:
-        history = _restore(folder, model, optimizer, scheduler)
-    else:
-        folder.prepare(overwrite=overwrite)
+        history, position = restore(folder, model, optimizer, scheduler)
+        group.require_same(f"{len(history)} {position.step if position else 0}", "saved run")
+    if group.first:
+        folder.claim(history, resume=resume, overwrite=overwrite)
     if len(history) >= config.epochs:
         say(console, f"{out}: {len(history)} epochs are done already; ask for more with --epochs.")
     for warning in ramped_together(recipe.schedules, config.epochs):
@@ -114,91 +124,55 @@ def train(
                 "position_scale": run.scale(epoch),
                 "guards": auxiliary,
             }
-            with epoch_bar(console, title, steps(windows, config)) as tick:
-                means = train_epoch(run, epoch, windows, tick, auxiliary=auxiliary)
-            val = validate(model, validation, run.scale(epoch), device, recipe.needs.target)
-            require_finite(val.loss, f"the validation loss of epoch {epoch}", config)
-            if recipe.plateau:
-                scheduler.step(val.loss)
-            reading = None if sentinel is None else look(sentinel, run, epoch)
+            begin, position = position, None
+            save = partial(_save_unfinished, run, folder, scheduler, history) if group.first else None
+            with epoch_bar(console, title, steps(windows, config), begin.step if begin else 0) as tick:
+                means = train_epoch(run, epoch, windows, tick, auxiliary=auxiliary, begin=begin, save=save)
             record |= {f"train_{name}": value for name, value in means.all().items()}
-            record |= {"val_loss": val.loss, "val_cosine": val.cosine, "val_margin": val.margin_vs_last}
-            score = selection(config.select, val.cosine, val.margin_vs_last, reading)
-            record["score"] = score if math.isfinite(score) else None
-            if reading is not None:
-                record["sentinel"] = recorded(reading)
+            # Judged once: another machine may round otherwise, and what follows from it must not differ.
+            record |= group.from_first(_judge(run, validation, sentinel, epoch) if group.first else {})
+            if recipe.plateau:
+                scheduler.step(record["val_loss"])
             history.append(record)
-            folder.save(
-                history,
-                model_state=model.state_dict(),
-                optimizer_state=optimizer.state_dict(),
-                scheduler_state=scheduler.state_dict(),
-            )
-            say(console, f"{title}: {_line(record, val, reading)}, {time.monotonic() - began:.0f} s")
-            for sentence in remarks(config.sentinel, history) if reading is not None else ():
+            if group.first:
+                folder.save(history, _states(run, scheduler))
+            say(console, f"{title}: {_line(record)}, {time.monotonic() - began:.0f} s")
+            for sentence in remarks(config.sentinel, history) if "sentinel" in record else ():
                 say(console, f"sentinel: {sentence}")
         require_no_abort(config.sentinel, history)
     return history
 
 
-def _model_config(recipe: Recipe, dim: int) -> dict[str, Any]:
-    """Constructor arguments of the network for embeddings ``dim`` wide."""
-    channel = 0 if recipe.position_scale is None else 1
-    return {"input_dim": dim + channel, "output_dim": dim, **recipe.model}
+def _judge(run: Run, validation: Windows, sentinel: Sentinel | None, epoch: int) -> EpochRecord:
+    """What VAL and the sentinel say of an epoch, as its record has it."""
+    config, scale = run.config, run.scale(epoch)
+    val = validate(run.model, validation, scale, run.device, run.recipe.needs.target)
+    require_finite(val.loss, f"the validation loss of epoch {epoch}", config)
+    reading = None if sentinel is None else look(sentinel, run, epoch)
+    score = selection(config.select, val.cosine, val.margin_vs_last, reading)
+    found: EpochRecord = {"val_loss": val.loss, "val_cosine": val.cosine, "val_margin": val.margin_vs_last}
+    found["score"] = score if math.isfinite(score) else None
+    return found if reading is None else {**found, "sentinel": recorded(reading)}
 
 
-def _require_reads(model: NextEmbedding, context: int, device: torch.device) -> None:
-    """Refuse a context that the network has no positions for, before anything is deleted."""
-    try:
-        with torch.inference_mode():
-            model.eval()(torch.zeros(1, context, model.input_dim, device=device))
-    except ValueError as error:
-        raise UserError(f"--context {context}: {error}; give a shorter one.") from error
+def _save_unfinished(
+    run: Run, folder: RunFolder, scheduler: ReduceLROnPlateau, history: list[EpochRecord], position: Position
+) -> None:
+    folder.save_unfinished(history, _states(run, scheduler), position, run.scale(len(history) + 1))
 
 
-def _start_from(model: NextEmbedding, start: Checkpoint, model_type: str, model_config: Mapping[str, Any]) -> None:
-    """Take over weights, of the same network only: shapes alone do not tell heads."""
-    state = start.module.state_dict()
-    found = {"model_type": start.model_type}
-    if start.model_type == model_type:
-        recorded = start.metadata.get("model_config")
-        found |= type(model).config_from(state, recorded if isinstance(recorded, dict) else {})
-    wanted = {"model_type": model_type, **model_config}
-    differences = [
-        f"{key} {found[key]}, here {wanted[key]}" for key in found if found[key] != wanted.get(key, found[key])
-    ]
-    if differences:
-        raise UserError(
-            f"{start.path}: is another network than this run's ({'; '.join(differences)}); start from a checkpoint of "
-            "this architecture and these sizes."
-        )
-    model.load_state_dict(state)
+def _states(run: Run, scheduler: ReduceLROnPlateau) -> States:
+    return States(run.model.state_dict(), run.optimizer.state_dict(), scheduler.state_dict())
 
 
-def _restore(
-    folder: RunFolder, model: NextEmbedding, optimizer: AdamW, scheduler: ReduceLROnPlateau
-) -> list[EpochRecord]:
-    """Put a run back where its last saved epoch left it; returns its history."""
-    record = folder.read()
-    try:
-        model.load_state_dict(record["model_state_dict"])
-        optimizer.load_state_dict(record["optimizer_state_dict"])
-        scheduler.load_state_dict(record["training_state"]["scheduler"])
-        history = list(record["training_state"]["history"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{folder.path}: the saved run is damaged and cannot be resumed; start anew.") from error
-    folder.mend_history(history)
-    return history
-
-
-def _line(record: EpochRecord, val: Validation, reading: Reading | None) -> str:
+def _line(record: EpochRecord) -> str:
     """One epoch in one line of 80 columns; the history has the rest."""
     text = (
         f"loss {record['train_loss']:.2e} cos {_short(record['train_cosine'])}, "
-        f"val cos {_short(val.cosine)} vs-last {_short(val.margin_vs_last, '+')}"
+        f"val cos {_short(record['val_cosine'])} vs-last {_short(record['val_margin'], '+')}"
     )
-    if reading is not None:
-        lift = reading.metrics["skill_cosine"]["value"]
+    if "sentinel" in record:
+        lift = record["sentinel"]["skill_cosine"]["value"]
         text += " lift n/a" if lift is None else f" lift {_short(lift, '+')}"
     return text
 

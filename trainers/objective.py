@@ -58,8 +58,8 @@ class Step:
 class Loss(NamedTuple):
     """A scalar to descend on, and the values it is made of.
 
-    A value that was not computed in this step is absent: the original trainer logged 0.0 for it, and the zero was
-    read as a neutral margin (docs/sources.md, "Unmeasured zeros").
+    A value that was not computed in this step is absent, or NaN where only the device knows: the original trainer
+    logged 0.0 for it, and the zero was read as a neutral margin (docs/sources.md, "Unmeasured zeros").
     """
 
     total: Float[Tensor, ""]

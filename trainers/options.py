@@ -48,6 +48,12 @@ def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Sel
         click.option("--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True),
         click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda|mps"),
         click.option("--threads", type=positive, help="CPU threads [default: 1 below 5 million parameters]."),
+        click.option(
+            "--checkpoint-every",
+            type=positive,
+            metavar="STEPS",
+            help="Save inside an epoch too, so that --resume goes on there [default: every five minutes].",
+        ),
         click.option("--resume", is_flag=True, help="Continue the run in --out, bit for bit."),
         click.option("--overwrite", is_flag=True, help="Replace the run in --out."),
     ]

@@ -11,6 +11,7 @@ import click
 
 from lvm_gates.trainers.command import History, Options, run, sizes
 from lvm_gates.trainers.curriculum import curriculum_options, select_windows
+from lvm_gates.trainers.launched import as_started
 from lvm_gates.trainers.options import apply, as_published, refuse_beside, run_options, size_options
 from lvm_gates.trainers.recipe import Recipe
 from lvm_gates.trainers.schedule import Schedule
@@ -53,10 +54,12 @@ def p51(**given: Any) -> History:
     from rich.console import Console
 
     from lvm_gates.trainers.progress import say
-    from lvm_gates.trainers.run_folder import FINAL
+    from lvm_gates.trainers.ranks import ranks
+    from lvm_gates.trainers.saved import resumable
 
+    given = as_started(given)
     # A grid asks for silence.
-    console = click.get_current_context().find_object(Console) or Console()
+    console = click.get_current_context().find_object(Console) or ranks().console()
     published = given["as_published"]
     if published:
         refuse_beside("--as-published", "score", "stages", "retries")
@@ -66,8 +69,8 @@ def p51(**given: Any) -> History:
         options = given | {
             "attempt": attempt,
             "epochs": min(given["epochs"], STAGE_A_EPOCHS),
-            # An attempt killed in its first epoch left nothing to resume.
-            "resume": given["resume"] and (attempt == 0 or (folder / FINAL).is_file()),
+            # An attempt killed before it saved left nothing to resume.
+            "resume": given["resume"] and (attempt == 0 or resumable(folder)),
         }
         whole = options | {"epochs": given["epochs"], "resume": True, "overwrite": False}
         if options["resume"] and _begun(folder):
@@ -120,7 +123,7 @@ def recipe(given: Options) -> Recipe:
 
 def _begun(folder: Path) -> bool:
     """Whether the stages after A were begun there, so that its gate was passed."""
-    from lvm_gates.trainers.run_folder import HISTORY
+    from lvm_gates.trainers.saved import HISTORY
 
     try:
         return len(json.loads((folder / HISTORY).read_text())["history"]) > STAGE_A_EPOCHS

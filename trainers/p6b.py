@@ -161,6 +161,8 @@ def version_of(name: str, *, published: bool) -> Version:
 
 def objective(version: Version, *, published: bool) -> "Objective":
     """MSE, the weighted direction term, and whatever else the version has."""
+    import torch
+
     from lvm_gates.trainers.losses import (
         cap_share,
         confidence,
@@ -168,6 +170,7 @@ def objective(version: Version, *, published: bool) -> "Objective":
         lambda_eff,
         margin_ratio,
         mse_loss,
+        never_skip,
         orthogonality,
         positive_floor,
         skip_on_negative,
@@ -177,7 +180,7 @@ def objective(version: Version, *, published: bool) -> "Objective":
     )
     from lvm_gates.trainers.objective import Loss
 
-    skips = {"": lambda p, n: False, "either negative": skip_on_negative, "v2.1": skip_v21}[version.skip]
+    skips = {"": never_skip, "either negative": skip_on_negative, "v2.1": skip_v21}[version.skip]
 
     def loss(step: "Step") -> "Loss":
         mse = mse_loss(step.raw, step.target)
@@ -195,7 +198,8 @@ def objective(version: Version, *, published: bool) -> "Objective":
         if version.cap is not None:
             weight = cap_share(weight, term, mse, version.cap.at(step.epoch))
         skipped = skips(positive.mean(), negative.mean())
-        total = mse if skipped else mse + weight * term
+        # Chosen on the device: to branch here would be to wait for it in every step.
+        total = torch.where(skipped, mse, mse + weight * term)
         floor, floor_weight = version.floor
         if floor_weight:
             total = total + floor_weight * positive_floor(positive, floor)
@@ -208,11 +212,10 @@ def objective(version: Version, *, published: bool) -> "Objective":
         parts: dict[str, Tensor | float] = {
             "mse": mse,
             "direction": term,
-            "skipped": float(skipped),
+            "skipped": skipped.float(),
             "previous_cosine": negative.mean(),
+            "lambda": torch.where(skipped, torch.nan, weight),
         }
-        if not skipped:
-            parts["lambda"] = weight
         return Loss(total, parts)
 
     return loss

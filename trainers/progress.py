@@ -7,13 +7,13 @@ from math import nan
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-# Called after every step with the epoch's running means of loss, cosine and margin over the last frame.
-Tick = Callable[[float, float, float], None]
+# Called every few steps with their number and the epoch's running means of loss, cosine and margin over the last frame.
+Tick = Callable[[int, float, float, float], None]
 
 
 @contextmanager
-def epoch_bar(console: Console, title: str, steps: int) -> Iterator[Tick]:
-    """A bar over ``steps`` steps; silent where the console is no terminal, as in a log file."""
+def epoch_bar(console: Console, title: str, steps: int, done: int = 0) -> Iterator[Tick]:
+    """A bar over ``steps`` steps of which some are done; silent where the console is no terminal, as in a log file."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=10),
@@ -25,10 +25,10 @@ def epoch_bar(console: Console, title: str, steps: int) -> Iterator[Tick]:
         transient=True,
     )
     with bar:
-        task = bar.add_task(title, total=steps, loss=nan, cosine=nan, vs_last=nan)
+        task = bar.add_task(title, total=steps, completed=done, loss=nan, cosine=nan, vs_last=nan)
 
-        def tick(loss: float, cosine: float, vs_last: float) -> None:
-            bar.update(task, advance=1, loss=loss, cosine=cosine, vs_last=vs_last)
+        def tick(more: int, loss: float, cosine: float, vs_last: float) -> None:
+            bar.update(task, advance=more, loss=loss, cosine=cosine, vs_last=vs_last)
 
         yield tick
 

@@ -2,15 +2,18 @@
 
 After each epoch its own checkpoint is written first, then the best model, the final model and the history, each
 atomically. A run cut short anywhere is resumed from ``final_model.pt``, which holds the history too; the rest is made
-anew, identically.
+anew, identically. Inside an epoch ``unfinished_epoch.pt`` is written now and then; it is resumed from in place of
+``final_model.pt`` until its epoch is saved.
 """
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lvm_gates.harness.base.atomic import write_json
 from lvm_gates.harness.base.errors import UserError
@@ -21,16 +24,11 @@ from lvm_gates.harness.evaluation.recorded_leaks import record_of
 from lvm_gates.harness.leaks.record import TrainingRecord
 from lvm_gates.harness.leaks.record_file import record_fields
 from lvm_gates.harness.predictors.checkpoint import Checkpoint
-from lvm_gates.harness.predictors.checkpoint_file import read_record, save_checkpoint
+from lvm_gates.harness.predictors.checkpoint_file import save_checkpoint
 from lvm_gates.trainers.config import RunConfig
-
-BEST = "best_model.pt"
-FINAL = "final_model.pt"
-HISTORY = "training_history.json"
-# Weights after every epoch, without the optimiser's state, which is twice as large.
-EPOCHS = "epochs"
-# Folders inside a run's for what was tried again (P5.1).
-RETRIES = "attempt-*"
+from lvm_gates.trainers.position import Position
+from lvm_gates.trainers.saved import BEST, EPOCHS, FINAL, HISTORY, UNFINISHED, epoch_file, saved_files
+from lvm_gates.trainers.saved_run import read_run
 
 # epoch, windows, lr, position_scale and `guards` (whether auxiliary terms were on), as in the epoch; train_loss,
 # train_cosine, train_margin and train_loss.NAME of each term that was computed; val_loss, val_cosine and val_margin;
@@ -39,7 +37,15 @@ RETRIES = "attempt-*"
 EpochRecord = dict[str, Any]
 
 
-@dataclass(frozen=True)
+class States(NamedTuple):
+    """State dicts of what a run consists of."""
+
+    model: Mapping[str, Any]
+    optimizer: Mapping[str, Any]
+    scheduler: Mapping[str, Any]
+
+
+@dataclass
 class RunFolder:
     """Where one run on one corpus is saved.
 
@@ -50,6 +56,7 @@ class RunFolder:
         model_type: key of `models.registry.ARCHITECTURES`.
         model_config: constructor arguments of the network.
         start: whose weights the run starts from, None for fresh ones.
+        begun: whether what lies there is of this run, and not of one that it replaces.
     """
 
     path: Path
@@ -58,6 +65,7 @@ class RunFolder:
     model_type: str
     model_config: Mapping[str, Any]
     start: Checkpoint | None = None
+    begun: bool = False
 
     @cached_property
     def trained_on(self) -> list[str]:
@@ -83,14 +91,14 @@ class RunFolder:
         }
 
     def prepare(self, *, overwrite: bool) -> None:
-        """Make sure that a new run may be saved here; what it replaces goes when its first epoch is saved.
+        """Make sure that a new run may be saved here; what it replaces goes when it saves for the first time.
 
         Raises:
             UserError: a run is there already and ``overwrite`` is off, or the folder cannot be written.
         """
         old = saved_files(self.path)
         # What a run leaves that was killed while it saved its first epoch: nothing to resume, nothing to lose.
-        first = self.path / EPOCHS / _epoch_file(1)
+        first = self.path / EPOCHS / epoch_file(1)
         stillborn = old in ([first], [self.path / BEST, first])
         if old and not (overwrite or stillborn):
             raise UserError(
@@ -102,41 +110,29 @@ class RunFolder:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def read(self) -> dict[Any, Any]:
-        """The last epoch saved, to be resumed.
+    def claim(self, history: list[EpochRecord], *, resume: bool, overwrite: bool) -> None:
+        """Make ready what is to be written to: by the one process that writes.
+
+        Args:
+            history: as resumed.
+            resume: whether the run is there already.
+            overwrite: whether another one may be.
 
         Raises:
-            UserError: nothing to resume, or it was another run.
+            UserError: see `prepare`.
         """
-        file = self.path / FINAL
-        if not file.is_file():
-            raise UserError(f"{self.path}: holds no {FINAL} to resume from; start the run without --resume.")
-        record = read_record(file)
-        args = record.get("args")
-        if not isinstance(record.get("training_state"), dict) or not isinstance(args, dict):
-            raise UserError(f"{file}: was not written by lvm-train and cannot be resumed; start a new run.")
-        differences = self.config.differences(args)
-        recorded = record.get("corpus")
-        corpus = recorded if isinstance(recorded, dict) else {}
-        if corpus.get("fingerprint") != self.corpus.fingerprint:
-            differences.append(f"the corpus is another than {corpus.get('path')}")
-        elif corpus.get("splits") != self.trained_from["splits"]:
-            differences.append("articles have changed their split since")
-        if differences:
-            raise UserError(
-                f"{file}: is another run ({'; '.join(differences)}); give the options it was started with, "
-                "or another --out."
-            )
+        if resume:
+            self.mend_history(history)
+        else:
+            self.prepare(overwrite=overwrite)
+
+    def read(self) -> dict[Any, Any]:
+        """What was saved last, to be resumed: see `trainers.saved_run.read_run`."""
+        record = read_run(self.path, self.config, self.trained_from)
+        self.begun = True
         return record
 
-    def save(
-        self,
-        history: list[EpochRecord],
-        *,
-        model_state: Mapping[str, Any],
-        optimizer_state: Mapping[str, Any],
-        scheduler_state: Mapping[str, Any],
-    ) -> None:
+    def save(self, history: list[EpochRecord], states: States) -> None:
         """Save the epoch that ends ``history``; as the best too if its score is the highest so far.
 
         Raises:
@@ -147,43 +143,65 @@ class RunFolder:
         # An undefined score is no better than any, so the first epoch stands until there is a defined one.
         known = [score for score in earlier if score is not None]
         improved = not earlier or (last["score"] is not None and all(last["score"] > score for score in known))
-
-        def write(path: Path, *, optimizer: Mapping[str, Any], state: Mapping[str, Any] | None) -> None:
-            save_checkpoint(
-                path,
-                model_type=self.model_type,
-                model_state=model_state,
-                model_config=self.model_config,
-                optimizer_state=optimizer,
-                epoch=last["epoch"],
-                val_loss=last["val_loss"],
-                val_cosine=last["val_cosine"],
-                # The scale that this epoch trained with is the one that its weights must be asked with.
-                args={**self.config.as_args(), "position_scale": last["position_scale"]},
-                context=self.config.context,
-                dim=self.corpus.dim,
-                recipe=self.config.recipe,
-                corpus=self.trained_from,
-                train_article_hashes=self.trained_on,
-                train_fingerprints=self.fingerprints,
-                training_state=state,
-            )
-
-        resumable = {"scheduler": scheduler_state, "history": history}
-        try:
-            for file in saved_files(self.path) if len(history) == 1 else ():
-                file.unlink()
+        resumable = {"scheduler": states.scheduler, "history": history}
+        alone = states._replace(optimizer={})
+        with self._said_in_words():
+            self._clear()
             (self.path / EPOCHS).mkdir(exist_ok=True)
-            write(self.path / EPOCHS / _epoch_file(last["epoch"]), optimizer={}, state=None)
+            self._write(EPOCHS + "/" + epoch_file(last["epoch"]), last, alone, None)
             if improved:
-                write(self.path / BEST, optimizer=optimizer_state, state=resumable)
-            write(self.path / FINAL, optimizer=optimizer_state, state=resumable)
+                self._write(BEST, last, states, resumable)
+            self._write(FINAL, last, states, resumable)
             self.write_history(history)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        except RuntimeError as error:
-            # What torch makes of a full disk.
-            raise self._unwritable(OSError(str(error).splitlines()[0])) from error
+            (self.path / UNFINISHED).unlink(missing_ok=True)
+
+    def save_unfinished(
+        self, history: list[EpochRecord], states: States, position: Position, scale: float | None
+    ) -> None:
+        """Save the middle of the epoch that follows ``history``.
+
+        Args:
+            history: of the epochs before.
+            states: as they are now.
+            position: where in the epoch.
+            scale: of the position channel in it.
+
+        Raises:
+            UserError: the disk refuses.
+        """
+        nothing = {"epoch": 0, "val_loss": math.nan, "val_cosine": math.nan}
+        last = {**(history[-1] if history else nothing), "position_scale": scale}
+        resumable = {"scheduler": states.scheduler, "history": history, "position": position.as_plain()}
+        with self._said_in_words():
+            self._clear()
+            self._write(UNFINISHED, last, states, resumable)
+
+    def _clear(self) -> None:
+        """Remove the run that this one replaces, once it is about to save."""
+        for file in saved_files(self.path) if not self.begun else ():
+            file.unlink()
+        self.begun = True
+
+    def _write(self, name: str, last: EpochRecord, states: States, state: Mapping[str, Any] | None) -> None:
+        save_checkpoint(
+            self.path / name,
+            model_type=self.model_type,
+            model_state=states.model,
+            model_config=self.model_config,
+            optimizer_state=states.optimizer,
+            epoch=last["epoch"],
+            val_loss=last["val_loss"],
+            val_cosine=last["val_cosine"],
+            # The scale that this epoch trained with is the one that its weights must be asked with.
+            args={**self.config.as_args(), "position_scale": last["position_scale"]},
+            context=self.config.context,
+            dim=self.corpus.dim,
+            recipe=self.config.recipe,
+            corpus=self.trained_from,
+            train_article_hashes=self.trained_on,
+            train_fingerprints=self.fingerprints,
+            training_state=state,
+        )
 
     def mend_history(self, history: list[EpochRecord]) -> None:
         """Write the history again if it is not what the models hold: written last, it may be older after a kill."""
@@ -198,19 +216,18 @@ class RunFolder:
         """Write the history beside the models, which hold it too."""
         write_json(self.path / HISTORY, {"args": self.config.as_args(), "history": history})
 
+    @contextmanager
+    def _said_in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._unwritable(error) from error
+        except RuntimeError as error:
+            # What torch makes of a full disk.
+            raise self._unwritable(OSError(str(error).splitlines()[0])) from error
+
     def _unwritable(self, error: OSError) -> UserError:
         return UserError(
             f"{self.path}: cannot be written ({error.strerror or error}); make room and add --resume, or give another "
             "--out."
         )
-
-
-def saved_files(folder: Path) -> list[Path]:
-    """What a run and its retries have left in a folder."""
-    kept = [file for name in (BEST, FINAL, HISTORY) if (file := folder / name).exists()]
-    retries = [file for retry in sorted(folder.glob(RETRIES)) for file in saved_files(retry)]
-    return kept + sorted((folder / EPOCHS).glob("epoch-*.pt")) + retries
-
-
-def _epoch_file(epoch: int) -> str:
-    return f"epoch-{epoch:03d}.pt"

@@ -12,7 +12,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "examples" / "README.md",
 ]
-PROGRAM = r"(?:pytest|lvm-\w+|make|python3?|pip|\.(?= \.venv)|lint-imports|mypy|ruff)"
+PROGRAM = r"(?:pytest|lvm-\w+|torchrun|make|python3?|pip|\.(?= \.venv)|lint-imports|mypy|ruff)"
 _COMMAND = re.compile(rf"^(?:\$ )?(?:\.venv/bin/)?({PROGRAM}(?: +[^\s#].*?)?)(?: +# .*)?$")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")

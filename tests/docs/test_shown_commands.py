@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from shown import ROOT, shown_commands
 from small_world import make_files, make_world
+from torch.distributed.run import get_args_parser
 
 from lvm_gates.gates.command import main as lvm_gate
 from lvm_gates.gates.options import OPTION_NAMES, OPTIONS, SESSION_OPTIONS, as_arguments
@@ -51,6 +52,8 @@ BY_TEST = {
     "python -m ci.growth": "tests/ci/test_growth.py",
     "lvm-data embed python-docs": "tests/harness/text/test_sources.py",
     "python -m ci.schema": "tests/harness/results/test_scorecard_schema.py",
+    "python -m ci.training_memory": "tests/ci/test_training_memory.py",
+    "torchrun": "tests/trainers/test_ranks.py",
     "lvm-gate": "tests/gates/test_foreign_repository.py",
     "lvm-train python:examples.custom_recipe:p8": "tests/trainers/test_recipe_from_outside.py",
 }
@@ -109,7 +112,11 @@ def test_ci_runs_what_is_left_to_it():
 def test_what_another_test_runs_takes_the_options_shown(command):
     assert (ROOT / BY_TEST[by_test(command)]).is_file()
     program, *words = command.split()
-    if program == "python":
+    if program == "torchrun":
+        own, (module, *words) = words[: words.index("-m")], words[words.index("-m") + 1 :]
+        assert {word for word in own if word.startswith("--")} <= set(get_args_parser()._option_string_actions)
+        words = ["-m", module, *words]
+    if program in ("python", "torchrun"):
         module, words = (words[1], words[2:]) if words[0] == "-m" else (words[0], words[1:])
         main = importlib.import_module(module.removesuffix(".py").replace("/", ".")).main
         while isinstance(main, click.Group):

@@ -56,6 +56,7 @@ def test_p1_is_the_documented_recipe():
         "precision": "auto",
         "device": "cpu",
         "threads": None,
+        "checkpoint_every": None,
         "width": 512,
         "layers": 4,
         "heads": 8,

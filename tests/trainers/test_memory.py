@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from lvm_gates.harness.corpus import corpus as corpus_module
 from lvm_gates.harness.corpus.corpus import write_corpus
 from lvm_gates.trainers.batches import Gatherer, training_windows
 from lvm_gates.trainers.recipe import Needs
@@ -13,6 +14,12 @@ from lvm_gates.trainers.seeding import epoch_order
 
 CONTEXT, DIM = 5, 768
 ARTICLES, LENGTH = 200, 100
+
+
+@pytest.fixture(autouse=True)
+def _too_large_to_keep(monkeypatch):
+    """As a corpus of the original size is, whose embeddings stay on the disk."""
+    monkeypatch.setattr(corpus_module, "KEPT_NUMBERS", 0)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -86,17 +86,22 @@ def cap_share(weight: Scalar | float, term: Scalar, mse: Scalar, cap: float) -> 
     return torch.where(weight * term > cap * mse, cap * mse / term, weight)
 
 
-def skip_on_negative(positive_mean: Scalar | float, negative_mean: Scalar | float) -> bool:
+def never_skip(positive_mean: Scalar, negative_mean: Scalar) -> Bool[Tensor, ""]:
+    """What v1 has in place of the rules below: False."""
+    return torch.zeros_like(positive_mean, dtype=torch.bool)
+
+
+def skip_on_negative(positive_mean: Scalar, negative_mean: Scalar) -> Bool[Tensor, ""]:
     """Whether v2 leaves the term out of this batch: either mean cosine is negative (docs/sources.md, "P6b").
 
     Args:
         positive_mean: mean cos(p, y).
         negative_mean: mean cos(p, second-to-last frame).
     """
-    return bool(positive_mean < 0) or bool(negative_mean < 0)
+    return (positive_mean < 0) | (negative_mean < 0)
 
 
-def skip_v21(positive_mean: Scalar | float, negative_mean: Scalar | float) -> bool:
+def skip_v21(positive_mean: Scalar, negative_mean: Scalar) -> Bool[Tensor, ""]:
     """Whether v2.1 leaves the term out: mean cos(p, y) < 0, or < .05 while the other is < -.05.
 
     Source: docs/sources.md, "P6b".
@@ -105,7 +110,7 @@ def skip_v21(positive_mean: Scalar | float, negative_mean: Scalar | float) -> bo
         positive_mean: mean cos(p, y).
         negative_mean: mean cos(p, second-to-last frame).
     """
-    return bool(positive_mean < 0) or (bool(positive_mean < 0.05) and bool(negative_mean < -0.05))
+    return (positive_mean < 0) | ((positive_mean < 0.05) & (negative_mean < -0.05))
 
 
 def positive_floor(positive: Float[Tensor, " batch"], floor: float) -> Scalar:

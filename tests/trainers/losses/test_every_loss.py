@@ -73,7 +73,7 @@ def test_all_public_names_exist_and_no_loss_is_forgotten_here():
     public = set(lvm_gates.trainers.losses.__all__)
     assert all(callable(getattr(lvm_gates.trainers.losses, name)) for name in public)
     weights = {"adaptive_weight", "adaptive_weight_published", "cap_share", "confidence", "lambda_eff"}
-    others = {"cosine", "cosine_each", "directional_gate", "margin_ratio", "skip_on_negative", "skip_v21"}
+    others = {"cosine", "cosine_each", "directional_gate", "margin_ratio", "never_skip", "skip_on_negative", "skip_v21"}
     assert public - weights - others == {name.split(",")[0].split(" ")[0] for name in LOSSES}
 
 

@@ -1,0 +1,32 @@
+"""Command lines of lvm-train one after another in the processes of one `torchrun`, without dropout.
+
+Started by `test_ranks`, as a program: dropout is drawn share by share, so only without it are weights comparable.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from lvm_gates.trainers import loop
+from lvm_gates.trainers.cli import main
+from lvm_gates.trainers.launched import launched, run_together
+
+
+def run(lines):
+    """Train what each line asks for."""
+    whole = loop.model_config_of
+    loop.model_config_of = lambda recipe, dim: {**whole(recipe, dim), "dropout": 0.0}
+    try:
+        for line in lines:
+            click.Group.main(main, line, standalone_mode=False)
+    finally:
+        loop.model_config_of = whole
+
+
+if __name__ == "__main__":
+    lines = json.loads(Path(sys.argv[1]).read_text())
+    if launched():
+        run_together(lambda: run(lines))
+    run(lines)
