@@ -114,9 +114,10 @@ def streaming(folder: Path, chunks: int, queries: int, rounds: int) -> Iterator[
             for first in range(0, len(single), 256):
                 _ = single[first : first + 256] @ block[: corpus.size - begin].T
 
-    yield in_turns(
-        work, "float32 product, blocks in memory", lambda: bank.ranks([predictions], windows), product, rounds
-    )
+    def ranks() -> object:
+        return bank.ranks([predictions], windows)
+
+    yield in_turns(work, "float32 product, blocks in memory", ranks, product, rounds)
     index = faiss.IndexFlatIP(DIM)
     for begin in range(0, corpus.size, len(block)):
         index.add(corpus.vectors(np.arange(begin, min(begin + len(block), corpus.size))))
