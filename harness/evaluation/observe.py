@@ -40,6 +40,7 @@ def observe(
     on_progress: Callable[[int, int], None] = ignore_progress,
     ablations: bool = True,
     rank_interval: bool = False,
+    predictions: list[Float[np.ndarray, "n d"]] | None = None,
 ) -> Observations:
     """Run one predictor over the windows of ``evaluation``; see `observe_together`."""
     wanted = (named.name,) if rank_interval else ()
@@ -50,6 +51,7 @@ def observe(
         on_progress=on_progress,
         ablations=ablations,
         rank_intervals=wanted,
+        predictions=predictions,
     )
     return found
 
@@ -62,6 +64,7 @@ def observe_together(
     on_progress: Callable[[int, int], None] = ignore_progress,
     ablations: bool = True,
     rank_intervals: Sequence[str] = (),
+    predictions: list[Float[np.ndarray, "n d"]] | None = None,
 ) -> list[Observations]:
     """Run predictors over the windows of ``evaluation``, side by side: what they are compared with is gathered once.
 
@@ -73,6 +76,7 @@ def observe_together(
         ablations: False leaves out the spoiled contexts, nine of fourteen forward passes at C = 5 and H = 5; their
             column is then NaN.
         rank_intervals: names of those whose ratio of effective ranks to another's will be wanted with an interval.
+        predictions: where to leave the predictions of each.
 
     Raises:
         UserError: a wrong shape, or predictions that change with the batch size.
@@ -91,6 +95,8 @@ def observe_together(
                 )
             own.append(part)
         on_progress(sum(len(part.predictions) for part in parts[0]), len(windows))
+    if predictions is not None:
+        predictions.extend(np.concatenate([part.predictions for part in own]) for own in parts)
     return [
         _joined(own, evaluation, named.name in rank_intervals) for own, named in zip(parts, predictors, strict=True)
     ]

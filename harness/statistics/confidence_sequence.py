@@ -54,6 +54,11 @@ class Draws:
         """The same of the negative metric: what bounds it from above bounds this one from below."""
         return replace(self, totals=-self.totals, low=-self.high, high=-self.low)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every unit has been drawn."""
+        return len(self.totals) == len(self.weights) > 0
+
     @cached_property
     def _seen(self) -> tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"], Float[np.ndarray, " t"]]:
         """Before each draw: total and windows of the units drawn, and the weight of those left."""
@@ -118,6 +123,8 @@ def exceeds(draws: Draws, mean: float, level: float) -> bool:
     """
     if mean < draws.low:
         return True
+    if draws.complete:  # what was refused on the way counts no more
+        return bool(draws.certain_low()[-1] > mean + _ROUNDING)
     capital = log_capital(draws, np.array([min(mean, draws.high)]))
     return bool(mean < draws.high and capital.max(initial=0.0) >= -np.log(level))
 

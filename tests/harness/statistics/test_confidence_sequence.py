@@ -56,7 +56,7 @@ def test_of_a_larger_mean_the_capital_is_never_larger(given_draws):
 
 
 @settings(max_examples=80, deadline=None)
-@given(some_draws(), st.sampled_from([0.05, 0.002]))
+@given(some_draws(), st.sampled_from([0.01, 0.0005]))
 def test_bounds_are_in_order_and_are_means_that_are_refused(given_draws, level):
     draws, values = given_draws
     low, high = lower_bound(draws, level), upper_bound(draws, level)
