@@ -59,6 +59,13 @@ OPTIONS = (
     Option(("--task",), "of profile skill: frontier (default), retrieval or decoding", default="frontier"),
     Option(("--require",), "release rule: strict (default), production or stage-a", default="strict"),
     Option(("--max-samples",), "windows a split at most (default 5000)", int, 5000),
+    Option(
+        ("--sequential",),
+        "judge a growing part of the windows and stop when the verdict on all of them is known",
+        default=False,
+        kind="switch",
+    ),
+    Option(("--sequential-unit",), "what --sequential draws: articles (default) or windows", default="articles"),
     Option(("--horizon",), "steps of the closed-loop rollout (default 5)", int, 5),
     Option(("--context",), "frames of context C (default: the model's, else 5)", int),
     Option(("--seed",), "of every random choice (default 0)", int, 0),

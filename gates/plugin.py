@@ -239,6 +239,7 @@ def _give_up(session: pytest.Session, status: pytest.ExitCode, why: str) -> None
 
 
 def _report(session: pytest.Session) -> None:
+    from lvm_gates.harness.judging.early import SequentialRun
     from lvm_gates.harness.results.model import Arguments
     from lvm_gates.harness.results.scorecard import build_scorecard
 
@@ -249,6 +250,8 @@ def _report(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if outcomes.broken:
         return
+    if isinstance(run, SequentialRun):
+        run.settle()  # where workers judged, this process learns from their files which windows they were
     arguments = Arguments(
         given=config.stash[GIVEN],
         resolved={name: config.getoption(name) for name in OPTION_NAMES},

@@ -12,10 +12,12 @@ from lvm_gates.harness.base.paths import is_file
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.opening import open_any
+from lvm_gates.harness.evaluation.draw_order import UNITS
 from lvm_gates.harness.evaluation.named_bank import ALL
 from lvm_gates.harness.evaluation.resolve_model import check_spec, is_control, is_python, load_named
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, resolve
 from lvm_gates.harness.judging.additions import Additions, load_additions
+from lvm_gates.harness.judging.early import SequentialRun
 from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import check_rule
 from lvm_gates.harness.judging.session import GateRun, Settings
@@ -60,6 +62,7 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
     if repeated:
         raise UserError(f"--model={min(repeated)} is given twice; name each model once.")
     profile = _profile(options["profile"], additions)
+    _check_sequential(options, profile)
     settings = Settings(
         models=tuple(models),
         profile=profile,
@@ -75,7 +78,11 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         for named in predictors if probe else []:
             if isinstance(named.predictor, IsolatedPredictor):
                 named.predictor.start()  # it imports while the data are read
-        run = GateRun(settings, _inputs(options, settings, predictors, root), predictors, folder)
+        inputs = _inputs(options, settings, predictors, root)
+        if options["sequential"]:
+            run: GateRun = SequentialRun(settings, inputs, predictors, folder, options["sequential_unit"] or UNITS[0])
+        else:
+            run = GateRun(settings, inputs, predictors, folder)
         if probe:
             _probe(run, predictors)
     except BaseException:
@@ -90,6 +97,16 @@ def _profile(name: str, additions: Additions) -> Profile:
     if additions.gates and profile.protocol == "published":
         raise UserError(f"--profile={name}: reproduces old tables and takes no other gates; leave out --gate.")
     return profile.with_thresholds(row for gate in additions.gates for row in gate.thresholds)
+
+
+def _check_sequential(options: Mapping[str, Any], profile: Profile) -> None:
+    unit = options["sequential_unit"]
+    if unit is not None and unit not in UNITS:
+        raise UserError(f"--sequential-unit={unit}: no such unit; {did_you_mean(unit, UNITS)}.")
+    if options["sequential"] and profile.protocol == "published":
+        raise UserError(
+            f"--profile={profile.name}: reproduces old tables on all of their windows; leave out --sequential."
+        )
 
 
 def _isolation(options: Mapping[str, Any], models: Sequence[str]) -> Isolation | None:

@@ -49,9 +49,9 @@ class Estimate(Record, frozen=True):
 UNDEFINED = Estimate(_NAN, _NAN, _NAN, 0)
 
 
-def t_quantile(df: float) -> float:
-    """How many standard errors a 95 % interval reaches to either side."""
-    return float(stdtrit(df, 0.5 + LEVEL / 2))
+def t_quantile(df: float, level: float = LEVEL) -> float:
+    """How many standard errors an interval reaches to either side."""
+    return float(stdtrit(df, 0.5 + level / 2))
 
 
 def linearised(
@@ -108,7 +108,7 @@ def _ratio_of_totals(
     return linearised(value, influence, np.bincount(index).astype(np.float64))
 
 
-def cluster_share(values: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]) -> Estimate:
+def cluster_share(values: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n"], level: float = LEVEL) -> Estimate:
     """Mean of numbers in [0, 1], such as hits, with an interval that stays in there and never has zero width.
 
     Wilson's score interval (1927) for as many independent windows as would have the error of `cluster_mean`. Windows
@@ -125,7 +125,7 @@ def cluster_share(values: Float[np.ndarray, " n"], clusters: Int[np.ndarray, " n
     alike = float(np.sum((sizes / mean.n) ** 2))
     # Variance over that of a single window, share * (1 - share), which cancels in the weighted mean.
     inflation = (mean.n * mean.error**2 / (1.0 - rare) + alike) / (mean.n * rare + 1.0)
-    pull = t_quantile(mean.df) ** 2 * inflation
+    pull = t_quantile(mean.df, level) ** 2 * inflation
     centre = share + pull / 2.0
     half = float(np.sqrt(pull * share * (1.0 - share) + pull**2 / 4.0))
     low, high = max(0.0, (centre - half) / (1.0 + pull)), min(1.0, (centre + half) / (1.0 + pull))

@@ -27,6 +27,8 @@ class Stream(IntEnum):
     this list was kept: what they draw from has nothing in common, and another would change every reported AUC."""
     CORPUS_PAIRS = 8
     """Articles whose chunks are paired in `harness.corpus.corpus_statistics`."""
+    DRAW_ORDER = 9
+    """Articles or windows of `--sequential`, in the order in which they are judged."""
 
 
 def rng_of(seed: int, stream: Stream) -> np.random.Generator:

@@ -3,7 +3,7 @@
 Built once a session from (corpus, split, seed); holds row numbers and one bank of at most `BANK_SIZE` vectors.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -95,6 +95,13 @@ class EvaluationSet:
             return self.rows
         rng = rng_of(self.seed, Stream.GLOBAL_CANDIDATES)
         return self.rows[np.sort(rng.choice(len(self.rows), size=limit, replace=False))]
+
+    def part(self, index: Int[np.ndarray, " m"]) -> "EvaluationSet":
+        """The same with some of the windows; what their targets are ranked among stays."""
+        part = replace(self, windows=self.windows.take(index))
+        for name in ("rows", "labels", "_kept", "bank"):  # of the split, whatever its windows: computed once
+            vars(part)[name] = getattr(self, name)
+        return part
 
     @cached_property
     def target_spread(self) -> Spread:

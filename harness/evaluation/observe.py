@@ -46,6 +46,7 @@ def observe(
     on_progress: Callable[[int, int], None] = ignore_progress,
     ablations: bool = True,
     rank_interval: bool = False,
+    predictions: list[Float[np.ndarray, "n d"]] | None = None,
 ) -> Observations:
     """Run one predictor over the windows of ``evaluation``; see `observe_together`."""
     wanted = (named.name,) if rank_interval else ()
@@ -56,6 +57,7 @@ def observe(
         on_progress=on_progress,
         ablations=ablations,
         rank_intervals=wanted,
+        predictions=predictions,
     )
     return found
 
@@ -68,6 +70,7 @@ def observe_together(
     on_progress: Callable[[int, int], None] = ignore_progress,
     ablations: bool = True,
     rank_intervals: Sequence[str] = (),
+    predictions: list[Float[np.ndarray, "n d"]] | None = None,
 ) -> list[Observations]:
     """Run predictors over the windows of ``evaluation``, side by side: what they are compared with is gathered once.
 
@@ -79,6 +82,7 @@ def observe_together(
         ablations: False leaves out the spoiled contexts, nine of fourteen forward passes at C = 5 and H = 5; their
             column is then NaN.
         rank_intervals: names of those whose ratio of effective ranks to another's will be wanted with an interval.
+        predictions: where to leave the predictions of each.
 
     Raises:
         UserError: a wrong shape, or predictions that change with the batch size.
@@ -86,7 +90,8 @@ def observe_together(
     windows = evaluation.windows
     parts: list[list[_Part]] = [[] for _ in predictors]
     looked_at, done = evenly_spaced(len(windows)), 0
-    kept = [_room(evaluation) for _ in predictors] if evaluation.asked_bank else []
+    wanted = evaluation.asked_bank is not None or predictions is not None
+    kept = [_room(evaluation) for _ in predictors] if wanted else []
     for batch in windows.batches(_in_hand(batch_size)):
         block = Block(batch, evaluation)
         mine = looked_at[(looked_at >= done) & (looked_at < done + len(batch))] - done
@@ -107,11 +112,13 @@ def observe_together(
         _joined(own, evaluation, looked_at, named.name in rank_intervals)
         for own, named in zip(parts, predictors, strict=True)
     ]
+    if predictions is not None:
+        predictions.extend(kept)
     return _ranked_in(evaluation.asked_bank, kept, found, windows) if evaluation.asked_bank else found
 
 
 def _room(evaluation: EvaluationSet) -> Float[np.ndarray, "n d"]:
-    """For the predictions of one predictor, on the disk of temporary files: a bank that streams needs all of them."""
+    """For the predictions of one predictor, on the disk of temporary files: few ask for all of them."""
     shape = len(evaluation.windows), evaluation.corpus.dim
     return scratch_array(Path(tempfile.gettempdir()) / "predictions", shape, "float64")
 

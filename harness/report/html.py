@@ -43,6 +43,7 @@ def render_html(scorecard: Scorecard) -> str:
         explanation=overview.explanation(scorecard),
         conduct_notes=overview.conduct_notes(scorecard),
         findings=overview.findings(scorecard),
+        stopped=overview.stopped(scorecard),
         provenance=_provenance(scorecard),
         words=words,
     )

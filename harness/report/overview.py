@@ -117,6 +117,19 @@ def conduct_notes(scorecard: Scorecard) -> list[str]:
     return found
 
 
+def stopped(scorecard: Scorecard) -> str:
+    """How much of the sample a session with ``--sequential`` needed, and why it stopped; "" of one without."""
+    found = scorecard.sequential
+    if found is None:
+        return ""
+    parts = [
+        f"{words.count(part.windows)} of {words.count(part.of_windows)} {split} windows "
+        f"({words.count(part.articles)} of {words.count(part.of_articles)} articles)"
+        for split, part in found.splits.items()
+    ]
+    return f"sequential, by {found.unit}: {' and '.join(parts)}; {found.reason}"
+
+
 def findings(scorecard: Scorecard) -> list[str]:
     """What the best possible predictor of a synthetic dataset says about the gates there.
 

@@ -11,7 +11,16 @@ from lvm_gates.harness.base.visible import all_visible
 from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.report import words
 from lvm_gates.harness.report.layout import VERDICT_STYLES, fit, hanging, render, table
-from lvm_gates.harness.report.overview import HEADINGS, Line, conduct_notes, explanation, findings, lines, skill_texts
+from lvm_gates.harness.report.overview import (
+    HEADINGS,
+    Line,
+    conduct_notes,
+    explanation,
+    findings,
+    lines,
+    skill_texts,
+    stopped,
+)
 from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes, remarks
 from lvm_gates.harness.results.model import Scorecard
 
@@ -30,6 +39,8 @@ def render_terminal(scorecard: Scorecard, *, colour: bool) -> str:
 
 def _parts(scorecard: Scorecard) -> Iterator[RenderableType]:
     yield _heading(scorecard)
+    if said := stopped(scorecard):
+        yield Text(said, style="dim")
     yield from _audits(scorecard)
     for card in scorecard.models:
         yield Text()

@@ -9,6 +9,7 @@ from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.base.record import Count, Finite, Record
 from lvm_gates.harness.evaluation.session_data import Inputs
 from lvm_gates.harness.judging.card import CardRecord, ControlRecord
+from lvm_gates.harness.judging.early_verdict import Sequential
 
 SCHEMA_VERSION: Final = 1
 
@@ -175,6 +176,7 @@ class Scorecard(Record, frozen=True, kw_only=True):
         audits: of the data.
         models: in the order given.
         controls: judged by the same code on the same windows.
+        sequential: where a session with ``--sequential`` stopped, and why; null of one without.
     """
 
     schema_version: Literal[1]
@@ -193,3 +195,4 @@ class Scorecard(Record, frozen=True, kw_only=True):
     audits: list[AuditRecord] = msgspec.field(default_factory=list)
     models: list[CardRecord]
     controls: list[ControlRecord]
+    sequential: Sequential | None = None

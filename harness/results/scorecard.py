@@ -14,6 +14,7 @@ import numpy as np
 from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.judging.card import CardRecord, ControlRecord
 from lvm_gates.harness.judging.control_checks import Conduct
+from lvm_gates.harness.judging.early import SequentialRun
 from lvm_gates.harness.judging.gates import ABSOLUTE, SKILL
 from lvm_gates.harness.judging.session import GateRun
 from lvm_gates.harness.results.model import (
@@ -62,6 +63,7 @@ def build_scorecard(run: GateRun, arguments: Arguments, incomplete: Mapping[str,
         audits=[AuditRecord.of(audit) for audit in run.audits],
         models=[_withhold(run.card(name).record(), incomplete.get(name, [])) for name in run.settings.models],
         controls=[_control(run, name) for name in run.control_names],
+        sequential=run.sequential if isinstance(run, SequentialRun) else None,
     )
 
 
