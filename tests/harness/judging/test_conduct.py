@@ -5,7 +5,7 @@ import pytest
 from scorecard_sample import card as whole_card
 from scorecard_sample import typed_card
 
-from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
 from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.judging import control_checks
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, SKILL_EXPECTATIONS
@@ -14,6 +14,7 @@ SPLITS = ("VAL", "OOD")
 SKILL_GATES = ("frontier", "order", "rollout", "spread", "generalisation")
 CHANCE = {"R@1": 0.1, "R@5": 0.5, "MRR": 0.3}
 EXACT = dict.fromkeys(CHANCE, 1.0)
+BINS = ("normal", "low", "high")
 POINTLESS = ("random", "constant", "noisy-constant", "nan")
 
 
@@ -61,7 +62,7 @@ def card(passed="", *, peak=1, ranks=EXACT, frames=(0.0, 0.0, -0.4), order=0.0, 
             "leave_one_out_by_frame": [metric(f) for f in frames],
         },
         "D": {"mean": metric(rolled)},
-        "E": {},
+        "E": {bin_: metric(1.0) for bin_ in BINS},
     }
     gates = {g: gate(g in passed, **{s: dict(metrics[g]) for s in SPLITS}) for g in metrics}
     return {
@@ -201,6 +202,19 @@ def test_the_oracle_rolls_out_with_cosine_one(split):
         made = as_expected("oracle")
         made["gates"]["D"][split]["mean"] = metric(1 - short)
         assert failed_checks("oracle", made) == expected
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("which", BINS)
+def test_the_oracle_has_cosine_one_to_every_target_however_coherent_its_context(split, which):
+    """Both splits alike, a wrong target would pass gate E."""
+    said = ("has cosine 1 to every target",)
+    for cosine, expected in ((1 - ROUNDING, ()), (1 - SHORT, said), (1 + SHORT, said), (-1.0, said)):
+        made = as_expected("oracle")
+        made["gates"]["E"][split][which] = metric(cosine)
+        assert failed_checks("oracle", made) == expected
+    made["gates"]["E"][split][which] = UNDEFINED  # no window has such a context
+    assert failed_checks("oracle", made) == ()
 
 
 @pytest.mark.parametrize("split", SPLITS)

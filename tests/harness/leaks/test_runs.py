@@ -1,0 +1,33 @@
+"""Runs of matches: neighbours vote for one another, and a leaked window draws others along."""
+
+import numpy as np
+from chained_text import all_lasts, chunks, text
+
+from lvm_gates.harness.leaks.runs import drawn_along, votes
+from lvm_gates.harness.leaks.search import Pairs
+
+
+def test_votes_are_neighbours_that_match_in_their_places():
+    queries, reference = chunks(text(2, 8, seed=0), [8, 8]), chunks(text(2, 30, seed=1), [30, 30])
+    lasts = all_lasts(queries)
+    position = np.array([10, 11, 12, 13, 14, 15, 16, 35, 3, 58, 12, 46, 47, 22])
+    found = votes(queries, lasts, reference, position)
+    # The first article: a run of seven in the first article of the reference. The second: one pair that follows on.
+    assert found[:7].tolist() == [4, 5, 6, 6, 6, 5, 4]
+    assert found[7:].tolist() == [0, 0, 0, 0, 1, 1, 0]
+    assert votes(queries, lasts, reference, position[::-1].copy(), direction=-1)[7:].tolist() == [4, 5, 6, 6, 6, 5, 4]
+
+
+def test_a_leaked_window_draws_those_beside_it_along_where_its_place_predicts_their_match():
+    reference_text = text(1, 30, seed=1)
+    copied = reference_text[10:18]  # a copy whose windows are but for the first two matched elsewhere
+    queries, reference = chunks(copied, [8]), chunks(reference_text, [30])
+    lasts = all_lasts(queries)
+    leaked, position = np.arange(7) < 2, np.array([10, 11, 25, 25, 25, 25, 25])
+    pairs = Pairs(np.full(7, 0.5), position)
+    assert (
+        drawn_along(leaked, pairs, queries, lasts, reference, 0.9).tolist() == [False, False, True, True] + [False] * 3
+    )
+    assert not drawn_along(leaked, pairs, queries, lasts, reference, 1.1).any(), "no pair is as alike as that"
+    other = chunks(np.concatenate([copied[:3], text(1, 5, seed=9)]), [8])
+    assert not drawn_along(leaked, pairs, other, lasts, reference, 0.9).any(), "it goes on otherwise"
