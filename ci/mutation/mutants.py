@@ -70,7 +70,7 @@ def _mutable(tree: ast.Module) -> Iterator[tuple[ast.AST, bool]]:
 
 
 def _walk(node: ast.AST, top: bool) -> Iterator[tuple[ast.AST, bool]]:
-    if isinstance(node, _WORDING) or _is_type_checking(node) or _names_a_random_stream(node):
+    if isinstance(node, _WORDING) or _is_type_checking(node) or _names_a_random_stream(node) or _is_strict(node):
         return
     yield node, top
     for field, value in ast.iter_fields(node):
@@ -88,6 +88,11 @@ def _is_type_checking(node: ast.AST) -> bool:
 
 def _is_class_option(node: ast.AST, field: str) -> bool:
     return isinstance(node, ast.ClassDef) and field == "keywords"
+
+
+def _is_strict(node: ast.AST) -> bool:
+    """``zip(..., strict=True)`` decides nothing: it raises where the lengths differ, which they never should."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def _names_a_random_stream(node: ast.AST) -> bool:

@@ -164,6 +164,12 @@ def test_recall_counts_ranks_up_to_k_and_an_expected_rank_of_one_and_a_half_is_n
     assert found["size"] == 50
 
 
+def test_the_candidate_sets_are_listed_each_with_its_own_ranks(make_observations):
+    found = retrieval(make_observations(40, rank=np.tile([1.0, 2.0, 4.0], (40, 1)))).items()
+    assert [name for name, _ in found] == ["article", "novel", "global"]
+    assert [pool.mrr.value for _, pool in found] == [1.0, 0.5, 0.25]
+
+
 def test_candidate_sets_that_a_protocol_lacks_are_undefined_not_zero(make_observations):
     rank = np.ones((40, 3))
     rank[:, 1:] = np.nan
