@@ -144,6 +144,8 @@ def _become_pytest(root: Path, arguments: Sequence[str], told: Path) -> None:
                 told.write_text(report.nodeid)
 
     status = 70
+    # In the copy nothing is in anybody's way, and what no mutant changes need not be compiled for each of them.
+    sys.dont_write_bytecode = False
     try:
         quiet = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):

@@ -108,6 +108,16 @@ def test_a_rival_gains_nothing_by_rounding():
         assert found.low <= 0.0
 
 
+@pytest.mark.parametrize(("more", "gained"), [(1e-10, 0.0), (1e-7, 1e-7)])
+def test_what_is_more_than_rounding_is_a_gain(more, gained):
+    """Of a model that ranks as the best rival does, and its cosine too, but for ``more``."""
+    cosine, mrr = np.full((2, len(CLUSTERS), 1), 0.25)
+    for own in ((cosine[:, 0], mrr[:, 0] + more), (cosine[:, 0] + more, mrr[:, 0])):
+        found, excess = Frontier.of(cosine, mrr, CLUSTERS).gains(*own)
+        assert max(found.value, excess.value) == pytest.approx(gained, rel=1e-3)
+        assert min(found.value, excess.value) == 0.0
+
+
 def test_a_model_with_an_undefined_window_has_no_gain():
     cosine, mrr = scored()
     own = cosine[:, 0].copy()
