@@ -83,6 +83,18 @@ def test_vertices_are_the_rivals_whose_loss_changes_the_frontier():
         assert sorted(frontier.vertices().tolist()) == needed
 
 
+def test_of_rivals_that_rank_alike_the_one_of_better_cosine_makes_the_frontier():
+    """And of those of one cosine the one that ranks better; the worst of both makes nothing."""
+    cosine, mrr = (np.tile(row, (len(CLUSTERS), 1)) for row in ([0.4, 0.5, 0.5, 0.3], [0.25, 0.25, 0.125, 0.125]))
+    assert Frontier.of(cosine, mrr, CLUSTERS).vertices().tolist() == [1]
+
+
+def test_means_are_over_windows_and_not_over_articles():
+    (cosine, mrr), clusters = scored(), np.minimum(CLUSTERS, 3)
+    found = Frontier.of(cosine, mrr, clusters).means
+    np.testing.assert_allclose(found, [cosine.mean(axis=0), mrr.mean(axis=0)])
+
+
 def test_gains_are_those_of_the_means_with_the_frontier_recomputed_without_each_article():
     cosine, mrr = scored()
     found, excess = Frontier.of(cosine[:, 1:], mrr[:, 1:], CLUSTERS).gains(cosine[:, 0], mrr[:, 0])
