@@ -67,9 +67,16 @@ def scored(rivals=4, seed=0):
     return rng.random((2, len(CLUSTERS), rivals))
 
 
+def arc(rivals, seed):
+    """Rivals all but on a quarter of a circle, most of them vertices."""
+    rng = np.random.default_rng(seed)
+    angle, radius = rng.random(rivals) * np.pi / 2, 1 - 0.02 * rng.random(rivals)
+    return np.tile(radius * np.stack([np.cos(angle), np.sin(angle)])[:, None], (1, len(CLUSTERS), 1))
+
+
 def test_vertices_are_the_rivals_whose_loss_changes_the_frontier():
     for seed in range(20):
-        cosine, mrr = scored(7, seed)
+        cosine, mrr = scored(7, seed) if seed % 2 else arc(7, seed)
         frontier = Frontier.of(cosine, mrr, CLUSTERS)
         means = np.array(frontier.means)
         at = np.append(np.linspace(means[0].min() - 0.1, means[0].max(), 401), means[0])
