@@ -87,13 +87,20 @@ def test_vertices_are_the_rivals_whose_loss_changes_the_frontier():
 
         whole = reach(np.arange(7))
         needed = [i for i in range(7) if (abs(reach(np.delete(np.arange(7), i)) - whole) > 1e-9).any()]
-        assert sorted(frontier.vertices().tolist()) == needed
+        found = frontier.vertices()
+        assert sorted(found.tolist()) == needed
+        assert (np.diff(means[0, found]) > 0).all(), "from the best rank to the best cosine"
 
 
 def test_of_rivals_that_rank_alike_the_one_of_better_cosine_makes_the_frontier():
     """And of those of one cosine the one that ranks better; the worst of both makes nothing."""
     cosine, mrr = (np.tile(row, (len(CLUSTERS), 1)) for row in ([0.4, 0.5, 0.5, 0.3], [0.25, 0.25, 0.125, 0.125]))
     assert Frontier.of(cosine, mrr, CLUSTERS).vertices().tolist() == [1]
+
+
+def test_a_rival_on_the_chord_between_two_others_makes_nothing():
+    cosine, mrr = (np.tile(row, (len(CLUSTERS), 1)) for row in ([0.25, 0.5, 0.75], [0.75, 0.5, 0.25]))
+    assert Frontier.of(cosine, mrr, CLUSTERS).vertices().tolist() == [0, 2]
 
 
 def test_means_are_over_windows_and_not_over_articles():
@@ -137,8 +144,17 @@ def test_what_is_more_than_rounding_is_a_gain(more, gained):
         assert min(found.value, excess.value) == 0.0
 
 
-def test_a_model_with_an_undefined_window_has_no_gain():
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_model_with_an_undefined_window_has_no_gain(which):
     cosine, mrr = scored()
-    own = cosine[:, 0].copy()
-    own[3] = np.nan
-    assert all(np.isnan(metric.value) for metric in Frontier.of(cosine, mrr, CLUSTERS).gains(own, mrr[:, 0]))
+    own = [cosine[:, 0].copy(), mrr[:, 0].copy()]
+    own[which][3] = np.nan
+    assert all(np.isnan(metric.value) for metric in Frontier.of(cosine, mrr, CLUSTERS).gains(*own))
+
+
+def test_a_single_window_has_gains():
+    cosine, mrr = scored()
+    found, excess = Frontier.of(cosine[:1, 1:], mrr[:1, 1:], CLUSTERS[:1]).gains(cosine[:1, 0], mrr[:1, 0])
+    assert found.value == pytest.approx(mrr[0, 0] - frontier_mrr(cosine[:1, 1:], mrr[:1, 1:], cosine[:1, 0])[0])
+    assert excess.value == pytest.approx(cosine[0, 0] - cosine[0, 1:].max())
+    assert (found.n, excess.n) == (1, 1)

@@ -193,6 +193,30 @@ def test_thirds_of_coherence_hold_every_window_once(build, controls):
     assert found[0]["to"] == found[1]["from"]
 
 
+def test_thirds_take_three_windows_and_contexts_that_have_a_coherence(build, controls):
+    observed, inputs = build(0.5, 0.2, 5), against(controls)
+    for n in (2, 3):
+        few = np.arange(n)
+        thirds = against({k: c.take(few) for k, c in controls.items()}, NONE[few]).thirds
+        assert len(thirds) == (n == 3)  # all of one coherence, so all in the first third
+    assert len(inputs.thirds) == 1
+    coherence = np.full(N, 0.5)
+    coherence[7] = np.nan
+    controls["linear"] = build(0.45, 0.10, 3, coherence=coherence)
+    assert skill_metrics(observed, against(controls))["by_coherence"] == []
+
+
+def test_leaked_windows_are_those_of_the_model_that_is_asked_about(controls):
+    """The frontier is kept where two models have seen the same windows, and made anew where they have not."""
+    near = np.arange(N) % 4 == 0
+    inputs = against(controls, near)
+    assert inputs.without(NONE) is inputs
+    leaked = np.arange(N) >= N // 2
+    other = inputs.without(leaked)
+    np.testing.assert_array_equal(other.kept, np.flatnonzero(~near & ~leaked))
+    np.testing.assert_array_equal(inputs.kept, np.flatnonzero(~near))
+
+
 def test_par_and_rank_ratios_are_relative_to_reference_and_ridge(build, controls):
     observed = build(0.5, 0.2, 5, nearest_context=np.full(N, 0.6), nearest_reference=np.full(N, 0.4))
     found = skill_metrics(observed, against(controls))
