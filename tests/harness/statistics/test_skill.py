@@ -193,6 +193,27 @@ def test_thirds_of_coherence_hold_every_window_once(build, controls):
     assert found[0]["to"] == found[1]["from"]
 
 
+def test_of_nothing_but_near_duplicates_nothing_is_said(build, controls):
+    found = skill_metrics(build(0.6, 0.3, 9), against(controls, ~NONE))
+    assert found.near_duplicates == N
+    for metric in (found.cosine, found.mrr, found.gain, found.excess_cosine, found.mrr_vs_best, found.order.shuffle):
+        assert np.isnan(metric.value)
+        assert metric.n == 0
+    assert (found.beyond_frontier, found.rivals, found.rivals_know_domain) == (False, 0, False)
+    assert (found.frontier, found.best_mrr_control, found.rollout, found.by_coherence) == ({}, None, [], [])
+
+
+def test_one_rival_that_knows_the_domain_is_told(build, controls):
+    observed = build(0.5, 0.2, 5)
+    assert not skill_metrics(observed, against(controls)).rivals_know_domain
+    controls["ewma-0.5 +0.2 domain"] = build(0.4, 0.1, 4)
+    found = skill_metrics(observed, against(controls))
+    assert (found.rivals, found.rivals_know_domain) == (4, True)
+    without = against(controls).without_domain()
+    assert without.rivals.names == ("persistence", "context-mean", "linear")
+    assert not skill_metrics(observed, without).rivals_know_domain
+
+
 def test_thirds_take_three_windows_and_contexts_that_have_a_coherence(build, controls):
     observed, inputs = build(0.5, 0.2, 5), against(controls)
     for n in (2, 3):
