@@ -250,6 +250,17 @@ def test_par_and_rank_ratios_are_relative_to_reference_and_ridge(build, controls
     assert found["rank_ratio"].n == 512
 
 
+def test_echo_is_the_distance_to_the_nearest_frame_over_that_of_ridge(build, controls):
+    controls["linear"] = build(0.45, 0.10, 3, nearest_context=np.full(N, 0.2))
+    profile = load_profile("skill")
+    for nearest, echo, passed in ((0.6, 0.5, True), (0.95, 0.0625, False)):
+        observed = build(0.5, 0.2, 5, nearest_context=np.full(N, nearest))
+        metrics = statistics_of(build, controls, observed, observed)
+        assert metrics["VAL"]["echo"].value == pytest.approx(echo)
+        checks = [c for c in judge_gate("spread", metrics, profile) if c.metric.value == metrics["VAL"]["echo"].value]
+        assert [c.passed for c in checks] == [passed] * 2
+
+
 def test_rank_ratios_divide_by_the_ranks_of_ridge_not_of_the_targets(build, controls):
     controls["linear"] = build(0.45, 0.10, 3, spread=Spread(120.0, 50.0, 0.5, 512))
     found = skill_metrics(build(0.5, 0.2, 5, spread=Spread(60.0, 30.0, 0.5, 512)), against(controls))
