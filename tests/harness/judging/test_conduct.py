@@ -7,8 +7,11 @@ from scorecard_sample import typed_card
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
 from lvm_gates.harness.base.record import jsonable
+from lvm_gates.harness.controls import Control
 from lvm_gates.harness.judging import control_checks
+from lvm_gates.harness.judging.additions import NOTHING_ADDED, Additions
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, SKILL_EXPECTATIONS
+from lvm_gates.harness.judging.gates import Gate
 
 SPLITS = ("VAL", "OOD")
 SKILL_GATES = ("frontier", "order", "rollout", "spread", "generalisation")
@@ -32,9 +35,9 @@ def laid_over(below, above):
     return below | kept
 
 
-def conduct(name, made, profile="5cat"):
+def conduct(name, made, profile="5cat", additions=NOTHING_ADDED):
     """Of a card of which only what matters is written."""
-    return control_checks.conduct(name, typed_card(laid_over(WHOLE, jsonable(made))), profile)
+    return control_checks.conduct(name, typed_card(laid_over(WHOLE, jsonable(made))), profile, additions)
 
 
 def metric(value, half=0.001):
@@ -306,3 +309,20 @@ def test_where_chance_is_not_known_nothing_ranks_at_it(control, said):
     made = as_expected(control)
     made["gates"]["B"]["OOD"]["novel"] |= {"chance": None, "chance_of": dict.fromkeys(CHANCE)}
     assert said in failed_checks(control, made)
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_gate_from_outside_is_passed_and_failed_by_the_controls_that_it_names(passed):
+    added = Additions(gates=(Gate("near", "nearness", "Is it near?", passed_by=("oracle",), failed_by=("random",)),))
+    judged = {"passed": passed, "checks": [CHECK | {"passed": passed}], "VAL": {}, "OOD": {}}
+    expected = {"oracle": () if passed else ("passes gate near",), "random": ("fails gate near",) if passed else ()}
+    for name in ("oracle", "random", "linear"):
+        found = conduct(name, as_expected(name) | {"added_gates": {"near": judged}}, additions=added)
+        assert found.failed_checks == expected.get(name, ())
+
+
+def test_a_control_from_outside_is_held_to_what_it_declares():
+    added = Additions(controls={"mine": Control("mine", build=lambda _: None, passes=("A",), fails=("B",))})
+    assert conduct("mine", card("A"), additions=added).failed_checks == ()
+    assert conduct("mine", card("B"), additions=added).failed_checks == ("passes gate A", "fails gate B")
+    assert conduct("other", card("B"), additions=added).failed_checks == ()
