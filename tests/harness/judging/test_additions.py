@@ -18,6 +18,7 @@ from lvm_gates.harness.judging.session import GateRun
 
 FILE = """
 from dataclasses import replace
+from functools import partial
 from examples.custom_control import BLURRED
 from examples.custom_gate import TAIL
 
@@ -44,6 +45,11 @@ def unit_norm(inputs):
 
 def mine(inputs):
     pass
+
+def _of_two_words(inputs):
+    pass
+
+nameless = partial(mine)
 """
 
 
@@ -86,6 +92,7 @@ def test_nothing_is_added_unless_it_is_named(tmp_path):
         ("control", ["known"], "control:ewma-0.35 is there already"),
         ("control", ["TAIL"], "is Gate, not a Control"),
         ("audit", ["no_audit"], "is int, not a function"),
+        ("audit", ["nameless"], "is partial, not a function"),
         ("audit", ["unit_norm"], "audit 'unit norm' is there already"),
         ("audit", ["absent"], "cannot be imported"),
     ],
@@ -93,6 +100,10 @@ def test_nothing_is_added_unless_it_is_named(tmp_path):
 def test_what_is_refused(named, kind, names, said):
     with pytest.raises(UserError, match=said):
         named(kind, *names)
+
+
+def test_an_audit_is_called_as_its_function_with_spaces(named):
+    assert list(named("audit", "mine", "_of_two_words").audits) == ["mine", "of two words"]
 
 
 def test_an_installed_package_offers_by_entry_point(monkeypatch, tmp_path):
