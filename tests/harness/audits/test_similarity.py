@@ -38,6 +38,7 @@ def test_temporal_signal_is_last_minus_first_frame(make_corpus):
         expected = np.mean([x[t - 1] @ x[t] - x[t - 3] @ x[t] for t in targets])
         assert found.value == pytest.approx(expected, abs=1e-6)
         assert found.n == len(targets)
+        assert f"{split} {expected:+.3f}" in temporal_signal(inputs).detail
 
 
 def test_positions_to_target_and_temporal_signal_agree(make_corpus):
@@ -62,6 +63,7 @@ def test_a_curve_is_written_with_its_widest_interval(make_corpus, audited):
         assert min(halves) < max(halves) - 1e-3
         values = " ".join(f"{metric.value:.3f}" for metric in curve)
         assert f"{split} {values} (each ±{max(halves):.3f} at most)" in found.detail
+    assert found.detail.startswith("frame 0 to 2: VAL " if audited is positions else "lag 1 to 10: VAL ")
 
 
 def test_metrics_without_a_value_are_named_and_no_pass(make_corpus):

@@ -4,9 +4,11 @@ import dataclasses
 import json
 
 import numpy as np
+import pytest
 from settled import LENGTHS, SPLITS, articles_file, settle
 
 from lvm_gates.harness.audits import AUDITS, contiguity, unit_norm, windows_match
+from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 from lvm_gates.harness.worlds.world import synthesise
 
@@ -68,3 +70,30 @@ def test_a_folder_without_a_fingerprint_is_not_checkable(make_corpus, tmp_path):
     assert found.status == "not checkable"
     assert found.blocks
     assert AUDITS["fingerprint"](settle(**articles_file(tmp_path / "a.npz"))).status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("row", "scale", "how"), [(3, 1.009, "stored at"), (14, 0.985, "normalised"), (3, 1.015, "normalised")]
+)
+def test_one_vector_that_is_not_of_unit_norm_is_enough(make_corpus, row, scale, how):
+    """A hundredth off is what no store of unit vectors is; row 3 is of VAL, 14 of OOD."""
+    vectors = unit(np.random.default_rng(0).standard_normal((36, 8)))
+    vectors[row] *= scale
+    found = unit_norm(settle(make_corpus([12] * 3, vectors=vectors, splits=["VAL", "OOD", "TRAIN"])))
+    assert found.detail.startswith(how)
+    assert found.detail.endswith(f"norms are off by at most {abs(scale - 1):.2g}")
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ([{"norms_off_by": 0.0}, {"norms_off_by": 0.02}], True),
+        ([{"norms_off_by": 2}], True),
+        ([{"norms_off_by": 0.009}], False),
+        ([{"norms_off_by": "far"}, {}, 3], False),
+        ("archive.npz", False),
+    ],
+)
+def test_vectors_that_were_normalised_on_import_are_told(make_corpus, sources, said):
+    found = unit_norm(settle(make_corpus(LENGTHS, splits=SPLITS, meta={"kind": "test", "sources": sources})))
+    assert ("normalised on import" in found.detail) == said

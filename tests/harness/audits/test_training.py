@@ -8,11 +8,11 @@ from lvm_gates.harness.audits import train_against_val
 
 def test_val_of_the_same_law_is_like_training_and_val_of_another_is_not(make_corpus):
     """A direction that the chunks of VAL share makes neighbours alike, and all others too."""
-    lengths, splits = [15] * 24, ["TRAIN"] * 10 + ["VAL"] * 10 + ["OOD"] * 4
+    lengths, splits = [15] * 25, ["TRAIN"] * 11 + ["VAL"] * 10 + ["OOD"] * 4
     same = train_against_val(settle(make_corpus(lengths, dim=16, splits=splits)))
     assert same.metrics["lag 1"].low < 0 < same.metrics["lag 1"].high
-    vectors = make_corpus(lengths, dim=16).raw(np.arange(360))
-    vectors[150:300, 0] += 1  # the articles of VAL
+    vectors = make_corpus(lengths, dim=16).raw(np.arange(375))
+    vectors[165:315, 0] += 1  # the articles of VAL
     other = train_against_val(settle(make_corpus(lengths, vectors=vectors, splits=splits)))
     assert other.status == "pass"
     assert other.metrics["lag 1"].low > 0.2

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from scorecard_sample import skill_metrics
+from scorecard_sample import card, skill_metrics, typed_card
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, cluster_mean
 from lvm_gates.harness.base.record import jsonable
@@ -140,6 +140,12 @@ def test_hashes_stay_in_the_checkpoint_and_the_rest_of_its_provenance_is_shown(m
     assert jsonable(made(make_observations()).record())["provenance"] is None
 
 
+def test_a_card_from_before_it_said_so_is_not_blocked():
+    written = card("m.pt", 0.9, "hold", ["4 of 5 gates passed"])
+    del written["blocked"]
+    assert typed_card(written).blocked is False
+
+
 def skill_card(make_observations, mrr=0.5, order=-0.5, **more):
     """A card with skill, against one rival of cosine .5 and MRR .2 whose echo and ranks the model equals."""
     rng = np.random.default_rng(0)
@@ -171,6 +177,8 @@ def test_under_skill_the_gates_of_skill_decide_and_the_absolute_ones_are_shown(m
     assert (found.skill["VAL"]["n"], found.skill["VAL"]["articles"]) == (240, 30)
     assert found.skill["task"] == "frontier"
     assert found.skill["retained"].value == pytest.approx(1.0)
+    record = found.record()
+    assert (record.skill.of("VAL"), record.skill.of("OOD")) == (found.skill.val, found.skill.ood)
     assert jsonable(made(make_observations()).record())["skill"] == {}
 
 
