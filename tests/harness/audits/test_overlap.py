@@ -16,6 +16,7 @@ def test_repeated_frames_are_windows_with_two_equal_neighbours(make_corpus):
     assert sum(expected) == 3  # rows 6 and 7 lie side by side in three windows; rows 15 and 21 in none
     assert "3 of 19 VAL, 0 of 20 OOD" in found.detail
     assert found.status == "fail"  # 16 % of the windows of VAL
+    assert found.detail.endswith("; more than 10% makes copying the last frame right; drop the repeated chunks")
     clean = repeated_frames(settle(make_corpus(LENGTHS, dim=8, splits=SPLITS)))
     assert clean.status == "pass"
     assert clean.metrics["VAL"].value == 0
@@ -41,3 +42,5 @@ def test_duplicate_chunks_within_a_split_are_counted_once_a_chunk(make_corpus):
     assert found["within VAL"].n == 25
     assert found["within OOD"].value == 0
     assert np.isnan([metric.low for metric in found.values()]).all()  # of two articles each
+    twice = duplicate_chunks(settle(make_corpus(LENGTHS, dim=8, splits=SPLITS, copies={3: 20})))
+    assert twice.metrics["within VAL"].value == pytest.approx(2 / 25)
