@@ -89,7 +89,7 @@ def test_one_vector_that_is_not_of_unit_norm_is_enough(make_corpus, row, scale, 
     [
         ([{"norms_off_by": 0.0}, {"norms_off_by": 0.02}], True),
         ([{"norms_off_by": 2}], True),
-        ([{"norms_off_by": 0.009}], False),
+        ([{"norms_off_by": 0.01}], False),
         ([{"norms_off_by": "far"}, {}, 3], False),
         ("archive.npz", False),
     ],

@@ -31,3 +31,26 @@ def test_a_leaked_window_draws_those_beside_it_along_where_its_place_predicts_th
     assert not drawn_along(leaked, pairs, queries, lasts, reference, 1.1).any(), "no pair is as alike as that"
     other = chunks(np.concatenate([copied[:3], text(1, 5, seed=9)]), [8])
     assert not drawn_along(leaked, pairs, other, lasts, reference, 0.9).any(), "it goes on otherwise"
+
+
+def drawn_between(places, position, lengths=(30,)):
+    """Windows drawn along where those at ``places`` are leaked and no pair is alike enough by itself."""
+    queries, reference = chunks(text(1, 10, seed=0), [10]), chunks(text(1, sum(lengths), seed=1), list(lengths))
+    leaked = np.isin(np.arange(9), places)
+    pairs = Pairs(np.full(9, 0.5), np.array(position))
+    return np.flatnonzero(drawn_along(leaked, pairs, queries, all_lasts(queries), reference, 1.1)).tolist()
+
+
+def test_a_window_between_two_leaked_ones_whose_matches_are_in_order_is_drawn_along():
+    straight = list(range(10, 19))
+    assert drawn_between([3, 5], straight) == [4]
+    assert drawn_between([2, 6], straight) == [4]
+    assert drawn_between([1, 4], straight) == [2, 3]
+    assert drawn_between([2, 7], straight) == [], "too far from either side"
+    assert drawn_between([4], straight) == []
+    # Cut at other boundaries, two chunks are the place of none to four; more, or fewer, are another place.
+    for after, drawn in ((12, []), (13, [4]), (17, [4]), (18, [])):
+        assert drawn_between([3, 5], [*straight[:5], after, *straight[6:]]) == drawn
+    # In one run of the reference, which ends before its chunk 14.
+    assert drawn_between([3, 5], straight, (14, 16)) == []
+    assert drawn_between([3, 5], straight, (13, 17)) == [4]
