@@ -54,3 +54,37 @@ def test_a_window_between_two_leaked_ones_whose_matches_are_in_order_is_drawn_al
     # In one run of the reference, which ends before its chunk 14.
     assert drawn_between([3, 5], straight, (14, 16)) == []
     assert drawn_between([3, 5], straight, (13, 17)) == [4]
+
+
+def test_a_window_without_a_match_votes_for_nobody_and_the_first_chunk_is_a_match():
+    queries, reference = chunks(text(1, 8, seed=0), [8]), chunks(text(1, 30, seed=1), [30])
+    found = votes(queries, all_lasts(queries), reference, np.array([0, 1, -1, -1, 4, 5, 6]))
+    assert found.tolist() == [2, 3, 0, 0, 4, 3, 2]
+
+
+def test_a_neighbour_votes_if_its_place_is_off_by_no_more_than_the_step():
+    queries, reference = chunks(text(1, 3, seed=0), [3]), chunks(text(1, 30, seed=1), [30])
+    for there, vote in ((9, 0), (10, 1), (11, 1), (12, 1), (13, 0)):
+        assert votes(queries, np.arange(2), reference, np.array([10, there])).tolist() == [vote, vote]
+
+
+def drawn_from(rows, matched_at, leaked):
+    """Windows of these rows of a text of thirty chunks drawn along, one of them leaked and matched in its place."""
+    whole = text(1, 30, seed=1)
+    queries, reference = chunks(whole[rows], [len(rows)]), chunks(whole, [30])
+    count = len(rows) - 1
+    position = np.where(np.arange(count) == leaked, matched_at, 20)
+    pairs = Pairs(np.full(count, 0.5), position)
+    found = drawn_along(np.arange(count) == leaked, pairs, queries, np.arange(count), reference, 0.9)
+    return np.flatnonzero(found).tolist()
+
+
+def test_the_first_and_the_last_pair_of_a_reference_are_drawn_along_too():
+    assert drawn_from([0, 1, 2], 1, leaked=1) == [0]
+    assert drawn_from([27, 28, 29], 27, leaked=0) == [1]
+
+
+def test_a_place_is_looked_for_as_far_off_as_the_step_is_long():
+    """The second window after the leaked one: its place is 12, and two chunks to either side."""
+    for row, drawn in ((9, []), (10, [2]), (12, [1, 2]), (14, [2]), (15, [])):
+        assert drawn_from([10, 11, row, row + 1], 10, leaked=0) == drawn
