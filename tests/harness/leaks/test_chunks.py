@@ -8,7 +8,11 @@ from lvm_gates.harness.leaks.chunks import Chunks, chunks_of, joined
 
 def numbered(runs, articles, first):
     """Chunks whose vectors tell which they are."""
-    return Chunks(lambda positions: np.float32(first + positions)[:, None], np.array(runs), np.array(articles))
+    return Chunks(
+        lambda positions: np.float32(first + positions)[:, None],
+        np.array(runs, dtype=np.int64),
+        np.array(articles, dtype=np.int64),
+    )
 
 
 def test_several_are_one_and_no_run_or_article_goes_on_from_one_into_the_next():
