@@ -49,7 +49,7 @@ def test_rankme_counts_directions_of_equal_strength():
 
 
 def test_rankme_adds_the_papers_ten_millionth_to_each_share():
-    one = rankme(np.repeat(np.eye(4)[:1], 4, axis=0))
+    one = rankme(np.repeat(np.eye(4)[:1], 8, axis=0))
     assert np.log(one) == pytest.approx(3e-7 * np.log(1e7) - 1e-7, rel=0.01)
     # Whatever the vectors' length: singular values that add to one are two directions all the same.
     assert rankme(np.eye(2) / 2) == pytest.approx(2, abs=1e-4)
