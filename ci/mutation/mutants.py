@@ -70,11 +70,12 @@ def _mutable(tree: ast.Module) -> Iterator[tuple[ast.AST, bool]]:
 
 
 def _walk(node: ast.AST, top: bool) -> Iterator[tuple[ast.AST, bool]]:
-    if isinstance(node, _WORDING) or _is_type_checking(node) or _names_a_random_stream(node):
+    if isinstance(node, _WORDING) or _is_type_checking(node) or _names_a_random_stream(node) or _is_strict(node):
         return
     yield node, top
     for field, value in ast.iter_fields(node):
-        if field in ("annotation", "returns", "decorator_list", "type_comment"):
+        # `frozen=True` stands in a decorator, or behind the bases of a class.
+        if field in ("annotation", "returns", "decorator_list", "type_comment") or _is_class_option(node, field):
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
@@ -83,6 +84,15 @@ def _walk(node: ast.AST, top: bool) -> Iterator[tuple[ast.AST, bool]]:
 
 def _is_type_checking(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _is_class_option(node: ast.AST, field: str) -> bool:
+    return isinstance(node, ast.ClassDef) and field == "keywords"
+
+
+def _is_strict(node: ast.AST) -> bool:
+    """``zip(..., strict=True)`` decides nothing: it raises where the lengths differ, which they never should."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def _names_a_random_stream(node: ast.AST) -> bool:

@@ -74,8 +74,8 @@ def _retrieves_exactly(card: CardRecord) -> bool:
 
 
 def _is_exact(card: CardRecord) -> bool:
-    bins = [found for split in JUDGED for found in (card.gates.e.of(split).normal, card.gates.e.of(split).low)]
-    return all(abs(found.value - 1.0) <= _EXACT for found in bins if found.n)
+    splits = [card.gates.e.of(split) for split in JUDGED]
+    return all(abs(found.value - 1.0) <= _EXACT for s in splits for found in (s.normal, s.low, s.high) if found.n)
 
 
 def _rolls_out_exactly(card: CardRecord) -> bool:

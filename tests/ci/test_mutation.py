@@ -118,6 +118,8 @@ def mutations(source):
         ("x: Float[np.ndarray, 3]", set()),
         ("x = default_rng([seed, 3])", set()),
         ("if TYPE_CHECKING:\n    f()", set()),
+        ("class A(Record, frozen=True):\n    pass", set()),
+        ("x = zip(a, b, strict=True)", set()),
     ],
 )  # fmt: skip
 def test_the_ways_to_break_a_line(source, expected):

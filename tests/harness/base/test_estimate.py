@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import astuple
 from scipy import stats as scipy_stats
 
-from lvm_gates.harness.base.clusters import BETWEEN, MINIMUM_ARTICLES, cluster_error
+from lvm_gates.harness.base.clusters import MINIMUM_ARTICLES, cluster_error
 from lvm_gates.harness.base.estimate import (
     Estimate,
     absolute,
@@ -99,8 +99,10 @@ def test_a_difference_of_independent_means_is_welchs():
 
 
 def test_differences_without_any_variance_are_certain():
-    one, other = (cluster_mean(np.full(12, value), np.arange(12)) for value in (0.5, 0.25))
-    assert astuple(independent_difference(one, other))[:3] == (0.25, 0.25, 0.25)
+    one, other = (cluster_mean(np.full(n, value), np.arange(n)) for n, value in ((12, 0.5), (20, 0.25)))
+    found = independent_difference(one, other)
+    assert astuple(found)[:5] == (0.25, 0.25, 0.25, 12, 12)
+    assert found.df == pytest.approx(11)
     assert astuple(independent_ratio(other, one))[:3] == (0.5, 0.5, 0.5)
 
 
@@ -169,6 +171,24 @@ def test_a_share_approaches_none_without_a_jump():
     assert widths[1] > 0.4 * widths[0]
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.9])
+def test_a_share_has_wilsons_interval_of_as_many_trials_as_its_articles_are_worth(share):
+    """The variance seen, weighed by the exceptions it rests on, and once that of one window more in every article."""
+    rng = np.random.default_rng(12)
+    sizes = rng.integers(3, 40, 30)
+    clusters = np.repeat(np.arange(30), sizes)
+    hits = (rng.random(len(clusters)) < np.clip(share + rng.normal(0, 0.1, 30), 0, 1)[clusters]).astype(float)
+    found, mean = cluster_share(hits, clusters), cluster_mean(hits, clusters)
+    p, n = hits.mean(), len(hits)
+    single = p * (1 - p)
+    alike = ((sizes / n) ** 2).sum()
+    worth = np.average([mean.error**2 / single, alike], weights=[n * min(p, 1 - p), 1])
+    z2 = scipy_stats.t.ppf(0.975, mean.df) ** 2 * worth
+    half = np.sqrt(z2 * single + z2**2 / 4)
+    assert (found.low, found.high) == pytest.approx(((p + z2 / 2 - half) / (1 + z2), (p + z2 / 2 + half) / (1 + z2)))
+    assert astuple(found)[3:5] == (n, 30)
+
+
 def test_far_from_the_ends_a_share_has_nearly_the_interval_of_a_mean():
     rng = np.random.default_rng(10)
     clusters = np.arange(6_000) % 60
@@ -182,7 +202,7 @@ def test_the_error_and_its_degrees_of_freedom_are_those_of_the_quadratic_form():
     rng = np.random.default_rng(11)
     sizes = np.rint(40 * rng.lognormal(size=14)) + 1
     weight = sizes / sizes.sum()
-    v = BETWEEN * sizes**2 / (sizes**2).sum() + (1 - BETWEEN) * weight
+    v = 0.3 * sizes**2 / (sizes**2).sum() + 0.7 * weight  # the share between articles that docs/intervals.md measures
     centre = np.eye(14) - np.outer(weight, np.ones(14))
     form = np.diag(1 / (1 - weight)) @ centre @ np.diag(v) @ centre.T
     influence = centre @ rng.normal(size=14)
@@ -241,6 +261,29 @@ def test_fewer_than_ten_clusters_have_a_mean_and_no_interval(metric, articles):
     assert np.isnan([found.low, found.high, found.error]).all()
     assert (found.n, found.articles) == (90, articles)
     assert np.isfinite(metric(np.arange(90) % 2.0, np.arange(90) % MINIMUM_ARTICLES).low)
+
+
+def test_a_single_window_has_a_mean_and_a_ratio():
+    one = np.array([0])
+    assert astuple(cluster_mean(np.array([0.25]), one))[::3] == (0.25, 1)
+    assert astuple(ratio_of_means(np.array([0.25]), np.array([0.5]), one))[::3] == (0.5, 1)
+    assert ratio_of_means(np.full(12, 0.25), np.ones(12), np.arange(12)).value == 0.25
+
+
+def test_an_estimate_has_the_articles_that_it_says():
+    assert Estimate(0.5, 0.4, 0.6, 90).articles == 0
+
+
+def test_a_jackknife_that_is_undefined_without_one_article_has_no_interval():
+    """A ratio, say, whose other side is zero there."""
+    without = np.linspace(0.4, 0.6, 12)
+    whole = jackknife_interval(0.5, without, np.ones(12))
+    assert whole.low < 0.5 < whole.high
+    without[3] = np.nan
+    for value in (0.5, np.nan):
+        found = jackknife_interval(value, without, np.ones(12))
+        assert np.isnan([found.low, found.high, found.df]).all()
+    assert np.isnan(jackknife_interval(np.inf, np.full(12, 0.5), np.ones(12)).df)
 
 
 def test_no_window_is_undefined_with_n_zero():

@@ -3,7 +3,6 @@
 import itertools
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +10,6 @@ from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.corpus.windows import windows_of
 from lvm_gates.harness.evaluation import evaluation_set
 from lvm_gates.harness.evaluation.candidates import POOLS, rank_targets
-from lvm_gates.harness.statistics import retrieval
 
 DIRECTIONS = np.array([v for v in itertools.product([-1, 0, 1], repeat=3) if any(v)], dtype=np.float64)
 
@@ -137,40 +135,6 @@ def test_labels_agree_exactly_where_stored_vectors_are_equal(make_corpus, make_s
     labels = make_set(corpus).labels
     for one, other in itertools.combinations(range(12), 2):
         assert (labels[one] == labels[other]) == np.array_equal(corpus.stored[one], corpus.stored[other])
-
-
-@pytest.mark.parametrize("sizes", [[4, 4], [3, 40], [5, 6]])
-def test_chance_is_what_a_random_order_scores(make_observations, sizes):
-    size = np.tile(np.array(sizes)[:, None], (1, 3))
-    chance = retrieval(make_observations(2, clusters=[0, 1], rank=np.ones((2, 3)), pool_size=size))["novel"][
-        "chance_of"
-    ]
-    expected = {
-        "R@1": np.mean([np.mean([r == 1 for r in range(1, n + 1)]) for n in sizes]),
-        "R@5": np.mean([np.mean([r <= 5 for r in range(1, n + 1)]) for n in sizes]),
-        "MRR": np.mean([np.mean([1 / r for r in range(1, n + 1)]) for n in sizes]),
-    }
-    for name, value in expected.items():
-        assert chance[name] == pytest.approx(value, abs=1e-12)
-
-
-def test_recall_counts_ranks_up_to_k_and_an_expected_rank_of_one_and_a_half_is_no_hit(make_observations):
-    rank = np.array([1.0, 1.5, 5.0, 5.5, 6.0, 2.0])
-    found = retrieval(make_observations(6, rank=np.stack([rank, rank[::-1], rank], axis=1)))["article"]
-    assert found["R@1"].value == pytest.approx(1 / 6)
-    assert found["R@5"].value == pytest.approx(4 / 6)
-    assert found["MRR"].value == pytest.approx(np.mean(1 / rank))
-    assert found["mean_rank"].value == pytest.approx(rank.mean())
-    assert found["size"] == 50
-
-
-def test_candidate_sets_that_a_protocol_lacks_are_undefined_not_zero(make_observations):
-    rank = np.ones((40, 3))
-    rank[:, 1:] = np.nan
-    found = retrieval(make_observations(40, rank=rank))
-    assert found["article"]["R@1"].value == 1
-    for statistic in ("R@1", "R@5", "MRR", "mean_rank"):
-        assert np.isnan(found["novel"][statistic].value), statistic
 
 
 def test_windows_of_several_articles_keep_their_order(make_corpus, make_set):

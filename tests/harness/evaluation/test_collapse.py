@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from msgspec.structs import astuple
+from scipy import stats
 
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.evaluation.collapse import (
@@ -46,6 +47,27 @@ def test_rankme_counts_directions_of_equal_strength():
     assert rankme(np.repeat(np.eye(8)[:3], 5, axis=0)) == pytest.approx(3, abs=1e-4)
     assert rankme(np.ones((7, 4))) == pytest.approx(1, abs=1e-4)
     assert rankme(np.zeros((5, 4))) == 1
+
+
+def test_rankme_adds_the_papers_ten_millionth_to_each_share():
+    one = rankme(np.repeat(np.eye(4)[:1], 8, axis=0))
+    assert np.log(one) == pytest.approx(3e-7 * np.log(1e7) - 1e-7, rel=0.01)
+    # Whatever the vectors' length: singular values that add to one are two directions all the same.
+    assert rankme(np.eye(2) / 2) == pytest.approx(2, abs=1e-4)
+
+
+def test_a_spread_is_of_512_vectors_at_most_the_first_and_the_last_among_them():
+    vectors = np.repeat(np.eye(4)[:1], 1024, axis=0)
+    assert (spread(vectors).n, spread(vectors[:512]).n, spread(vectors[:2]).n) == (512, 512, 2)
+    assert spread(vectors).variance == 0
+    assert np.isfinite(spread(vectors[:2]).rankme)
+    for place in (0, -1):
+        other = vectors.copy()
+        other[place] = np.eye(4)[1]
+        assert spread(other).variance > 0
+    half = vectors[:4].copy()
+    half[1, 2] = np.nan  # one coordinate is enough
+    assert spread(half).n == 3
 
 
 def test_spread_of_isotropic_vectors_is_nearly_the_dimension(isotropic):
@@ -240,6 +262,39 @@ def test_few_articles_have_a_rank_ratio_and_no_interval():
     assert np.isnan([found.low, found.high]).all()
     assert found.articles == 9
     assert np.isnan(rank_ratio((np.nan, 3.0), (np.ones((RANK_GROUPS, 3)),) * 2, 0, 1, 12).value)
+
+
+def test_the_interval_of_a_rank_ratio_is_that_of_ten_groups_left_out_in_turn():
+    """Of equal groups: nine tenths of the squares about the mean of the logarithms, and nine degrees of freedom."""
+    narrow, wide, clusters = narrow_and_wide(np.random.default_rng(4), 20)
+    above, below = ranks_without(narrow, groups_of(clusters)), ranks_without(wide, groups_of(clusters))
+    assert above.shape == (10, 3)
+    assert (above[:, 2] == 48).all()
+    for column in (0, 1):
+        logs = np.log(above[:, column] / below[:, column])
+        error = np.sqrt(0.9 * ((logs - logs.mean()) ** 2).sum())
+        found = rank_ratio((3.0, 6.0), (above, below), column, 480, 20)
+        assert found.value == 0.5
+        reach = stats.t.ppf(0.975, 9) * error
+        assert (found.low, found.high) == pytest.approx((0.5 * np.exp(-reach), 0.5 * np.exp(reach)))
+
+
+@pytest.mark.parametrize("ranks", [(np.nan, 3.0), (3.0, np.nan), (0.0, 3.0), (3.0, 0.0)])
+def test_a_rank_that_is_none_has_no_ratio(ranks):
+    without = (np.tile([2.0, 2.0, 5.0], (RANK_GROUPS, 1)),) * 2
+    assert np.isnan(rank_ratio(ranks, without, 0, 50, 12).value)
+    assert rank_ratio((1.0, 2.0), without, 0, 50, 12).value == 0.5
+    assert rank_ratio((2.0, 1.0), without, 0, 50, 12).value == 2.0
+
+
+def test_what_is_left_without_a_group_has_a_rank_from_two_vectors_up():
+    three = ranks_without(np.eye(4)[:3], np.arange(3))
+    assert three[:3, 0] == pytest.approx(np.full(3, 2.0), abs=1e-4)
+    assert three[:3, 1] == pytest.approx(np.full(3, 1.0), abs=1e-4)
+    assert three[:, 2].tolist() == [1] * 3 + [0] * 7
+    two = ranks_without(np.eye(4)[:2], np.arange(2))
+    assert np.isnan(two[:2, :2]).all()
+    assert np.isfinite(two[2:, :2]).all()
 
 
 def test_ranks_are_left_out_by_whole_articles():

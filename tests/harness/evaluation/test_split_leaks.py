@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from lvm_gates.harness.audits import leaked_windows
+from lvm_gates.harness.corpus.windows import windows_of
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve, training_windows
-from lvm_gates.harness.evaluation.split_leaks import Leaks, cached_split_leaks, split_leaks
+from lvm_gates.harness.evaluation.split_leaks import Leaks, cached_split_leaks, searched_pairs, split_leaks
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.verdict import make_card
+from lvm_gates.harness.leaks.chunks import chunks_of
 from lvm_gates.harness.predictors.predictor import Identity
 
 
@@ -60,6 +63,24 @@ def test_what_was_found_is_read_back(inputs, tmp_path):
     assert found.found.keys() == inputs.leaks.found.keys()
     for key, mask in found.found.items():
         np.testing.assert_array_equal(mask, inputs.leaks.found[key])
+
+
+def test_what_holds_a_pickle_is_not_read(tmp_path):
+    np.savez(tmp_path / "leaks.npz", allow_pickle=True, **{"VAL TRAIN": np.array({"a": 1}, dtype=object)})
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        Leaks.load(tmp_path / "leaks.npz")
+
+
+@pytest.mark.parametrize(("length", "whole"), [(5001, True), (5002, False)])
+def test_all_pairs_are_searched_for_up_to_ten_thousand_and_then_those_of_the_windows(make_corpus, length, whole):
+    """A pair is a chunk and the one after it in the same article; each window's is last frame and target."""
+    corpus = make_corpus([length, 2, length - 1], dim=2)
+    articles = corpus.articles("VAL")
+    windows = windows_of(corpus, articles, 3).take(np.array([0, 1, 7, 5000]))
+    pairs, mine = searched_pairs(EvaluationSet("VAL", windows, articles, 0, 2), chunks_of(corpus, articles))
+    assert len(pairs) == (10_000 if whole else 4)
+    assert not set(pairs) & {length - 1, length + 1, 2 * length}
+    np.testing.assert_array_equal(pairs[mine], windows.targets - 1)
 
 
 def test_the_audit_fails_beyond_its_share_and_counts_below(inputs, make_corpus):

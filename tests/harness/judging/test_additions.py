@@ -18,6 +18,7 @@ from lvm_gates.harness.judging.session import GateRun
 
 FILE = """
 from dataclasses import replace
+from functools import partial
 from examples.custom_control import BLURRED
 from examples.custom_gate import TAIL
 
@@ -29,6 +30,9 @@ elsewhere = replace(TAIL, name="other")
 unknown_control = replace(TAIL, failed_by=("randm",))
 never_run = replace(TAIL, failed_by=("ewma-0.3",))
 one_split = replace(TAIL, thresholds=tuple(replace(row, limits={"VAL": 0.3}) for row in TAIL.thresholds))
+row = TAIL.thresholds[0]
+one_elsewhere = replace(TAIL, thresholds=(row, replace(row, gate="other")))
+one_of_two_split = replace(TAIL, thresholds=(row, replace(row, limits={"OOD": 0.3})))
 no_limit = replace(TAIL, thresholds=tuple(replace(row, limits={}) for row in TAIL.thresholds))
 of_nothing = replace(BLURRED, passes=("Z",))
 no_gate = 3
@@ -38,6 +42,14 @@ no_audit = 3
 
 def unit_norm(inputs):
     pass
+
+def mine(inputs):
+    pass
+
+def _of_two_words(inputs):
+    pass
+
+nameless = partial(mine)
 """
 
 
@@ -65,6 +77,8 @@ def test_nothing_is_added_unless_it_is_named(tmp_path):
         ("gate", ["unmeasured"], "has no statistic or no threshold"),
         ("gate", ["taken"], "gate frontier is there already"),
         ("gate", ["elsewhere"], "a threshold of gate other names another gate"),
+        ("gate", ["one_elsewhere"], "a threshold of gate tail names another gate"),
+        ("gate", ["one_of_two_split"], "needs a limit for VAL and one for OOD"),
         ("gate", ["unknown_control"], "speaks of control:randm, which is not run in every session"),
         ("gate", ["never_run"], "speaks of control:ewma-0.3, which is not run in every session"),
         ("gate", ["one_split"], "needs a limit for VAL and one for OOD"),
@@ -72,10 +86,13 @@ def test_nothing_is_added_unless_it_is_named(tmp_path):
         ("control", ["of_nothing"], "control blurred-oracle: speaks of gate Z, and there is no such gate"),
         ("gate", ["no_gate"], "is int, not a Gate"),
         ("gate", ["TAIL", "TAIL"], "gate tail is added twice"),
+        ("control", ["BLURRED", "BLURRED"], "control blurred-oracle is added twice"),
+        ("audit", ["mine", "mine"], "audit mine is added twice"),
         ("control", ["idle"], "does not say which gates it must pass or fail"),
         ("control", ["known"], "control:ewma-0.35 is there already"),
         ("control", ["TAIL"], "is Gate, not a Control"),
         ("audit", ["no_audit"], "is int, not a function"),
+        ("audit", ["nameless"], "is partial, not a function"),
         ("audit", ["unit_norm"], "audit 'unit norm' is there already"),
         ("audit", ["absent"], "cannot be imported"),
     ],
@@ -83,6 +100,10 @@ def test_nothing_is_added_unless_it_is_named(tmp_path):
 def test_what_is_refused(named, kind, names, said):
     with pytest.raises(UserError, match=said):
         named(kind, *names)
+
+
+def test_an_audit_is_called_as_its_function_with_spaces(named):
+    assert list(named("audit", "mine", "_of_two_words").audits) == ["mine", "of two words"]
 
 
 def test_an_installed_package_offers_by_entry_point(monkeypatch, tmp_path):

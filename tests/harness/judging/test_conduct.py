@@ -5,15 +5,19 @@ import pytest
 from scorecard_sample import card as whole_card
 from scorecard_sample import typed_card
 
-from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
 from lvm_gates.harness.base.record import jsonable
+from lvm_gates.harness.controls import Control
 from lvm_gates.harness.judging import control_checks
+from lvm_gates.harness.judging.additions import NOTHING_ADDED, Additions
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, SKILL_EXPECTATIONS
+from lvm_gates.harness.judging.gates import Gate
 
 SPLITS = ("VAL", "OOD")
 SKILL_GATES = ("frontier", "order", "rollout", "spread", "generalisation")
 CHANCE = {"R@1": 0.1, "R@5": 0.5, "MRR": 0.3}
 EXACT = dict.fromkeys(CHANCE, 1.0)
+BINS = ("normal", "low", "high")
 POINTLESS = ("random", "constant", "noisy-constant", "nan")
 
 
@@ -31,9 +35,9 @@ def laid_over(below, above):
     return below | kept
 
 
-def conduct(name, made, profile="5cat"):
+def conduct(name, made, profile="5cat", additions=NOTHING_ADDED):
     """Of a card of which only what matters is written."""
-    return control_checks.conduct(name, typed_card(laid_over(WHOLE, jsonable(made))), profile)
+    return control_checks.conduct(name, typed_card(laid_over(WHOLE, jsonable(made))), profile, additions)
 
 
 def metric(value, half=0.001):
@@ -63,7 +67,7 @@ def card(
             "leave_one_out_by_frame": [metric(f) for f in frames],
         },
         "D": {"mean": metric(rolled)},
-        "E": {"normal": metric(cosine), "low": metric(cosine)},
+        "E": {bin_: metric(cosine) for bin_ in BINS},
     }
     gates = {g: gate(g in passed, **{s: dict(metrics[g]) for s in SPLITS}) for g in metrics}
     return {
@@ -206,6 +210,19 @@ def test_the_oracle_rolls_out_with_cosine_one(split):
 
 
 @pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("which", BINS)
+def test_the_oracle_has_cosine_one_to_every_target_however_coherent_its_context(split, which):
+    """Both splits alike, a wrong target would pass gate E."""
+    said = ("has cosine 1 to every target",)
+    for cosine, expected in ((1 - ROUNDING, ()), (1 - SHORT, said), (1 + SHORT, said), (-1.0, said)):
+        made = as_expected("oracle")
+        made["gates"]["E"][split][which] = metric(cosine)
+        assert failed_checks("oracle", made) == expected
+    made["gates"]["E"][split][which] = UNDEFINED  # no window has such a context
+    assert failed_checks("oracle", made) == ()
+
+
+@pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("sign", [1, -1])
 def test_persistence_reads_the_last_frame_alone(split, sign):
     expected = ("reads the last frame alone",)
@@ -294,3 +311,20 @@ def test_where_chance_is_not_known_nothing_ranks_at_it(control, said):
     made = as_expected(control)
     made["gates"]["B"]["OOD"]["novel"] |= {"chance": None, "chance_of": dict.fromkeys(CHANCE)}
     assert said in failed_checks(control, made)
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_gate_from_outside_is_passed_and_failed_by_the_controls_that_it_names(passed):
+    added = Additions(gates=(Gate("near", "nearness", "Is it near?", passed_by=("oracle",), failed_by=("random",)),))
+    judged = {"passed": passed, "checks": [CHECK | {"passed": passed}], "VAL": {}, "OOD": {}}
+    expected = {"oracle": () if passed else ("passes gate near",), "random": ("fails gate near",) if passed else ()}
+    for name in ("oracle", "random", "linear"):
+        found = conduct(name, as_expected(name) | {"added_gates": {"near": judged}}, additions=added)
+        assert found.failed_checks == expected.get(name, ())
+
+
+def test_a_control_from_outside_is_held_to_what_it_declares():
+    added = Additions(controls={"mine": Control("mine", build=lambda _: None, passes=("A",), fails=("B",))})
+    assert conduct("mine", card("A"), additions=added).failed_checks == ()
+    assert conduct("mine", card("B"), additions=added).failed_checks == ("passes gate A", "fails gate B")
+    assert conduct("other", card("B"), additions=added).failed_checks == ()

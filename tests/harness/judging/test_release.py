@@ -8,9 +8,10 @@ import pytest
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.corpus.splits import JUDGED as SPLITS
+from lvm_gates.harness.evaluation.collapse import Spread
 from lvm_gates.harness.judging.gates import GATES, statistics_of
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.release import blocking_reasons, check_rule, decide
+from lvm_gates.harness.judging.release import blocking_reasons, check_rule, collapse, decide
 from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.predictors.predictor import Identity
 from lvm_gates.harness.statistics.split import BySplit
@@ -210,6 +211,22 @@ def test_a_cosine_whose_interval_reaches_zero_blocks(make_observations, low, blo
     found = blocking_reasons(observed, gates, load_profile("5cat"))
     assert found == (["cosine to the target on VAL is +0.100, not shown to be above zero"] if blocked else [])
     assert blocking_reasons(observed, gates, load_profile("5cat-published")) == []
+
+
+def test_a_floor_of_collapse_is_met_by_what_lies_on_it(make_observations):
+    """Ranks below .02 of the targets' (centred: 1.5 at least) and variance below .01 of theirs, each by itself."""
+
+    def fault(target, **own):
+        target = Spread(300.0, 300.0, 1.0, 512)._replace(**target)
+        found = make_observations(spread=Spread(6.0, 6.0, 0.01, 512)._replace(**own), target_spread=target)
+        return collapse(found)
+
+    assert fault({}) is None
+    assert "vary" in fault({}, variance=0.0099)
+    assert "effective rank 5.9 " in fault({}, rankme=5.9)
+    assert "(centred 5.9)" in fault({}, rankme_centred=5.9)
+    assert fault({"rankme_centred": 50.0}, rankme_centred=1.5) is None
+    assert "centred 1.5)" in fault({"rankme_centred": 50.0}, rankme_centred=1.49)
 
 
 def test_no_relation_to_the_target_blocks(make_observations):

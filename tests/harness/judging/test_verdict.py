@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from scorecard_sample import skill_metrics
+from scorecard_sample import card, skill_metrics, typed_card
 
-from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
+from lvm_gates.harness.base.estimate import UNDEFINED, Estimate, cluster_mean
 from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.corpus.splits import JUDGED as SPLITS
 from lvm_gates.harness.evaluation.contamination import RECORD, TrainingData
-from lvm_gates.harness.judging.gates import GATES
-from lvm_gates.harness.judging.profile import load_profile
+from lvm_gates.harness.judging.gates import GATES, Gate
+from lvm_gates.harness.judging.profile import Threshold, load_profile
 from lvm_gates.harness.judging.verdict import make_card
 from lvm_gates.harness.predictors.predictor import Identity
 from lvm_gates.harness.rivals import RivalScores
@@ -140,7 +140,13 @@ def test_hashes_stay_in_the_checkpoint_and_the_rest_of_its_provenance_is_shown(m
     assert jsonable(made(make_observations()).record())["provenance"] is None
 
 
-def skill_card(make_observations, mrr=0.5, **more):
+def test_a_card_from_before_it_said_so_is_not_blocked():
+    written = card("m.pt", 0.9, "hold", ["4 of 5 gates passed"])
+    del written["blocked"]
+    assert typed_card(written).blocked is False
+
+
+def skill_card(make_observations, mrr=0.5, order=-0.5, **more):
     """A card with skill, against one rival of cosine .5 and MRR .2 whose echo and ranks the model equals."""
     rng = np.random.default_rng(0)
     n, clusters = 240, np.arange(240) // 8
@@ -151,7 +157,9 @@ def skill_card(make_observations, mrr=0.5, **more):
     inputs = SkillInputs(scores, rival, none, none, lambda _: np.full((n, 5), 0.4))
     rank = np.ones((n, 3))
     rank[:, 1] = 1 / (mrr + rng.normal(0, 0.01, n))
-    observed = make_observations(n, clusters=clusters, cosine=0.6 + wobble, rank=rank, rollout=np.full((n, 5), 0.6))
+    columns = {"cosine": 0.6 + wobble, "rank": rank, "rollout": np.full((n, 5), 0.6)}
+    ablation = np.tile([order] * 2 + [-0.5] * 5 + [0.0, 0.0], (n, 1))
+    observed = make_observations(n, clusters=clusters, ablation=ablation, **columns)
     return made(observed, "skill", dict.fromkeys(SPLITS, inputs), **more)
 
 
@@ -165,11 +173,52 @@ def test_under_skill_the_gates_of_skill_decide_and_the_absolute_ones_are_shown(m
     passed = {g: found.passed(g) for g in shown["skill"]["gates"]}
     assert passed["frontier"]
     assert {g: shown["skill"]["gates"][g]["passed"] for g in passed} == passed
-    assert shown["skill"]["passed"] == all(passed.values())
+    assert shown["skill"]["passed"]
     assert (found.skill["VAL"]["n"], found.skill["VAL"]["articles"]) == (240, 30)
     assert found.skill["task"] == "frontier"
     assert found.skill["retained"].value == pytest.approx(1.0)
+    record = found.record()
+    assert (record.skill.of("VAL"), record.skill.of("OOD")) == (found.skill.val, found.skill.ood)
     assert jsonable(made(make_observations()).record())["skill"] == {}
+
+
+def test_a_profile_of_the_five_gates_judges_them_by_its_own_limits(make_observations):
+    """The original battery asked for no minimum of windows."""
+    few = make_observations(9)
+    assert all(check.note.startswith("inconclusive") for check in made(few).checks["D"])
+    assert all(check.passed for check in made(few, "5cat-published").checks["D"])
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [(0.4, "release"), (0.6, "hold")])
+def test_a_gate_from_outside_is_judged_by_its_own_limit_and_needed(make_observations, limit, verdict):
+    row = Threshold("near", "cosine", "nearest frame", "at_least", dict.fromkeys(SPLITS, limit), "made up")
+    near = Gate(
+        "near",
+        "nearest frame",
+        "Is it near its context?",
+        lambda observed: {"cosine": cluster_mean(observed.nearest_context, observed.clusters)},
+        (row,),
+    )
+    found = make_card(
+        Identity("m"),
+        dict.fromkeys(SPLITS, make_observations()),
+        load_profile("5cat").with_thresholds([row]),
+        "strict",
+        skill_inputs=None,
+        task="frontier",
+        added=(near,),
+    )
+    assert [check.metric.value for check in found.checks["near"]] == [0.5, 0.5]
+    assert found.passed("near") == (verdict == "release")
+    assert found.decision.verdict == verdict
+
+
+def test_one_gate_of_skill_that_fails_fails_skill(make_observations):
+    found = skill_card(make_observations, order=0.0)
+    shown = jsonable(found.record())["skill"]
+    assert {gate for gate, judged in shown["gates"].items() if not judged["passed"]} == {"order"}
+    assert not shown["passed"]
+    assert found.decision.verdict == "hold"
 
 
 def test_leaked_windows_are_left_out_of_skill_too(make_observations):

@@ -67,9 +67,16 @@ def scored(rivals=4, seed=0):
     return rng.random((2, len(CLUSTERS), rivals))
 
 
+def arc(rivals, seed):
+    """Rivals all but on a quarter of a circle, most of them vertices."""
+    rng = np.random.default_rng(seed)
+    angle, radius = rng.random(rivals) * np.pi / 2, 1 - 0.02 * rng.random(rivals)
+    return np.tile(radius * np.stack([np.cos(angle), np.sin(angle)])[:, None], (1, len(CLUSTERS), 1))
+
+
 def test_vertices_are_the_rivals_whose_loss_changes_the_frontier():
     for seed in range(20):
-        cosine, mrr = scored(7, seed)
+        cosine, mrr = scored(7, seed) if seed % 2 else arc(7, seed)
         frontier = Frontier.of(cosine, mrr, CLUSTERS)
         means = np.array(frontier.means)
         at = np.append(np.linspace(means[0].min() - 0.1, means[0].max(), 401), means[0])
@@ -80,7 +87,26 @@ def test_vertices_are_the_rivals_whose_loss_changes_the_frontier():
 
         whole = reach(np.arange(7))
         needed = [i for i in range(7) if (abs(reach(np.delete(np.arange(7), i)) - whole) > 1e-9).any()]
-        assert sorted(frontier.vertices().tolist()) == needed
+        found = frontier.vertices()
+        assert sorted(found.tolist()) == needed
+        assert (np.diff(means[0, found]) > 0).all(), "from the best rank to the best cosine"
+
+
+def test_of_rivals_that_rank_alike_the_one_of_better_cosine_makes_the_frontier():
+    """And of those of one cosine the one that ranks better; the worst of both makes nothing."""
+    cosine, mrr = (np.tile(row, (len(CLUSTERS), 1)) for row in ([0.4, 0.5, 0.5, 0.3], [0.25, 0.25, 0.125, 0.125]))
+    assert Frontier.of(cosine, mrr, CLUSTERS).vertices().tolist() == [1]
+
+
+def test_a_rival_on_the_chord_between_two_others_makes_nothing():
+    cosine, mrr = (np.tile(row, (len(CLUSTERS), 1)) for row in ([0.25, 0.5, 0.75], [0.75, 0.5, 0.25]))
+    assert Frontier.of(cosine, mrr, CLUSTERS).vertices().tolist() == [0, 2]
+
+
+def test_means_are_over_windows_and_not_over_articles():
+    (cosine, mrr), clusters = scored(), np.minimum(CLUSTERS, 3)
+    found = Frontier.of(cosine, mrr, clusters).means
+    np.testing.assert_allclose(found, [cosine.mean(axis=0), mrr.mean(axis=0)])
 
 
 def test_gains_are_those_of_the_means_with_the_frontier_recomputed_without_each_article():
@@ -108,8 +134,27 @@ def test_a_rival_gains_nothing_by_rounding():
         assert found.low <= 0.0
 
 
-def test_a_model_with_an_undefined_window_has_no_gain():
+@pytest.mark.parametrize(("more", "gained"), [(1e-10, 0.0), (1e-7, 1e-7)])
+def test_what_is_more_than_rounding_is_a_gain(more, gained):
+    """Of a model that ranks as the best rival does, and its cosine too, but for ``more``."""
+    cosine, mrr = np.full((2, len(CLUSTERS), 1), 0.25)
+    for own in ((cosine[:, 0], mrr[:, 0] + more), (cosine[:, 0] + more, mrr[:, 0])):
+        found, excess = Frontier.of(cosine, mrr, CLUSTERS).gains(*own)
+        assert max(found.value, excess.value) == pytest.approx(gained, rel=1e-3)
+        assert min(found.value, excess.value) == 0.0
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_model_with_an_undefined_window_has_no_gain(which):
     cosine, mrr = scored()
-    own = cosine[:, 0].copy()
-    own[3] = np.nan
-    assert all(np.isnan(metric.value) for metric in Frontier.of(cosine, mrr, CLUSTERS).gains(own, mrr[:, 0]))
+    own = [cosine[:, 0].copy(), mrr[:, 0].copy()]
+    own[which][3] = np.nan
+    assert all(np.isnan(metric.value) for metric in Frontier.of(cosine, mrr, CLUSTERS).gains(*own))
+
+
+def test_a_single_window_has_gains():
+    cosine, mrr = scored()
+    found, excess = Frontier.of(cosine[:1, 1:], mrr[:1, 1:], CLUSTERS[:1]).gains(cosine[:1, 0], mrr[:1, 0])
+    assert found.value == pytest.approx(mrr[0, 0] - frontier_mrr(cosine[:1, 1:], mrr[:1, 1:], cosine[:1, 0])[0])
+    assert excess.value == pytest.approx(cosine[0, 0] - cosine[0, 1:].max())
+    assert (found.n, excess.n) == (1, 1)

@@ -195,6 +195,51 @@ def test_thirds_of_coherence_hold_every_window_once(build, controls):
     assert found[0]["to"] == found[1]["from"]
 
 
+def test_of_nothing_but_near_duplicates_nothing_is_said(build, controls):
+    found = skill_metrics(build(0.6, 0.3, 9), against(controls, ~NONE))
+    assert found.near_duplicates == N
+    for metric in (found.cosine, found.mrr, found.gain, found.excess_cosine, found.mrr_vs_best, found.order.shuffle):
+        assert np.isnan(metric.value)
+        assert metric.n == 0
+    assert (found.beyond_frontier, found.rivals, found.rivals_know_domain) == (False, 0, False)
+    assert (found.frontier, found.best_mrr_control, found.rollout, found.by_coherence) == ({}, None, [], [])
+
+
+def test_one_rival_that_knows_the_domain_is_told(build, controls):
+    observed = build(0.5, 0.2, 5)
+    assert not skill_metrics(observed, against(controls)).rivals_know_domain
+    controls["ewma-0.5 +0.2 domain"] = build(0.4, 0.1, 4)
+    found = skill_metrics(observed, against(controls))
+    assert (found.rivals, found.rivals_know_domain) == (4, True)
+    without = against(controls).without_domain()
+    assert without.rivals.names == ("persistence", "context-mean", "linear")
+    assert not skill_metrics(observed, without).rivals_know_domain
+
+
+def test_thirds_take_three_windows_and_contexts_that_have_a_coherence(build, controls):
+    observed, inputs = build(0.5, 0.2, 5), against(controls)
+    for n in (2, 3):
+        few = np.arange(n)
+        thirds = against({k: c.take(few) for k, c in controls.items()}, NONE[few]).thirds
+        assert len(thirds) == (n == 3)  # all of one coherence, so all in the first third
+    assert len(inputs.thirds) == 1
+    coherence = np.full(N, 0.5)
+    coherence[7] = np.nan
+    controls["linear"] = build(0.45, 0.10, 3, coherence=coherence)
+    assert skill_metrics(observed, against(controls))["by_coherence"] == []
+
+
+def test_leaked_windows_are_those_of_the_model_that_is_asked_about(controls):
+    """The frontier is kept where two models have seen the same windows, and made anew where they have not."""
+    near = np.arange(N) % 4 == 0
+    inputs = against(controls, near)
+    assert inputs.without(NONE) is inputs
+    leaked = np.arange(N) >= N // 2
+    other = inputs.without(leaked)
+    np.testing.assert_array_equal(other.kept, np.flatnonzero(~near & ~leaked))
+    np.testing.assert_array_equal(inputs.kept, np.flatnonzero(~near))
+
+
 def test_par_and_rank_ratios_are_relative_to_reference_and_ridge(build, controls):
     observed = build(0.5, 0.2, 5, nearest_context=np.full(N, 0.6), nearest_reference=np.full(N, 0.4))
     found = skill_metrics(observed, against(controls))
@@ -205,6 +250,17 @@ def test_par_and_rank_ratios_are_relative_to_reference_and_ridge(build, controls
     assert found["rank_ratio"].value == pytest.approx(0.2)
     assert found["rank_ratio_centred"].value == pytest.approx(0.1)
     assert found["rank_ratio"].n == 512
+
+
+def test_echo_is_the_distance_to_the_nearest_frame_over_that_of_ridge(build, controls):
+    controls["linear"] = build(0.45, 0.10, 3, nearest_context=np.full(N, 0.2))
+    profile = load_profile("skill")
+    for nearest, echo, passed in ((0.6, 0.5, True), (0.95, 0.0625, False)):
+        observed = build(0.5, 0.2, 5, nearest_context=np.full(N, nearest))
+        metrics = statistics_of(build, controls, observed, observed)
+        assert metrics["VAL"]["echo"].value == pytest.approx(echo)
+        checks = [c for c in judge_gate("spread", metrics, profile) if c.metric.value == metrics["VAL"]["echo"].value]
+        assert [c.passed for c in checks] == [passed] * 2
 
 
 def test_rank_ratios_divide_by_the_ranks_of_ridge_not_of_the_targets(build, controls):
