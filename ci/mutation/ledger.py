@@ -119,10 +119,12 @@ def _digest_of_files(project: Path, tests: Sequence[str]) -> str:
 
 @cache
 def _digest_of_test(project: Path, name: str) -> str:
-    """Of the text of one test function; of nothing if it is gone."""
+    """Of the text of one test function, of a whole file that could not be collected; of nothing if it is gone."""
     path, _, function = name.partition("::")
     file, function = project / path, function.rpartition("::")[2].partition("[")[0]
     source = file.read_text() if file.is_file() else ""
+    if source and not function:
+        return hashlib.blake2b(source.encode(), digest_size=12).hexdigest()
     found = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef) and n.name == function]
     text = "".join(ast.get_source_segment(source, n) or "" for n in found)
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest() if text else ""

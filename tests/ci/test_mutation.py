@@ -71,6 +71,16 @@ def test_a_mutant_is_killed_a_survivor_is_told_and_nothing_is_written_to_the_pro
     assert again.find(mutants_of("little_module.py", MODULE.replace("LIMIT = 3", "LIMIT = 4"))[0], TARGET) is None
 
 
+def test_a_kill_while_tests_are_collected_is_remembered_as_long_as_their_file_stays(project, tmp_path):
+    (mutant, *_) = mutants_of("little_module.py", MODULE)
+    Ledger(project, tmp_path / "results.json").add(mutant, TARGET, Trial("killed", "test_little_module.py", 1.0))
+    assert Ledger(project, tmp_path / "results.json").find(mutant, TARGET).fate == "killed"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "test_little_module.py").write_text(TEST + "\n")
+    assert Ledger(other, tmp_path / "results.json").find(mutant, TARGET) is None
+
+
 def test_tests_that_say_nothing_are_refused(project, tmp_path, monkeypatch):
     ledger, (mutant, *_) = Ledger(project, tmp_path / "results.json"), mutants_of("little_module.py", MODULE)
     for source, said in (

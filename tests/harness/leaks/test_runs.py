@@ -66,6 +66,9 @@ def test_a_neighbour_votes_if_its_place_is_off_by_no_more_than_the_step():
     queries, reference = chunks(text(1, 3, seed=0), [3]), chunks(text(1, 30, seed=1), [30])
     for there, vote in ((9, 0), (10, 1), (11, 1), (12, 1), (13, 0)):
         assert votes(queries, np.arange(2), reference, np.array([10, there])).tolist() == [vote, vote]
+    queries = chunks(text(1, 4, seed=0), [4])
+    for there, vote in ((9, 0), (10, 1), (14, 1), (15, 0)):  # two steps on
+        assert votes(queries, np.arange(3), reference, np.array([10, -1, there])).tolist() == [vote, 0, vote]
 
 
 def drawn_from(rows, matched_at, leaked):
