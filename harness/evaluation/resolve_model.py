@@ -66,7 +66,7 @@ def load_named(
 
     checkpoint = load_checkpoint((root or Path.cwd()) / spec)
     return NamedPredictor(
-        Identity(spec, checkpoint.sha256, dict(checkpoint.metadata)),
+        Identity(spec, checkpoint.sha256, dict(checkpoint.metadata), checkpoint.assumed),
         torch_predictor(checkpoint, device=device),
         context=checkpoint.context,
         dim=checkpoint.dim,

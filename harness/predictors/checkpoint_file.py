@@ -17,9 +17,10 @@ from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.paths import is_file, is_folder
 from lvm_gates.harness.files.numpy_scalars import SAFE_GLOBALS
-from lvm_gates.harness.files.pickle_calls import SAVE_AGAIN
+from lvm_gates.harness.files.pickle_calls import SAVE_AGAIN, CodeError
 from lvm_gates.harness.files.pickle_scan import UnsoundError
 from lvm_gates.harness.predictors.checkpoint_inspection import NOT_ONE, inspect
+from lvm_gates.harness.predictors.own_code import own_code
 
 FORMAT_VERSION = 1
 # A list of a million numbers takes 40 MB; what is longer is data, and is shown by its shape.
@@ -45,13 +46,18 @@ def read_record(path: str | Path) -> dict[Any, Any]:
             warnings.simplefilter("ignore")
             inspect(path)
             record = torch.load(path, map_location="cpu", weights_only=True)
+    except CodeError as error:
+        raise UserError(
+            f"{path}: holds code or a Python object ({error.name}), which was not run or loaded; save its "
+            f"state_dict() alone where it was made, or {own_code(path)}."
+        ) from error
     except UnsoundError as error:
         raise UserError(f"{path}: {error}.") from error
     except Exception as error:  # a parser of hostile bytes may raise anything
         raise UserError(f"{path}: {_fault(error)}.") from error
     if not isinstance(record, dict):
         kind = type(record).__name__
-        raise UserError(f"{path}: holds a {kind}, not a checkpoint dictionary; {SAVE_AGAIN}.")
+        raise UserError(f"{path}: holds a {kind}, not a checkpoint dictionary; {SAVE_AGAIN}, or {own_code(path)}.")
     version = record.get("format_version", 0)
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise UserError(

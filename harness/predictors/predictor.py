@@ -53,11 +53,15 @@ class Identity:
         name: as given on the command line.
         sha256: of the checkpoint file, None where there is no file.
         provenance: what the checkpoint records of its training (recipe, corpus), plain values.
+        assumed: what the file does not say and was taken to be so, in words.
+        files: SHA-256 of every file that is known to have a part in it, by name, where that is not one checkpoint.
     """
 
     name: str
     sha256: str | None = None
     provenance: dict[str, Any] | None = None
+    assumed: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
