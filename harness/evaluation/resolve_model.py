@@ -1,4 +1,4 @@
-"""``--model`` to a predictor: a checkpoint file, ``control:NAME`` or ``python:package.module:factory``."""
+"""``--model`` to a predictor: a file, ``control:NAME`` or ``python:package.module:factory``."""
 
 import sys
 from collections.abc import Collection
@@ -7,6 +7,7 @@ from pathlib import Path
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.imported import PYTHON
 from lvm_gates.harness.controls import control_name
+from lvm_gates.harness.predictors.formats.kind import kind_of
 from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
 from lvm_gates.harness.predictors.isolation.worker import RefusedError, make_predictor
 from lvm_gates.harness.predictors.predictor import Identity, InBatches, NamedPredictor, Predictor
@@ -63,8 +64,13 @@ def load_named(
     if is_python(spec):
         return NamedPredictor(Identity(spec), _from_python(spec, root or Path.cwd(), isolation))
     from lvm_gates.harness.predictors.checkpoint import load_checkpoint, torch_predictor
+    from lvm_gates.harness.predictors.formats.load import load_graph
 
-    checkpoint = load_checkpoint((root or Path.cwd()) / spec)
+    path = (root or Path.cwd()) / spec
+    kind = kind_of(path)
+    if kind not in ("checkpoint", "safetensors"):
+        return load_graph(spec, path, kind, device)
+    checkpoint = load_checkpoint(path)
     return NamedPredictor(
         Identity(spec, checkpoint.sha256, dict(checkpoint.metadata), checkpoint.assumed),
         torch_predictor(checkpoint, device=device),

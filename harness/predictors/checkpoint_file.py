@@ -20,6 +20,8 @@ from lvm_gates.harness.files.numpy_scalars import SAFE_GLOBALS
 from lvm_gates.harness.files.pickle_calls import SAVE_AGAIN, CodeError
 from lvm_gates.harness.files.pickle_scan import UnsoundError
 from lvm_gates.harness.predictors.checkpoint_inspection import NOT_ONE, inspect
+from lvm_gates.harness.predictors.formats.kind import kind_of
+from lvm_gates.harness.predictors.formats.safetensors_file import read_safetensors
 from lvm_gates.harness.predictors.own_code import own_code
 
 FORMAT_VERSION = 1
@@ -40,6 +42,9 @@ def read_record(path: str | Path) -> dict[Any, Any]:
         raise UserError(f"{path}: is a folder; name the checkpoint in it, such as {path / 'best_model.pt'}.")
     if not is_file(path):
         raise UserError(f"{path}: no such checkpoint file; check the path, or train one with `lvm-train`.")
+    if kind_of(path) == "safetensors":
+        state, metadata = read_safetensors(path)
+        return {**metadata, "model_state_dict": state}
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(SAFE_GLOBALS):
             # torch warns of pickle protocols it was not meant for; soundness is decided below.

@@ -1,0 +1,1 @@
+"""Models that come as a graph in a file (TorchScript, ONNX) or in safetensors; how formats are told apart."""
