@@ -13,7 +13,7 @@ from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.evaluation.named_bank import ALL
-from lvm_gates.harness.evaluation.resolve_model import check_spec, is_control, is_python, load_named
+from lvm_gates.harness.evaluation.resolve_model import check_spec, identified, is_control, is_python, load_named
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, resolve
 from lvm_gates.harness.judging.additions import Additions, load_additions
 from lvm_gates.harness.judging.profile import Profile, load_profile
@@ -78,6 +78,7 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         run = GateRun(settings, _inputs(options, settings, predictors, root), predictors, folder)
         if probe:
             _probe(run, predictors)
+            run.loaded.update((named.name, identified(named, root)) for named in predictors)
     except BaseException:
         close_isolated(named.predictor for named in predictors)
         raise

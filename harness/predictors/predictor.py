@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, UInt
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import slices, unit
 from lvm_gates.harness.leaks.record import TrainingRecord
-from lvm_gates.harness.predictors.isolation.worker import told
+from lvm_gates.harness.predictors.isolation.factory import as_array, told
 
 # Largest distance between two answers to one context, as unit vectors. Float32 moves them by up to 8.5e-7: measured on
 # the four original architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
@@ -150,7 +150,7 @@ def _ask_once(named: NamedPredictor, contexts: Float[np.ndarray, "b c d"], rows:
             answer = named.predictor.predict_knowing(contexts, rows)
         else:
             answer = named.predictor.predict(contexts)
-        predictions = np.asarray(answer)
+        predictions: np.ndarray = as_array(answer)
     except UserError:
         raise
     except Exception as error:  # whatever a user's predictor raises is reported in one sentence, not as our traceback
