@@ -15,6 +15,7 @@ from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import slices, unit
 from lvm_gates.harness.leaks.record import TrainingRecord
 from lvm_gates.harness.predictors.isolation.factory import as_array, told
+from lvm_gates.harness.predictors.width import broke
 
 # Largest distance between two answers to one context, as unit vectors. Float32 moves them by up to 8.5e-7: measured on
 # the four original architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
@@ -154,7 +155,7 @@ def _ask_once(named: NamedPredictor, contexts: Float[np.ndarray, "b c d"], rows:
     except UserError:
         raise
     except Exception as error:  # whatever a user's predictor raises is reported in one sentence, not as our traceback
-        raise UserError(f"{named.name}: predict() raised {told(error)}.") from error
+        raise UserError(broke(named.name, told(error), contexts.shape)) from error
     check_answer(named.name, predictions.shape, str(predictions.dtype), predictions.dtype.kind, contexts.shape)
     return predictions
 
@@ -173,6 +174,11 @@ def check_answer(name: str, shape: tuple[int, ...], dtype: str, kind: str, asked
         UserError: it is not.
     """
     expected = (asked[0], asked[2])
+    if len(shape) == 2 and shape[0] == asked[0] and shape[1] != asked[2] and kind in "fiu":
+        raise UserError(
+            f"{name}: predicts embeddings of {shape[1]} dimensions, but the corpus has {asked[2]}; name one of its own "
+            "encoder with --corpus."
+        )
     if shape != expected or kind not in "fiu":
         raise UserError(
             f"{name}: predict() returned {dtype} of shape {shape} for contexts of shape {asked}; it must return floats "

@@ -14,6 +14,7 @@ from jaxtyping import Float, Shaped
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.predictors.isolation.process import EndedError, OverdueError, WorkerProcess, find_python
 from lvm_gates.harness.predictors.predictor import check_answer
+from lvm_gates.harness.predictors.width import broke
 
 # A batch of 256 contexts of 5 x 768 takes the original transformer, the slowest of the four, .56 s on one
 # core (measured). This leaves room for networks of two hundred times its cost, or a machine that is busy with others.
@@ -147,7 +148,7 @@ class IsolatedPredictor:
         )
         reply = self._receive(process, limit, late, during)
         if "raised" in reply:
-            raise UserError(f"{self.name}: predict() raised {reply['raised']}.")
+            raise UserError(broke(self.name, reply["raised"], contexts.shape))
         check_answer(self.name, tuple(reply["shape"]), reply["dtype"], reply["kind"], contexts.shape)
         # Copied, since the next answer will lie in the same place.
         return np.array(np.ndarray((rows, dim), reply["dtype"], self._buffer, offset=contexts.nbytes))
