@@ -1,1 +1,1 @@
-"""Models that come as a graph in a file (TorchScript, ONNX) or in safetensors; how formats are told apart."""
+"""Models that come as a graph (TorchScript, torch.export, ONNX) or in safetensors; how formats are told apart."""

@@ -4,13 +4,9 @@ import hashlib
 from pathlib import Path
 
 from lvm_gates.harness.base.device import resolve_device
-from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.predictors.formats.graph import GraphPredictor
 from lvm_gates.harness.predictors.formats.kind import Kind
-from lvm_gates.harness.predictors.own_code import own_code
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
-
-_EXPORTED = "torch.export.load(weights).module()"
 
 
 def digest(path: Path) -> str:
@@ -25,22 +21,21 @@ def load_graph(spec: str, path: Path, kind: Kind, device: str) -> NamedPredictor
     Args:
         spec: as given to ``--model``.
         path: of the file.
-        kind: of the file: TorchScript, ONNX, or a program of torch.export, which is refused.
+        kind: of the file.
         device: cpu, cuda, cuda:N or mps; ONNX runs on the CPU.
 
     Raises:
         UserError: it cannot be read, or would run more than a graph.
     """
-    if kind == "exported":
-        raise UserError(
-            f"{path}: is a program of torch.export, whose loader evaluates text of the file as Python, so it was not "
-            f"loaded; export it as ONNX, or if you trust it {own_code(path, _EXPORTED, whole=True)}."
-        )
     where = resolve_device(device)
     if kind == "onnx":
         from lvm_gates.harness.predictors.formats.onnx_model import load_onnx
 
         graph, how = load_onnx(path), "ONNX"
+    elif kind == "exported":
+        from lvm_gates.harness.predictors.formats.exported import load_exported
+
+        graph, how = load_exported(path, where), "torch.export"
     else:
         from lvm_gates.harness.predictors.formats.torchscript import load_torchscript
 

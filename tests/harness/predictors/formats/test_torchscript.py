@@ -63,9 +63,3 @@ def test_an_error_of_the_graph_is_its_last_line(tmp_path):
     predictor = load_named("m.pt", root=tmp_path).predictor
     with pytest.raises(RuntimeError, match=r"^input\.size\(-1\) must be equal"):
         predictor.predict(contexts(DIM + 1))
-
-
-def test_a_program_of_torch_export_is_refused_with_the_way(tmp_path):
-    torch.export.save(torch.export.export(torch.nn.Linear(3, 3), (torch.zeros(2, 3),)), tmp_path / "m.pt2")
-    with pytest.raises(UserError, match=r"evaluates text of the file as Python.*factory\?weights=m\.pt2"):
-        load_named("m.pt2", root=tmp_path)
