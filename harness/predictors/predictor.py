@@ -174,16 +174,18 @@ def check_answer(name: str, shape: tuple[int, ...], dtype: str, kind: str, asked
         UserError: it is not.
     """
     expected = (asked[0], asked[2])
+    if shape == expected and kind in "fiu":
+        return
+    said = (
+        f"predict() returned {dtype} of shape {shape} for contexts of shape {asked}; it must return floats of shape "
+        f"{expected}"
+    )
     if len(shape) == 2 and shape[0] == asked[0] and shape[1] != asked[2] and kind in "fiu":
-        raise UserError(
-            f"{name}: predicts embeddings of {shape[1]} dimensions, but the corpus has {asked[2]}; name one of its own "
-            "encoder with --corpus."
+        said = (
+            f"predicts embeddings of {shape[1]} dimensions, but the corpus has {asked[2]}; name one of its own encoder "
+            f"with --corpus ({said})"
         )
-    if shape != expected or kind not in "fiu":
-        raise UserError(
-            f"{name}: predict() returned {dtype} of shape {shape} for contexts of shape {asked}; it must return floats "
-            f"of shape {expected}."
-        )
+    raise UserError(f"{name}: {said}.")
 
 
 def check_batch_invariance(

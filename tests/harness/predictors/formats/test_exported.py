@@ -87,11 +87,20 @@ def spoiled(path, change):
 @pytest.mark.parametrize(
     "target",
     [
-        "torch.os.system", "torch.hub.load", "_operator.attrgetter", "torch.ops.aten.from_file.default", "builtins.eval",
-        "torch.ops.aten.__class__.default", "torch.ops.aten.add.__init__", "torch.ops.load_library", "math.sqrt", "",
-        "torch.ops.inductor._alloc_from_pool.default", "torch.ops.aten.absent.default",
+        "torch.os.system",
+        "torch.hub.load",
+        "_operator.attrgetter",
+        "torch.ops.aten.from_file.default",
+        "builtins.eval",
+        "torch.ops.aten.__class__.default",
+        "torch.ops.aten.add.__init__",
+        "torch.ops.load_library",
+        "math.sqrt",
+        "",
+        "torch.ops.inductor._alloc_from_pool.default",
+        "torch.ops.aten.absent.default",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_operator_of_torch_is_refused_before_anything_runs(tmp_path, target):
     exported(tmp_path / "m.pt2", Last().eval(), contexts())
     spoiled(tmp_path / "m.pt2", lambda program: program["graph"]["nodes"][-1].update(target=target))
