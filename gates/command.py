@@ -22,7 +22,7 @@ _PLUGINS = ("xdist.plugin", "lvm_gates.gates.plugin")
 _GIVEN = f"{__name__}.given"
 _EXIT = """\b
 Exit status:
-  0  every required gate ran and passed
+  0  every required gate ran and passed; with --dry-run, which releases nothing: every model can be gated
   1  a model is not released
   2  interrupted
   3  an error of the program
@@ -64,7 +64,7 @@ main = click.version_option(package_name="lvm-gates", prog_name="lvm-gate")(
             click.Argument(["models"], nargs=-1, metavar="MODEL..."),
             *map(click_option, (*OPTIONS, *SESSION_OPTIONS)),
         ],
-        help="Gate each MODEL: a checkpoint, control:NAME or python:package.module:factory.",
+        help="Gate each MODEL: a file, control:NAME or python:package.module:factory.",
         epilog=_EXIT,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

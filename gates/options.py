@@ -44,7 +44,9 @@ class Option:
 
 
 OPTIONS = (
-    Option(("--model",), "checkpoint, control:NAME or python:package.module:factory; may be repeated", kind="values"),
+    Option(
+        ("--model",), "file, control:NAME or python:package.module:factory?name=value; may be repeated", kind="values"
+    ),
     Option(("--corpus",), "corpus folder (made by lvm-data) or article NPZ with splits"),
     Option(("--articles-npz",), "article NPZ in the original format"),
     Option(("--val-articles",), "article ids of VAL, such as 0-29"),
@@ -80,6 +82,9 @@ OPTIONS = (
     ),
     Option(("--python",), "interpreter for python: models, such as .venv/bin/python (default: this one)"),
     Option(("--in-process",), "run python: models in this process, to debug them", default=False, kind="switch"),
+    Option(
+        ("--dry-run",), "load each model and ask it a little; judges and releases nothing", default=False, kind="switch"
+    ),
     Option(("--gate",), "a gate from outside, python:package.module:name; may be repeated", kind="values"),
     Option(("--control",), "a control from outside, python:package.module:name; may be repeated", kind="values"),
     Option(("--audit",), "a data audit from outside, python:package.module:name; may be repeated", kind="values"),

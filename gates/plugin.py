@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lvm_gates.gates.dry_run import DryRun
 from lvm_gates.gates.given import GIVEN
 from lvm_gates.gates.options import NO_MODEL, NOT_GATED, OPTION_NAMES, add_options
 from lvm_gates.gates.outcomes import Outcomes
@@ -33,6 +34,8 @@ UNWRITTEN = pytest.StashKey[str]()
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     add_options(parser, timeout_is_taken=pluginmanager.hasplugin("timeout"))
+    if not pluginmanager.hasplugin("lvm-dry-run"):
+        pluginmanager.register(DryRun(), "lvm-dry-run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,6 +83,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Iterator[int | pytest.ExitCode
     """Exit 0 with a model named means that it is released: whatever pytest was asked to do instead of gating it."""
     status = yield
     gated = config.getoption("model") is not None and not hasattr(config, "workerinput")
+    gated = gated and not config.getoption("dry_run")  # which has a line of its own to say so
     if gated and status == pytest.ExitCode.OK and not config.stash.get(RELEASED, False):
         sys.stderr.write(f"{NOT_GATED}\n")
         return pytest.ExitCode.USAGE_ERROR

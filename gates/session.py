@@ -14,7 +14,7 @@ from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.evaluation.draw_order import UNITS
 from lvm_gates.harness.evaluation.named_bank import ALL
-from lvm_gates.harness.evaluation.resolve_model import check_spec, is_control, is_python, load_named
+from lvm_gates.harness.evaluation.resolve_model import check_spec, identified, is_control, is_python, load_named
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, resolve
 from lvm_gates.harness.judging.additions import Additions, load_additions
 from lvm_gates.harness.judging.early import SequentialRun
@@ -85,6 +85,7 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
             run = GateRun(settings, inputs, predictors, folder)
         if probe:
             _probe(run, predictors)
+            run.loaded.update((named.name, identified(named, root)) for named in predictors)
     except BaseException:
         close_isolated(named.predictor for named in predictors)
         raise

@@ -1,14 +1,18 @@
-"""``--model`` to a predictor: a checkpoint file, ``control:NAME`` or ``python:package.module:factory``."""
+"""``--model`` to a predictor: a file, ``control:NAME`` or ``python:package.module:factory``."""
 
+import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.imported import PYTHON
 from lvm_gates.harness.controls import control_name
+from lvm_gates.harness.evaluation.python_spec import python_spec
+from lvm_gates.harness.predictors.formats.kind import kind_of
+from lvm_gates.harness.predictors.isolation.factory import RefusedError, make_predictor
 from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
-from lvm_gates.harness.predictors.isolation.worker import RefusedError, make_predictor
 from lvm_gates.harness.predictors.predictor import Identity, InBatches, NamedPredictor, Predictor
 
 CONTROL = "control:"
@@ -61,12 +65,17 @@ def load_named(
         UserError: it cannot be loaded, in one sentence.
     """
     if is_python(spec):
-        return NamedPredictor(Identity(spec), _from_python(spec, root or Path.cwd(), isolation))
+        return _from_python(spec, root or Path.cwd(), isolation)
     from lvm_gates.harness.predictors.checkpoint import load_checkpoint, torch_predictor
+    from lvm_gates.harness.predictors.formats.load import load_graph
 
-    checkpoint = load_checkpoint((root or Path.cwd()) / spec)
+    path = (root or Path.cwd()) / spec
+    kind = kind_of(path)
+    if kind not in ("checkpoint", "safetensors"):
+        return load_graph(spec, path, kind, device)
+    checkpoint = load_checkpoint(path)
     return NamedPredictor(
-        Identity(spec, checkpoint.sha256, dict(checkpoint.metadata)),
+        Identity(spec, checkpoint.sha256, dict(checkpoint.metadata), checkpoint.assumed),
         torch_predictor(checkpoint, device=device),
         context=checkpoint.context,
         dim=checkpoint.dim,
@@ -99,17 +108,30 @@ def load_predictor(spec: str, *, device: str = "cpu", batch_size: int = 256) -> 
     return InBatches(predictor, batch_size)
 
 
-def _from_python(spec: str, root: Path, isolation: Isolation | None) -> Predictor:
-    module, _, factory = spec.removeprefix(PYTHON).partition(":")
-    if not module or not factory:
-        raise UserError(f"{spec}: write python:package.module:factory, where factory() returns a predictor.")
+def _from_python(spec: str, root: Path, isolation: Isolation | None) -> NamedPredictor:
+    asked = python_spec(spec)
+    identity = Identity(spec, None, {"python": asked.record}, files=tuple(asked.files(root).items()))
     if isolation is not None:
-        return IsolatedPredictor(spec, module, factory, root, isolation)
+        isolated = IsolatedPredictor(spec, asked.module, asked.factory, root, isolation, asked.arguments)
+        return NamedPredictor(identity, isolated)
     # The same modules as `python -c` would find in that folder; pytest itself does not put it on the path.
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     try:
-        predictor: Predictor = make_predictor(module, factory)
+        made = make_predictor(asked.module, asked.factory, dict(asked.arguments))
     except RefusedError as error:
         raise UserError(f"{spec}: {error}") from error
-    return predictor
+    return NamedPredictor(_told_more(identity, made.assumed, made.files, root), made.predictor)
+
+
+def identified(named: NamedPredictor, root: Path) -> NamedPredictor:
+    """A model with what the process of its own, once it is ready, has told of it."""
+    if not isinstance(named.predictor, IsolatedPredictor):
+        return named
+    told = named.predictor
+    return replace(named, identity=_told_more(named.identity, told.assumed, told.files, root))
+
+
+def _told_more(identity: Identity, assumed: str, files: Mapping[str, str], root: Path) -> Identity:
+    own = {(os.path.relpath(one, root) if Path(one).is_relative_to(root) else one): sha for one, sha in files.items()}
+    return replace(identity, assumed=(assumed,) if assumed else (), files=tuple((dict(identity.files) | own).items()))

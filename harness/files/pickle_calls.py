@@ -160,9 +160,21 @@ class CheckpointCalls:
         return Sized(elements)
 
 
+class CodeError(UnsoundError):
+    """Something in a file that is no data.
+
+    Args:
+        name: of it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = brief(name)
+        super().__init__(f"holds code or a Python object ({self.name}), which was not run or loaded; {SAVE_AGAIN}")
+
+
 def code(name: str) -> UnsoundError:
     """The refusal of something that is no data."""
-    return UnsoundError(f"holds code or a Python object ({brief(name)}), which was not run or loaded; {SAVE_AGAIN}")
+    return CodeError(name)
 
 
 def _item_size(full: str) -> int | None:

@@ -115,6 +115,8 @@ class CardRecord(Record, frozen=True, kw_only=True):
         tolerated: gates that failed and that the rule lets fail.
         faults: how it broke while it was asked.
         provenance: what its checkpoint records of its training.
+        assumed: what its file does not say and was taken to be so when it was loaded, in words.
+        files: SHA-256 of the files it is made of, by name, where that is not one checkpoint.
         leaks: split -> windows left out, and what they would change.
         training_data: null of a control.
         gates: A-E.
@@ -130,6 +132,8 @@ class CardRecord(Record, frozen=True, kw_only=True):
     tolerated: list[str] = msgspec.field(default_factory=list)
     faults: list[str] = msgspec.field(default_factory=list)
     provenance: dict[str, Any] | None = None
+    assumed: list[str] = msgspec.field(default_factory=list)
+    files: dict[str, str] = msgspec.field(default_factory=dict)
     leaks: dict[str, LeakEffect] = msgspec.field(default_factory=dict)
     training_data: TrainingVerdict | None = None
     gates: Gates

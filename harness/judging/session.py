@@ -440,8 +440,8 @@ def check_fits(named: NamedPredictor, inputs: Inputs) -> None:
     corpus, context = inputs.corpus, inputs.evaluation["VAL"].windows.context
     if named.dim is not None and named.dim != corpus.dim:
         raise UserError(
-            f"{named.name}: reads embeddings of {named.dim} dimensions, but {corpus.path} has {corpus.dim}; gate "
-            "it on a corpus of the encoder it was trained on."
+            f"{named.name}: reads embeddings of {named.dim} dimensions, but {corpus.path} has {corpus.dim}; name "
+            "a corpus of the encoder that it was trained on with --corpus."
         )
     if named.context is not None and named.context != context:
         raise UserError(

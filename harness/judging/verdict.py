@@ -76,6 +76,8 @@ class Card:
             tolerated=list(self.decision.tolerated),
             faults=list(self.faults),
             provenance=_without_hashes(self.identity.provenance),
+            assumed=list(self.identity.assumed),
+            files=dict(self.identity.files),
             leaks=self.leaks,
             training_data=self.training_data,
             gates=Gates(**gates, e=self._judged("E", JudgedGeneralisation)),

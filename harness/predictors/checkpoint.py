@@ -1,18 +1,18 @@
-"""Checkpoints: an original ``best_model.pt``, P7's excepted, or our own, as a network ready to be asked.
+"""Checkpoints: an original ``best_model.pt``, P7's excepted, our own, or the weights alone, as a network to be asked.
 
 Architecture and sizes come from the weights (`harness.predictors.checkpoint_network`). What the shapes do not tell,
 such as heads, position scale and context, comes from ``model_config``, ``args`` and our own fields;
-docs/sources.md, "Checkpoint format" describes the original form.
+docs/sources.md, "Checkpoint format" describes the original form, docs/models.md what else is read.
 """
 
 import copy
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lvm_gates.harness.base.device import resolve_device
@@ -23,6 +23,7 @@ from lvm_gates.harness.predictors.architectures import architecture
 from lvm_gates.harness.predictors.checkpoint_file import plain, read_record, save_checkpoint
 from lvm_gates.harness.predictors.checkpoint_metadata import check_metadata
 from lvm_gates.harness.predictors.checkpoint_network import network_of, position_scale, unwrapped
+from lvm_gates.harness.predictors.checkpoint_weights import OWN_KEY, channel_assumed, config_in, recognised, weights_in
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
 from lvm_gates.models.base import NextEmbedding
 from lvm_gates.models.registry import ARCHITECTURES
@@ -30,7 +31,10 @@ from lvm_gates.models.registry import ARCHITECTURES
 __all__ = ["Checkpoint", "TorchPredictor", "load_checkpoint", "save_checkpoint", "torch_predictor"]
 
 # Weights and training state: large, and no business of whoever reads the metadata.
-STATE_FIELDS = ("model_state_dict", "optimizer_state_dict", "training_state", FIELD)
+STATE_FIELDS = (OWN_KEY, "optimizer_state_dict", "training_state", FIELD)
+# Of somebody else's file: an optimiser's state has as many names as there are trainers.
+_LARGEST_FOREIGN = 256
+_STATE = re.compile(r"optim|sched|loops|callbacks|state|fingerprints")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Checkpoint:
         metadata: every other field of the file as plain values: ``epoch``, ``val_loss``, ``val_cosine``,
             ``args``, ``model_config``, and of our own files ``recipe``, ``corpus`` and ``train_article_hashes``.
         trained_on: signatures of the chunks it was trained on, None where not recorded.
+        assumed: what the file does not say and was taken to be so, in words.
     """
 
     path: Path
@@ -59,6 +64,7 @@ class Checkpoint:
     position_scale: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     trained_on: TrainingRecord | None = None
+    assumed: tuple[str, ...] = ()
 
     @property
     def corpus(self) -> Mapping[str, Any] | None:
@@ -78,11 +84,20 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """
     record = read_record(path)
     path = Path(path)
-    model_type, state = _identify(path, record)
-    metadata = {str(key): plain(value) for key, value in record.items() if key not in STATE_FIELDS}
+    model_type, weights = _named_type(path, record), weights_in(path, record)
+    metadata = _metadata(record, weights.key)
     check_metadata(path, metadata)
-    model_type, state, config = unwrapped(path, model_type, state, _section(metadata, "model_config"))
-    module = network_of(path, model_type, state, config)
+    config, args = _section(metadata, "model_config"), _section(metadata, "args")
+    assumed = weights.assumed
+    if model_type is None:
+        config, by_name = config_in(record, config)
+        model_type, module, by_shape = recognised(path, weights.state, config)
+        scale = position_scale(path, module, args)
+        assumed += (*by_shape, *by_name, *channel_assumed(module, args, scale))
+    else:
+        model_type, state, config = unwrapped(path, model_type, weights.state, config)
+        module = network_of(path, model_type, state, config)
+        scale = position_scale(path, module, args)
     context = metadata.get("context")
     if metadata.get("dim") not in (None, module.output_dim):
         raise UserError(
@@ -96,9 +111,10 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         module=module,
         dim=module.output_dim,
         context=context,
-        position_scale=position_scale(path, module, _section(metadata, "args")),
+        position_scale=scale,
         metadata=metadata,
         trained_on=read_training_record(str(path), record.get(FIELD), module.output_dim),
+        assumed=assumed,
     )
 
 
@@ -122,30 +138,45 @@ def _section(metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _identify(path: Path, record: dict[Any, Any]) -> tuple[str, dict[str, Tensor]]:
-    """Model type and float32 weights of a record, refused unless both are usable."""
-    model_type, state = record.get("model_type"), record.get("model_state_dict")
+def _metadata(record: Mapping[Any, Any], key: str) -> dict[str, Any]:
+    """Every field beside the weights as plain values; of a file that is none of ours, the small ones."""
+    if key == OWN_KEY:
+        return {str(name): plain(value) for name, value in record.items() if name not in STATE_FIELDS}
+    small = {name: value for name, value in record.items() if key and name != key and not _STATE.search(str(name))}
+    return {str(name): plain(value) for name, value in small.items() if _is_small(value, _LARGEST_FOREIGN)}
+
+
+def _is_small(value: Any, most: int) -> bool:
+    if isinstance(value, Mapping):
+        return len(value) <= most and all(_is_small(one, most) for one in value.values())
+    if isinstance(value, list | tuple | set):
+        return len(value) <= most and all(_is_small(one, most) for one in value)
+    return not isinstance(value, Tensor)
+
+
+def _named_type(path: Path, record: Mapping[Any, Any]) -> str | None:
+    """The architecture that a record names, None where it names none.
+
+    Raises:
+        UserError: an architecture that is not known, or an original P7 file.
+    """
+    model_type = record.get("model_type")
     if model_type is None and "val_metrics" in record and "config" in record:
         raise UserError(
             f"{path}: is an original P7 checkpoint, which cannot be rebuilt because the names of its weights are "
             "recorded nowhere; train the ranker anew with `lvm-train p7`."
         )
-    if not isinstance(state, dict):
-        found = brief(", ".join(sorted(map(str, record))[:6])) if record else "nothing"
-        raise UserError(f"{path}: has no model_state_dict (it holds {found}); give a checkpoint written in training.")
+    if model_type is None:
+        return None
     if not isinstance(model_type, str):
-        raise UserError(f"{path}: does not name its model_type; add one of {', '.join(ARCHITECTURES)} to it.")
+        raise UserError(
+            f"{path}: its model_type is {brief(repr(model_type))}; make it one of {', '.join(ARCHITECTURES)}."
+        )
     try:
         architecture(model_type)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    for key, value in state.items():
-        dense = isinstance(value, Tensor) and value.layout is torch.strided and value.numel() > 0
-        if not isinstance(key, str) or not dense or not value.is_floating_point():
-            raise UserError(
-                f"{path}: weight {brief(repr(key))} is not a tensor of real numbers; save the weights again."
-            )
-    return model_type.lower(), {key: value.to(torch.float32) for key, value in state.items()}
+    return model_type.lower()
 
 
 def _sha256(path: Path) -> str:

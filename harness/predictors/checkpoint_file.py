@@ -17,9 +17,12 @@ from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.paths import is_file, is_folder
 from lvm_gates.harness.files.numpy_scalars import SAFE_GLOBALS
-from lvm_gates.harness.files.pickle_calls import SAVE_AGAIN
+from lvm_gates.harness.files.pickle_calls import SAVE_AGAIN, CodeError
 from lvm_gates.harness.files.pickle_scan import UnsoundError
 from lvm_gates.harness.predictors.checkpoint_inspection import NOT_ONE, inspect
+from lvm_gates.harness.predictors.formats.kind import kind_of
+from lvm_gates.harness.predictors.formats.safetensors_file import read_safetensors
+from lvm_gates.harness.predictors.own_code import own_code
 
 FORMAT_VERSION = 1
 # A list of a million numbers takes 40 MB; what is longer is data, and is shown by its shape.
@@ -39,19 +42,27 @@ def read_record(path: str | Path) -> dict[Any, Any]:
         raise UserError(f"{path}: is a folder; name the checkpoint in it, such as {path / 'best_model.pt'}.")
     if not is_file(path):
         raise UserError(f"{path}: no such checkpoint file; check the path, or train one with `lvm-train`.")
+    if kind_of(path) == "safetensors":
+        state, metadata = read_safetensors(path)
+        return {**metadata, "model_state_dict": state}
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(SAFE_GLOBALS):
             # torch warns of pickle protocols it was not meant for; soundness is decided below.
             warnings.simplefilter("ignore")
             inspect(path)
             record = torch.load(path, map_location="cpu", weights_only=True)
+    except CodeError as error:
+        raise UserError(
+            f"{path}: holds code or a Python object ({error.name}), which was not run or loaded; save its "
+            f"state_dict() alone where it was made, or {own_code(path)}."
+        ) from error
     except UnsoundError as error:
         raise UserError(f"{path}: {error}.") from error
     except Exception as error:  # a parser of hostile bytes may raise anything
         raise UserError(f"{path}: {_fault(error)}.") from error
     if not isinstance(record, dict):
         kind = type(record).__name__
-        raise UserError(f"{path}: holds a {kind}, not a checkpoint dictionary; {SAVE_AGAIN}.")
+        raise UserError(f"{path}: holds a {kind}, not a checkpoint dictionary; {SAVE_AGAIN}, or {own_code(path)}.")
     version = record.get("format_version", 0)
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise UserError(

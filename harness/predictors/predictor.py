@@ -14,7 +14,8 @@ from jaxtyping import Float, Int, UInt
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import slices, unit
 from lvm_gates.harness.leaks.record import TrainingRecord
-from lvm_gates.harness.predictors.isolation.worker import told
+from lvm_gates.harness.predictors.isolation.factory import as_array, told
+from lvm_gates.harness.predictors.width import broke
 
 # Largest distance between two answers to one context, as unit vectors. Float32 moves them by up to 8.5e-7: measured on
 # the four original architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
@@ -53,11 +54,15 @@ class Identity:
         name: as given on the command line.
         sha256: of the checkpoint file, None where there is no file.
         provenance: what the checkpoint records of its training (recipe, corpus), plain values.
+        assumed: what the file does not say and was taken to be so, in words.
+        files: SHA-256 of every file that is known to have a part in it, by name, where that is not one checkpoint.
     """
 
     name: str
     sha256: str | None = None
     provenance: dict[str, Any] | None = None
+    assumed: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,11 +151,11 @@ def _ask_once(named: NamedPredictor, contexts: Float[np.ndarray, "b c d"], rows:
             answer = named.predictor.predict_knowing(contexts, rows)
         else:
             answer = named.predictor.predict(contexts)
-        predictions = np.asarray(answer)
+        predictions: np.ndarray = as_array(answer)
     except UserError:
         raise
     except Exception as error:  # whatever a user's predictor raises is reported in one sentence, not as our traceback
-        raise UserError(f"{named.name}: predict() raised {told(error)}.") from error
+        raise UserError(broke(named.name, told(error), contexts.shape)) from error
     check_answer(named.name, predictions.shape, str(predictions.dtype), predictions.dtype.kind, contexts.shape)
     return predictions
 
@@ -169,11 +174,18 @@ def check_answer(name: str, shape: tuple[int, ...], dtype: str, kind: str, asked
         UserError: it is not.
     """
     expected = (asked[0], asked[2])
-    if shape != expected or kind not in "fiu":
-        raise UserError(
-            f"{name}: predict() returned {dtype} of shape {shape} for contexts of shape {asked}; it must return floats "
-            f"of shape {expected}."
+    if shape == expected and kind in "fiu":
+        return
+    said = (
+        f"predict() returned {dtype} of shape {shape} for contexts of shape {asked}; it must return floats of shape "
+        f"{expected}"
+    )
+    if len(shape) == 2 and shape[0] == asked[0] and shape[1] != asked[2] and kind in "fiu":
+        said = (
+            f"predicts embeddings of {shape[1]} dimensions, but the corpus has {asked[2]}; name one of its own encoder "
+            f"with --corpus ({said})"
         )
+    raise UserError(f"{name}: {said}.")
 
 
 def check_batch_invariance(

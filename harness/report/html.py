@@ -103,6 +103,12 @@ def _provenance(scorecard: Scorecard) -> list[tuple[str, str]]:
         ("profile, task, rule", f"{scorecard.profile}{version}, {scorecard.task}, {scorecard.require}"),
         *((f"corpus: {key}", _text(value)) for key, value in jsonable(scorecard.corpus).items() if value is not None),
         *((f"model: {card.name}", f"SHA-256 {card.sha256 or 'none: not a file'}") for card in scorecard.models),
+        *((f"assumed: {card.name}", "; ".join(card.assumed)) for card in scorecard.models if card.assumed),
+        *(
+            (f"file of {card.name}: {file}", f"SHA-256 {sha}")
+            for card in scorecard.models
+            for file, sha in card.files.items()
+        ),
         *((f"trained: {card.name}", _text(card.provenance)) for card in scorecard.models if card.provenance),
         ("commit of the gates", f"{revision.commit or 'unknown: not a git checkout'}{changed}"),
         ("packages", ", ".join(f"{name} {version}" for name, version in scorecard.packages.items())),

@@ -71,6 +71,8 @@ def _model(scorecard: Scorecard, card: CardRecord) -> Iterator[RenderableType]:
         yield _bullet(reason)
     if card.tolerated:
         yield _bullet(f"tolerated by --require={scorecard.require}: {', '.join(card.tolerated)} (FAIL*)")
+    if card.assumed:
+        yield _bullet(f"assumed: {'; '.join(card.assumed)}")
     arranged = gates(scorecard, card)
     yield _gate_table(arranged)
     for note in (*notes(arranged), *remarks(card)):

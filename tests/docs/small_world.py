@@ -18,6 +18,11 @@ class LastFrame:
 
 
 factory = LastFrame
+
+
+def tuned(weights, alpha):
+    with open(weights, "rb"):
+        return lambda contexts: contexts[:, -1] * alpha
 """
 
 

@@ -186,3 +186,7 @@ class BatchMeanAbove16:
     def predict(self, contexts):
         last = contexts[:, -1]
         return last - last.mean(axis=0) if len(last) > 16 else last
+
+
+def last_times(contexts, alpha, weights):
+    return contexts[:, -1] * alpha

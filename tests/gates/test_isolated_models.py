@@ -180,3 +180,15 @@ def _lives(pid):
         return False
     stat = Path(f"/proc/{pid}/stat")
     return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def test_what_was_assumed_and_released_is_in_the_card(make_run, observed, tmp_path):
+    name = "python:predictors:last_times?alpha=2&weights=w.bin"
+    (tmp_path / "w.bin").write_bytes(b"w")
+    run = make_run(name, beside=observed)
+    record = run.card(name).record()
+    assert record.assumed == ["a function of contexts"]
+    assert sorted(Path(file).name for file in record.files) == ["predictors.py", "w.bin"]
+    assert record.provenance == {
+        "python": {"module": "predictors", "factory": "last_times", "arguments": {"alpha": 2, "weights": "w.bin"}}
+    }

@@ -2,7 +2,7 @@
 
 import mmap
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from jaxtyping import Float, Shaped
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.predictors.isolation.process import EndedError, OverdueError, WorkerProcess, find_python
 from lvm_gates.harness.predictors.predictor import check_answer
+from lvm_gates.harness.predictors.width import broke
 
 # A batch of 256 contexts of 5 x 768 takes the original transformer, the slowest of the four, .56 s on one
 # core (measured). This leaves room for networks of two hundred times its cost, or a machine that is busy with others.
@@ -45,16 +46,32 @@ class IsolatedPredictor:
     Args:
         name: of the model, which every sentence begins with.
         module: to import.
-        factory: called without arguments, returns the predictor.
+        factory: returns the predictor.
         root: working directory of the process, and where modules are looked up first.
         isolation: interpreter and deadlines.
+        arguments: of the factory, by name.
+
+    Attributes:
+        assumed: what the process says it took for granted, in words; empty until it is ready.
+        files: SHA-256 of the files that module and factory are written in, by path; empty until it is ready.
 
     Raises:
         UserError: no such interpreter.
     """
 
-    def __init__(self, name: str, module: str, factory: str, root: Path, isolation: Isolation) -> None:
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        factory: str,
+        root: Path,
+        isolation: Isolation,
+        arguments: Mapping[str, str | int | float] | None = None,
+    ) -> None:
         self.name = name
+        self.assumed: str = ""
+        self.files: dict[str, str] = {}
+        self._arguments = dict(arguments or {})
         self._module, self._factory, self._root = module, factory, root
         self._isolation = isolation
         self._python = find_python(isolation.python, root)
@@ -66,7 +83,7 @@ class IsolatedPredictor:
     def start(self) -> WorkerProcess:
         """Start the process unless it runs, without waiting: it imports while the session opens its corpus."""
         if self._process is None:
-            self._process = WorkerProcess(self._python, self._module, self._factory, self._root)
+            self._process = WorkerProcess(self._python, self._module, self._factory, self._root, self._arguments)
             self._buffer, self._ready, self._asked = None, False, 0
             self._at_exit = weakref.finalize(self, self._process.end, kill=True)
         return self._process
@@ -89,6 +106,7 @@ class IsolatedPredictor:
             reply = self._receive(process, limit, late, "before it was ready; it must import and return")
             if "refused" in reply:
                 raise UserError(f"{self.name}: {reply['refused']}")
+        self.assumed, self.files = reply["assumed"], reply["files"]
         self._ready = True
 
     def predict(self, contexts: Float[np.ndarray, "b c d"]) -> Shaped[np.ndarray, "b d"]:
@@ -130,7 +148,7 @@ class IsolatedPredictor:
         )
         reply = self._receive(process, limit, late, during)
         if "raised" in reply:
-            raise UserError(f"{self.name}: predict() raised {reply['raised']}.")
+            raise UserError(broke(self.name, reply["raised"], contexts.shape))
         check_answer(self.name, tuple(reply["shape"]), reply["dtype"], reply["kind"], contexts.shape)
         # Copied, since the next answer will lie in the same place.
         return np.array(np.ndarray((rows, dim), reply["dtype"], self._buffer, offset=contexts.nbytes))

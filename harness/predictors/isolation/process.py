@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.predictors.isolation.worker import TAIL, drained, printable
+from lvm_gates.harness.predictors.isolation.factory import printable
+from lvm_gates.harness.predictors.isolation.worker import TAIL, drained
 
 WORKER = Path(__file__).with_name("worker.py")
 # What an orderly end may take (exit handlers of the user's code), and the guardian's report after a kill.
@@ -48,12 +50,15 @@ class WorkerProcess:
         module: to import.
         factory: to call.
         folder: its working directory.
+        arguments: of the factory.
 
     Raises:
         UserError: the interpreter cannot be started.
     """
 
-    def __init__(self, python: str, module: str, factory: str, folder: Path) -> None:
+    def __init__(
+        self, python: str, module: str, factory: str, folder: Path, arguments: Mapping[str, Any] | None = None
+    ) -> None:
         self._shared = _shared_file()
         self._control, control = socket.socketpair()
         self._life, life = socket.socketpair()
@@ -63,7 +68,7 @@ class WorkerProcess:
         theirs = (control.fileno(), life.fileno(), self._output, self._shared)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - running the user's predictor is what was asked for
-                [python, str(WORKER), *map(str, theirs), module, factory],
+                [python, str(WORKER), *map(str, theirs), module, factory, json.dumps(dict(arguments or {}))],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=printed,

@@ -1,7 +1,8 @@
 """The process that a user's predictor runs in. Needs Python 3.9 and numpy, and nothing of this project.
 
-Run by path with ``worker.py CONTROL LIFE OUTPUT BUFFER MODULE FACTORY``, the first four being file descriptors that it
-inherits from the session (`harness.predictors.isolation.process` starts it). It forks: the first process stays a
+Run by path with ``worker.py CONTROL LIFE OUTPUT BUFFER MODULE FACTORY ARGUMENTS``, the first four being file
+descriptors that it inherits from the session (`harness.predictors.isolation.process` starts it), the last JSON. What
+the factory gives is made a predictor by `factory.py`, beside this file. It forks: the first process stays a
 *guardian* that imports nothing more, collects what is printed and ends the whole process group when the session is
 gone, however it went; the second imports the module, calls the factory and predicts. A predictor that hangs in C code,
 or holds the interpreter's lock for ever, could not watch over itself.
@@ -13,6 +14,7 @@ them. LIFE carries nothing but its end, an order to stop, and the guardian's rep
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import mmap
 import os
@@ -23,58 +25,31 @@ from collections.abc import Iterator
 from typing import Any
 
 TAIL = 4096  # bytes kept of what the predictor prints
-_LONGEST = 300  # characters of a user's exception that are reported
 
 # Bound here: a user's module may patch the standard library (gevent does) and must not patch the way back.
 _read, _write, _getpid, _exit, _dumps, _loads = os.read, os.write, os.getpid, os._exit, json.dumps, json.loads
 
 
-class RefusedError(Exception):
-    """A factory that cannot be used, in words."""
-
-
-def told(error: BaseException) -> str:
-    """An exception as part of a sentence: ``ValueError: no weights``, on one line and safe to print."""
-    name = type(error).__name__
-    try:
-        text = printable(str(error))
-    except Exception:  # its text may raise another
-        text = ""
-    return f"{name}: {text}" if text else name
-
-
-def printable(text: str) -> str:
-    """One line of bounded length without control characters."""
-    line = " ".join(text.split())
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
-    return safe if len(safe) <= _LONGEST else safe[: _LONGEST - 1] + "…"
-
-
-def make_predictor(module: str, factory: str) -> Any:
-    """Import ``module`` and call its ``factory()``.
-
-    Raises:
-        RefusedError: anything wrong with either, as the end of a sentence about the model.
+def _beside(name: str) -> Any:
+    """A module that lies beside this file, which runs without its package: under another name, since a user's module
+    may be called the same.
     """
-    # Not KeyboardInterrupt: in the session's own process (--in-process) that is somebody pressing Ctrl-C.
-    try:
-        found = getattr(importlib.import_module(module), factory)
-    except (ImportError, AttributeError) as error:
-        raise RefusedError(f"cannot be imported ({printable(str(error))}); check the module and the name.") from error
-    except (Exception, SystemExit) as error:
-        raise RefusedError(f"importing {module} raised {told(error)}.") from error
-    try:
-        predictor = found()
-    except (Exception, SystemExit) as error:
-        raise RefusedError(f"{factory}() raised {told(error)}.") from error
-    if not callable(getattr(predictor, "predict", None)):
-        raise RefusedError(f"{factory}() returned {type(predictor).__name__}, which has no predict(contexts).")
-    return predictor
+    if __package__:
+        return importlib.import_module(f"{__package__}.{name}")
+    where = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")  # noqa: PTH100, PTH118, PTH120
+    spec = importlib.util.spec_from_file_location(f"_lvm_gates_{name}", where)
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_factory = _beside("factory")
 
 
 def main() -> None:
     control, life, output, buffer = map(int, sys.argv[1:5])
-    module, factory = sys.argv[5:7]
+    module, factory, arguments = sys.argv[5], sys.argv[6], json.loads(sys.argv[7])
     # The modules of the folder the session was called in, not those that happen to lie beside this file.
     own = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs 10 ms of a start
     sys.path[:] = [os.getcwd(), *(p for p in sys.path if os.path.abspath(p) != own)]  # noqa: PTH100, PTH109
@@ -91,10 +66,10 @@ def main() -> None:
     os.close(output)
     os.set_inheritable(control, False)
     os.set_inheritable(buffer, False)
-    _serve(control, buffer, module, factory)
+    _serve(control, buffer, module, factory, arguments)
 
 
-def _serve(control: int, buffer: int, module: str, factory: str) -> None:
+def _serve(control: int, buffer: int, module: str, factory: str, arguments: dict[str, Any]) -> None:
     """Answer requests until the session hangs up."""
     own = _getpid()
 
@@ -111,17 +86,19 @@ def _serve(control: int, buffer: int, module: str, factory: str) -> None:
     try:
         import numpy as np
     except ImportError as error:
-        reply(id=0, refused=f"{sys.executable} cannot import numpy ({printable(str(error))}); install it there.")
+        reply(
+            id=0, refused=f"{sys.executable} cannot import numpy ({_factory.printable(str(error))}); install it there."
+        )
         return
     try:
-        predictor = make_predictor(module, factory)
-    except RefusedError as error:
+        made = _factory.make_predictor(module, factory, arguments)
+    except _factory.RefusedError as error:
         reply(id=0, refused=str(error))
         return
     except BaseException as error:  # a KeyboardInterrupt here is the user's code, not the user
-        reply(id=0, refused=f"importing {module} or calling {factory}() raised {told(error)}.")
+        reply(id=0, refused=f"importing {module} or calling {factory}() raised {_factory.told(error)}.")
         return
-    reply(id=0)
+    reply(id=0, assumed=made.assumed, files=made.files)
     shared = None
     for request in _lines(control):
         rows, frames, dim = request["shape"]
@@ -130,9 +107,9 @@ def _serve(control: int, buffer: int, module: str, factory: str) -> None:
         given = np.ndarray((rows, frames, dim), np.float32, shared)
         try:
             # A copy: the predictor may keep or spoil what it is given, and the buffer is used again.
-            answer = np.asarray(predictor.predict(given.copy()))
+            answer = _factory.as_array(made.predictor.predict(given.copy()))
         except BaseException as error:  # SystemExit and KeyboardInterrupt among them
-            reply(id=request["id"], raised=told(error))
+            reply(id=request["id"], raised=_factory.told(error))
             continue
         leave_if_forked()
         if answer.dtype.kind == "f" and answer.dtype.itemsize > 8:

@@ -246,11 +246,11 @@ def test_another_interpreter(isolated, tmp_path):
 
 
 def test_the_worker_needs_nothing_of_this_project(tmp_path):
-    """Its file alone, elsewhere, without our modules on the path."""
-    from lvm_gates.harness.predictors.isolation import worker
+    """It and the file beside it, elsewhere, without our modules on the path."""
+    from lvm_gates.harness.predictors.isolation import factory, worker
 
-    copy = tmp_path / "alone.py"
-    copy.write_text(Path(worker.__file__).read_text())
+    for copy, module in {"alone.py": worker, "factory.py": factory}.items():
+        (tmp_path / copy).write_text(Path(module.__file__).read_text())
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import alone, json; "
          "print(json.dumps([m for m in sys.modules if m.split('.')[0] in ('lvm_gates', 'numpy')]))"],
