@@ -78,7 +78,8 @@ class DrawOrder:
         seen = self.seen(look)
         has = exists[seen]
         totals = np.bincount(self.unit[seen][has], weights=values[has], minlength=self.cuts[look])
-        return totals, np.bincount(self.unit[exists], minlength=len(self.weights)).astype(np.float64)
+        # Of nothing, weights or not, numpy counts in whole numbers.
+        return totals.astype(np.float64), np.bincount(self.unit[exists], minlength=len(self.weights)).astype(np.float64)
 
 
 def draw_orders(clusters: dict[SplitName, Int[np.ndarray, " n"]], by: Unit, seed: int) -> dict[SplitName, DrawOrder]:

@@ -55,7 +55,7 @@ class Leaks:
     def load(cls, path: Path) -> "Leaks":
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
-            return cls.of(stored)
+            return cls.of(dict(stored))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it by name, for an NPZ."""

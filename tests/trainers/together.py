@@ -1,6 +1,7 @@
 """Command lines of lvm-train one after another in the processes of one `torchrun`, without dropout.
 
-Started by `test_ranks`, as a program: dropout is drawn share by share, so only without it are weights comparable.
+Started by `test_several_processes`, as a program: dropout is drawn share by share, so only without it are weights
+comparable.
 """
 
 import json

@@ -26,7 +26,7 @@ def load(tmp_path, monkeypatch):
 
     def make(factory, apart, given=None):
         spec = f"python:brought:{factory}"
-        made.append(load_named(spec, root=tmp_path, isolation=Isolation(None, 60, 60) if apart else None))
+        made.append(load_named(spec, root=tmp_path, isolation=Isolation(None, 60.0, 60.0) if apart else None))
         answer = made[-1].predictor.predict(contexts() if given is None else given)
         return np.asarray(answer), identified(made[-1], tmp_path)
 

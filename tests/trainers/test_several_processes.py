@@ -76,21 +76,6 @@ def ended(process, status=0):
     return said, complaint
 
 
-@pytest.fixture(scope="module")
-def alone(corpus, tmp_path_factory):
-    out = tmp_path_factory.mktemp("alone")
-    run(lines(corpus, out))
-    return out
-
-
-@pytest.fixture(scope="module", params=[2, 3])
-def together(request, corpus, tmp_path_factory):
-    out = tmp_path_factory.mktemp(f"together-{request.param}")
-    (out / "lines.json").write_text(json.dumps(lines(corpus, out)))
-    said, _ = ended(launch(request.param, HERE / "together.py", out / "lines.json"))
-    return out, said, request.param
-
-
 def without_key_biases(state):
     """Softmax does not see what all keys have in common: the gradient is rounding, of which Adam makes a step."""
     kept = {}
@@ -100,26 +85,33 @@ def without_key_biases(state):
     return kept
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_weights_are_those_of_one_process(alone, together, recipe):
-    out, _, world = together
-    found, wanted = (weights(folder / recipe) for folder in (out, alone))
+def test_weights_are_those_of_one_process(corpus, tmp_path):
+    """In one test, so that pytest's workers do not train it all twice."""
+    alone = tmp_path / "alone"
+    run(lines(corpus, alone))
+    for world in (2, 3):
+        out = tmp_path / f"together-{world}"
+        out.mkdir()
+        (out / "lines.json").write_text(json.dumps(lines(corpus, out)))
+        said, _ = ended(launch(world, HERE / "together.py", out / "lines.json"))
+        assert [line.startswith("epoch 1/") for line in said.splitlines()].count(True) == len(RECIPES), "one prints"
+        for recipe in RECIPES:
+            assert_equal_within_rounding(out / recipe, alone / recipe, world)
+
+
+def assert_equal_within_rounding(together, alone, world):
+    found, wanted = weights(together), weights(alone)
     assert (found["args"]["processes"], wanted["args"]["processes"]) == (world, 1)
     ours, theirs = (without_key_biases(one["model_state_dict"]) for one in (found, wanted))
     assert ours.keys() == theirs.keys()
     for name in ours:
-        torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=ROUNDING, msg=lambda text, n=name: n + text)
-    first, second = history(out / recipe), history(alone / recipe)
+        told = f"{together.name}, {world} processes, {name}: "
+        torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=ROUNDING, msg=lambda text, t=told: t + text)
+    first, second = history(together), history(alone)
     assert [one["windows"] for one in first] == [one["windows"] for one in second]
     for one, other in zip(first, second, strict=True):
         terms = {name: value for name, value in other.items() if name.startswith(("train_", "val_"))}
-        assert {name: one[name] for name in terms} == pytest.approx(terms, abs=1e-5)
-
-
-def test_one_process_prints(together):
-    _, said, _ = together
-    lines_of = [line for line in said.splitlines() if line.startswith("epoch 1/")]
-    assert len(lines_of) == len(RECIPES)
+        assert {name: one[name] for name in terms} == pytest.approx(terms, abs=1e-5), together.name
 
 
 @pytest.fixture(scope="module")
