@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.controls.simple import Ewma
 from lvm_gates.harness.corpus.npz import read_articles
-from lvm_gates.harness.evaluation.candidates import rank_targets
+from lvm_gates.harness.evaluation.candidates import Ranking
 from lvm_gates.harness.evaluation.evaluation_set import BANK_SIZE
 from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
@@ -68,7 +68,7 @@ def test_rank_global(evaluation, time_ratio):
     bank = judged_on.bank.vectors
 
     def ranked():
-        return rank_targets(predictions, judged_on.windows, judged_on)
+        return Ranking(judged_on.windows, judged_on).ranks(predictions)
 
     time_ratio(ranked, lambda: predictions @ bank.T, rounds=15, runs=(1, 2))
 

@@ -79,7 +79,4 @@ class Bank:
         """Frames and targets that are in the bank."""
         if self.corpus is not windows.corpus or len(self) == 0:
             return Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-        rows = np.column_stack([windows.context_rows, windows.targets])
-        place = np.minimum(np.searchsorted(self.rows, rows), len(self) - 1)
-        window, frame = np.nonzero(self.rows[place] == rows)
-        return Pairs.of(window, place[window, frame])
+        return Pairs.in_rows(np.column_stack([windows.context_rows, windows.targets]), self.rows)

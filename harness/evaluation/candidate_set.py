@@ -39,10 +39,7 @@ class CandidateSet:
 
     def shown(self, windows: Windows) -> Pairs:
         """Candidates that stand in the context of a window."""
-        rows = windows.context_rows
-        place = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
-        window, frame = np.nonzero(self.rows[place] == rows)
-        return Pairs.of(window, place[window, frame])
+        return Pairs.in_rows(windows.context_rows, self.rows)
 
     def novel(self, windows: Windows, labels: Int[np.ndarray, " n"]) -> Bool[np.ndarray, "n m"]:
         """Which candidates count in set `novel`: outside the context, and not equal to the target."""

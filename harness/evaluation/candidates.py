@@ -46,10 +46,10 @@ class _Question(NamedTuple):
 
 
 class Ranking:
-    """Ranks the targets of some windows, for one predictor after the other.
+    """Ranks the targets of any number of windows, for one predictor after the other, some windows at once.
 
     Args:
-        windows: few enough for their candidates to be listed.
+        windows: whose targets are ranked.
         evaluation: the split.
     """
 
@@ -77,14 +77,6 @@ class Ranking:
         return Ranks(rank, size)
 
 
-def rank_targets(predictions: Float[np.ndarray, "n d"], windows: Windows, evaluation: EvaluationSet) -> Ranks:
-    """Rank the targets of any number of windows; see `Ranking.ranks`."""
-    parts = [
-        Ranking(windows.take(some), evaluation).ranks(predictions[some]) for some in slices(len(windows), _WINDOWS)
-    ]
-    return Ranks(*map(np.concatenate, zip(*parts, strict=True))) if parts else Ranks(*np.empty((2, 0, len(POOLS))))
-
-
 def _in_articles(windows: Windows, evaluation: EvaluationSet) -> Iterator[_Question]:
     """The targets among the chunks of their articles, and among those that the context has not shown."""
     for some, rows in _by_article(windows):
@@ -108,16 +100,20 @@ def _by_article(windows: Windows) -> Iterator[tuple[Int[np.ndarray, " b"], Int[n
     while begin < len(articles):
         chunks = np.cumsum(corpus.lengths[articles[begin:]])
         end = begin + max(1, int(np.searchsorted(chunks, _CHUNKS, side="right")))
-        yield order[bounds[begin] : bounds[end]], corpus.rows_of(articles[begin:end])
+        rows, some = corpus.rows_of(articles[begin:end]), order[bounds[begin] : bounds[end]]
+        for part in slices(len(some), _WINDOWS):  # an article may hold any number
+            yield some[part], rows
         begin = end
 
 
 def _in_bank(windows: Windows, evaluation: EvaluationSet) -> Iterator[_Question]:
     """The targets among chunks of the whole split that the context has not shown."""
     candidates = evaluation.bank
-    barred = candidates.equal(evaluation.labels_of(windows.targets)).joined(candidates.shown(windows))
-    size = np.full(len(windows), len(candidates.rows))
-    yield _Question(np.arange(len(windows)), slice(2, 3), candidates, (barred,), None, _left(size, [barred]))
+    for part in slices(len(windows), _WINDOWS):
+        asked = windows.take(part)
+        barred = candidates.equal(evaluation.labels_of(asked.targets)).joined(candidates.shown(asked))
+        rivals = _left(np.full(len(asked), len(candidates.rows)), [barred])
+        yield _Question(np.arange(part.start, part.stop), slice(2, 3), candidates, (barred,), None, rivals)
 
 
 def _left(size: Int[np.ndarray, " b"], barred: Sequence[Pairs]) -> Int[np.ndarray, "b sets"]:

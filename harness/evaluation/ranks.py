@@ -37,6 +37,18 @@ class Pairs(NamedTuple):
         candidate, window = np.divmod(np.unique(candidate * width + window), width)
         return cls(window, candidate)
 
+    @classmethod
+    def in_rows(cls, rows: Int[np.ndarray, "n k"], candidates: Int[np.ndarray, " m"]) -> "Pairs":
+        """Of each window the candidates that are among some rows of its own.
+
+        Args:
+            rows: of each window.
+            candidates: rows of the same corpus, rising, at least one.
+        """
+        place = np.minimum(np.searchsorted(candidates, rows), len(candidates) - 1)
+        window, column = np.nonzero(candidates[place] == rows)
+        return cls.of(window, place[window, column])
+
     def take(self, some: Bool[np.ndarray, " k"]) -> "Pairs":
         """Those of a mask."""
         return Pairs(self.window[some], self.candidate[some])

@@ -7,7 +7,7 @@ from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.evaluation import bank as bank_module
 from lvm_gates.harness.evaluation.bank import Bank
-from lvm_gates.harness.evaluation.candidates import POOLS, rank_targets
+from lvm_gates.harness.evaluation.candidates import POOLS, Ranking
 from lvm_gates.harness.evaluation.named_bank import with_bank
 from lvm_gates.harness.evaluation.observe import observe, observe_together
 
@@ -38,7 +38,7 @@ def blocks(request, monkeypatch):
 
 def test_the_whole_split_as_a_bank_gives_the_ranks_of_the_default(corpus, make_set, predictions, blocks):
     held = make_set(corpus)
-    expected = rank_targets(predictions, held.windows, held)
+    expected = Ranking(held.windows, held).ranks(predictions)
     ((rank, size),) = Bank(corpus, held.rows).ranks([predictions], held.windows)
     np.testing.assert_array_equal(rank, expected.rank[:, GLOBAL])
     np.testing.assert_array_equal(size[np.arange(len(size)) != 3], np.delete(expected.size[:, GLOBAL], 3))

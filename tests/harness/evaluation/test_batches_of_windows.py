@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from lvm_gates.harness.evaluation.candidates import rank_targets
+from lvm_gates.harness.evaluation.candidates import Ranking
 from lvm_gates.harness.evaluation.observe import observe
 from lvm_gates.harness.evaluation.resolve_model import load_named
 from lvm_gates.harness.predictors.checkpoint import save_checkpoint
@@ -60,7 +60,7 @@ def test_what_is_ranked_at_once_does_not_grow_with_the_windows(make_corpus, make
     evaluation.bank  # noqa: B018 - kept, once they are made
     tracemalloc.start()
     try:
-        ranks = rank_targets(predictions, evaluation.windows, evaluation)
+        ranks = Ranking(evaluation.windows, evaluation).ranks(predictions)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

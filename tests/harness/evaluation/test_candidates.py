@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.corpus.windows import windows_of
 from lvm_gates.harness.evaluation import evaluation_set
-from lvm_gates.harness.evaluation.candidates import POOLS, rank_targets
+from lvm_gates.harness.evaluation.candidates import POOLS, Ranking
 
 DIRECTIONS = np.array([v for v in itertools.product([-1, 0, 1], repeat=3) if any(v)], dtype=np.float64)
 
@@ -74,7 +74,7 @@ def test_ranks_in_all_candidate_sets_equal_brute_force_with_ties_duplicates_and_
     windows = evaluation.windows
     picks = data.draw(st.lists(st.integers(0, 26), min_size=len(windows), max_size=len(windows)))
     predictions = unit(np.concatenate([DIRECTIONS, np.full((1, 3), np.nan)])[picks]).reshape(-1, 3)
-    found = rank_targets(predictions, windows, evaluation)
+    found = Ranking(windows, evaluation).ranks(predictions)
     for i, (pool, candidates) in enumerate(candidate_sets_of(windows, evaluation, lengths).items()):
         assert POOLS[i] == pool
         rank, size = brute_force(predictions, windows, candidates, corpus)
@@ -90,13 +90,13 @@ def test_a_bank_smaller_than_the_split_still_ranks_every_target_among_it(make_co
     assert len(np.unique(evaluation.bank.rows)) == 12
     windows = evaluation.windows
     predictions = unit(np.random.default_rng(5).standard_normal((len(windows), 6)))
-    found = rank_targets(predictions, windows, evaluation)
+    found = Ranking(windows, evaluation).ranks(predictions)
     rank, size = brute_force(
         predictions, windows, candidate_sets_of(windows, evaluation, lengths, evaluation.bank.rows)["global"], corpus
     )
     np.testing.assert_array_equal(found.rank[:, 2], rank)
     np.testing.assert_array_equal(found.size[:, 2], size)
-    exact = rank_targets(unit(windows.target_vectors()), windows, evaluation)
+    exact = Ranking(windows, evaluation).ranks(unit(windows.target_vectors()))
     assert (exact.rank == 1).all()
 
 
@@ -122,10 +122,10 @@ def test_a_copy_of_the_target_is_the_same_answer_and_a_copy_of_a_frame_is_still_
     evaluation = make_set(corpus, context=3)
     windows = evaluation.windows
     assert windows.targets[1] == 4
-    truth = rank_targets(unit(windows.target_vectors()), windows, evaluation)
+    truth = Ranking(windows, evaluation).ranks(unit(windows.target_vectors()))
     assert (truth.rank == 1).all()
     assert truth.size[1].tolist() == [11, 8, 8]  # 12 rows minus the copy; minus three context frames
-    last = rank_targets(unit(windows.contexts()[:, -2]), windows, evaluation)  # the frame that row 10 repeats
+    last = Ranking(windows, evaluation).ranks(unit(windows.contexts()[:, -2]))  # the frame that row 10 repeats
     assert last.rank[1, 0] >= 3
     assert last.rank[1, 1] >= 2
 
@@ -143,7 +143,7 @@ def test_windows_of_several_articles_keep_their_order(make_corpus, make_set):
     evaluation = make_set(corpus, context=2)
     order = np.random.default_rng(1).permutation(len(evaluation.windows))
     predictions = unit(np.random.default_rng(2).standard_normal((len(order), 5)))
-    straight = rank_targets(predictions, evaluation.windows, evaluation)
-    mixed = rank_targets(predictions[order], windows_of(corpus, np.arange(3), 2).take(order), evaluation)
+    straight = Ranking(evaluation.windows, evaluation).ranks(predictions)
+    mixed = Ranking(windows_of(corpus, np.arange(3), 2).take(order), evaluation).ranks(predictions[order])
     np.testing.assert_array_equal(mixed.rank, straight.rank[order])
     np.testing.assert_array_equal(mixed.size, straight.size[order])
