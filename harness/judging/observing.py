@@ -6,7 +6,7 @@ process met it, and the model is not asked again on that split. Its metrics are 
 prediction is missing, too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache, cached_property, partial
 from pathlib import Path
 
@@ -77,7 +77,7 @@ class Observing:
 
     def pieces(self) -> list[Piece]:
         """All of the work, controls of one split together."""
-        return list({p.file: p for p in (self.piece(name, split) for name, split in self._pairs())}.values())
+        return list({p.file: p for name in self._names() for p in (self.piece(name, s) for s in JUDGED)}.values())
 
     def piece(self, name: str, split: SplitName) -> Piece:
         """The work after which the observations of a model or control are there."""
@@ -87,10 +87,9 @@ class Observing:
             )
         return Piece(f"{name} on {split}", self.file(name, split), partial(self._observe, name, split), alone=True)
 
-    def _pairs(self) -> Iterator[tuple[str, SplitName]]:
-        for name in dict.fromkeys([*self._settings.models, *(CONTROL + c for c in self.control_names)]):
-            for split in JUDGED:
-                yield name, split
+    def _names(self) -> list[str]:
+        """Every model and control, each once."""
+        return list(dict.fromkeys([*self._settings.models, *(f"{CONTROL}{name}" for name in self.control_names)]))
 
     def _predictor(self, name: str, split: SplitName) -> NamedPredictor:
         if not is_control(name):
@@ -123,7 +122,7 @@ class Observing:
         return observe_published(self.predictor(name, split), evaluation, batch_size=self._settings.batch_size)
 
     def _observe_controls(self, split: SplitName, done: Path) -> None:
-        names = [name for name, own in self._pairs() if own == split and is_control(name)]
+        names = [name for name in self._names() if is_control(name)]
         if self._settings.published:
             found = [self._observe_published(name, split) for name in names]
         else:
@@ -142,7 +141,7 @@ class Observing:
         do(self.piece(name, split))
         file = self.file(name, split)
         if load_fault(file) is not None:
-            return self.observations(CONTROL + "nan", split)
+            return self.observations(f"{CONTROL}nan", split)
         return Observations.load(file)
 
 
@@ -150,5 +149,5 @@ def ingredients_of(inputs: Inputs, seed: int) -> dict[SplitName, Ingredients]:
     """What controls and rivals are fitted on, by split; one and the same for both where there is a training split."""
     training = inputs.training
     if inputs.has_training_split:
-        return dict.fromkeys(JUDGED, Ingredients(inputs.corpus, training[JUDGED[0]], seed))
+        return dict.fromkeys(JUDGED, Ingredients(inputs.corpus, training["VAL"], seed))
     return {split: Ingredients(inputs.corpus, training[split], seed) for split in JUDGED}
