@@ -55,6 +55,19 @@ def _is_socket(fd):
         return False
 
 
+class Faults:
+    """Answers with the pages that the system had to give it anew, for layers of 3 MB as a network has them."""
+
+    def predict(self, contexts):
+        import resource
+
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        layers = [np.ones(3 * 2**20, np.uint8) for _ in range(5)]
+        del layers
+        given = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        return np.full((len(contexts), contexts.shape[2]), given)
+
+
 class Interrupts:
     def predict(self, contexts):
         raise KeyboardInterrupt
