@@ -7,6 +7,7 @@ import pytest
 
 from lvm_gates.harness.audits import Audit
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.controls import STANDARD_CONTROLS
 from lvm_gates.harness.controls.simple import Ewma
 from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.judging import session
@@ -77,6 +78,7 @@ def prepared(run, monkeypatch):
 
 def test_everything_that_a_verdict_needs_is_prepared_and_processes_end(judged, monkeypatch):
     run = judged(told(), told("silent", None))
+    assert run.control_names == STANDARD_CONTROLS
     *whats, tell, closed = prepared(run, monkeypatch)
     assert tell is print
     assert closed == [Ewma, Ewma]
