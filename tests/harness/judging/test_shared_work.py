@@ -96,6 +96,21 @@ def test_pieces_run_side_by_side_with_one_thread_a_product(monkeypatch, piece):
         assert threads() == 2
 
 
+def test_it_is_told_what_is_done_and_what_is_waited_for(monkeypatch, piece):
+    told, asked = [], []
+
+    def busy_at_first(given, wait=True):
+        """Others are at "held" and "later"; "held" they leave undone."""
+        asked.append((given.what, wait))
+        return given.what not in ("held", "later") or len(asked) > 4
+
+    monkeypatch.setattr(shared_work, "threads", lambda: 1)
+    monkeypatch.setattr(shared_work, "do", busy_at_first)
+    do_all([piece(name) for name in ("a", "held", "b", "later")], lambda *one: told.append(one))
+    assert told == [("a", 0, 4), ("held", 1, 4), ("b", 1, 4), ("later", 2, 4), ("held", 2, 4), ("later", 3, 4)]
+    assert asked == [*((name, False) for name in ("a", "held", "b", "later")), ("held", True), ("later", False)]
+
+
 def test_a_failure_is_told_and_begins_nothing_more(workers, piece):
     def fails():
         raise UserError("this cannot be")
@@ -122,6 +137,7 @@ def test_what_another_holds_is_waited_for_last(workers, piece):
     assert holds.wait(20)
     assert not do(held, wait=False)
     do_all([held, *others])
+    assert held.file.is_file(), "it came back before all was done"
     thread.join()
     assert held.file.read_text() == "by another"
     assert sorted(name for name, _ in piece.made) == ["b", "c"]
