@@ -122,21 +122,23 @@ def test_a_failure_is_told_and_begins_nothing_more(workers, piece):
 
 
 def test_what_another_holds_is_waited_for_last(workers, piece):
-    held, others = piece("held"), [piece("b"), piece("c")]
-    holds = threading.Event()
+    held, too, others = piece("held"), piece("held, too"), [piece("b"), piece("c")]
+    holds, late = threading.Event(), time.monotonic() + 10
 
     def another():
-        with FileLock(f"{held.file}.lock"):
+        with FileLock(f"{held.file}.lock"), FileLock(f"{too.file}.lock"):
             holds.set()
-            while not all(other.file.is_file() for other in others):
+            while not all(other.file.is_file() for other in others) and time.monotonic() < late:
                 time.sleep(0.01)
-            held.file.write_text("by another")
+            for mine in (held, too):
+                mine.file.write_text("by another")
 
     thread = threading.Thread(target=another)
     thread.start()
     assert holds.wait(20)
     assert not do(held, wait=False)
-    do_all([held, *others])
+    do_all([held, too, *others])
+    assert time.monotonic() < late, "the others were not done meanwhile"
     assert held.file.is_file(), "it came back before all was done"
     thread.join()
     assert held.file.read_text() == "by another"
