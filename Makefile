@@ -56,7 +56,8 @@ bench: $(STAMP)
 
 mutation: $(STAMP)
 	$(BIN)/python -m ci.mutate --count 20 --seed 0 --only 'harness/statistics/*' --only 'harness/audits/*' --only 'gates/*' \
-		--only 'harness/judging/[!s]*' --only 'harness/base/[ce]*'
+		--only 'harness/judging/*' --only 'harness/base/*' --only 'harness/results/*' --only 'harness/corpus/*' \
+		--only 'harness/rivals/family.py' --only 'harness/leaks/[cr]*' --only 'harness/evaluation/perturbations.py'
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
