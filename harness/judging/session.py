@@ -23,7 +23,7 @@ from lvm_gates.harness.audits import ASK_FOR_LEAKS, AUDITS, Audit, Auditor
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.controls import STANDARD_CONTROLS, Ingredients, build_control
-from lvm_gates.harness.corpus.near_duplicates import near_duplicates
+from lvm_gates.harness.corpus.near_duplicates import cached_near_duplicates
 from lvm_gates.harness.corpus.splits import JUDGED, SplitName
 from lvm_gates.harness.evaluation.contamination import TrainingData, judge_training_data
 from lvm_gates.harness.evaluation.faults import load_fault, save_fault
@@ -314,7 +314,7 @@ class GateRun:
 
     def _comparing_targets(self, split: SplitName) -> Piece:
         def make(file: Path) -> None:
-            found = near_duplicates(self.inputs.evaluation[split].windows, training_windows(self.inputs))
+            found = cached_near_duplicates(self.inputs.evaluation[split].windows, training_windows(self.inputs))
             with atomic_write(file) as stream:
                 np.save(stream, found, allow_pickle=False)
 
