@@ -10,8 +10,9 @@ from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.candidates import Ranking
 from lvm_gates.harness.evaluation.evaluation_set import OFFSETS, EvaluationSet
 
-# Windows compared with their surroundings in one product.
-_AT_ONCE = 256
+# Windows compared with their surroundings in one product, of which each needs a dozen columns: few, so that little of
+# it is for nothing.
+_AT_ONCE = 32
 
 
 class Block:

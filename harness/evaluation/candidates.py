@@ -75,9 +75,7 @@ class Ranking:
         for question in self._questions:
             some = question.windows
             asked, cosines = [own[some] for own in predictions], [target[some] for target in targets]
-            counts = count_ahead_together(
-                asked, cosines, question.candidates.vectors, question.barred, question.own
-            )
+            counts = count_ahead_together(asked, cosines, question.candidates.vectors, question.barred, question.own)
             for ranks, cosine, nested in zip(found, cosines, counts, strict=True):
                 pools = [mean_rank(ahead, question.rivals[:, i], cosine) for i, ahead in enumerate(nested)]
                 ranks.rank[some, question.columns] = np.stack(pools, axis=1)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lvm_gates.harness.base.hashing import hash64
 from lvm_gates.harness.base.vectors import dots, slices, unit
 from lvm_gates.harness.corpus.equality import SAME
 
@@ -22,6 +23,7 @@ TIE = 1e-12
 _TILE = 2048
 # The same for a dozen predictors at a time, whose products take as much.
 _SHARED_TILE = 512
+_KEYS = 1
 # Pairs looked at again at once: 24 MB of float64 at 768 dimensions. Beyond that a product of the whole tile is cheaper.
 _PAIRS = 4096
 
@@ -180,9 +182,13 @@ def _distinct(
     if len(predictions) == 1:
         return predictions[0], [None]
     stacked = np.concatenate(predictions)
-    seen: dict[bytes, int] = {}
-    place = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in stacked], dtype=np.int64)
-    first = np.unique(place, return_index=True)[1]
+    bits = stacked.view(np.uint32)
+    # Multilinear hashing (Lemire and Kaser 2014) finds rows that may be equal; whether they are is then looked at.
+    keys = np.einsum("nk,k->n", bits, hash64(np.arange(bits.shape[1]), 0, _KEYS) | np.uint64(1))
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[place] != np.arange(len(stacked)))
+    if (bits[again] != bits[first[place[again]]]).any():  # two of 2^64 keys: then nothing is shared
+        first = place = np.arange(len(stacked))
     return stacked[first], np.split(place, len(predictions))
 
 
