@@ -63,15 +63,6 @@ class RivalScores:
         names = tuple(self.names[i] for i in kept)
         return RivalScores(names, self.weights[kept], self.cosine[:, kept], self.reciprocal_rank[:, kept])
 
-    def beside(self, other: "RivalScores") -> "RivalScores":
-        """These rivals and others, on the same windows."""
-        return RivalScores(
-            (*self.names, *other.names),
-            np.concatenate([self.weights, other.weights]),
-            np.concatenate([self.cosine, other.cosine], axis=1),
-            np.concatenate([self.reciprocal_rank, other.reciprocal_rank], axis=1),
-        )
-
     def save(self, path: Path) -> None:
         """Write atomically; another process may be waiting to read."""
         with atomic_write(path) as stream:
