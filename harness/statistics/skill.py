@@ -94,7 +94,7 @@ class SkillInputs:
     def vertices(self) -> dict[str, Vertex]:
         """The rivals on the frontier, by name: the same for every model."""
         names, found = self.rivals.names, {}
-        for i in self.frontier.vertices():
+        for i in self.frontier.vertices().tolist():
             cosine, reciprocal_rank = self.scores_of(i)
             found[names[i]] = Vertex(
                 cosine=cluster_mean(cosine, self.clusters),

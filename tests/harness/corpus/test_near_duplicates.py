@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lvm_gates.harness.base.vectors import unit
-from lvm_gates.harness.corpus.near_duplicates import NEAR, near_duplicates
+from lvm_gates.harness.corpus.near_duplicates import NEAR, cached_near_duplicates, near_duplicates
 from lvm_gates.harness.corpus.windows import windows_of
 
 
@@ -59,3 +59,28 @@ def test_the_line_is_a_cosine_of_nine_tenths(make_corpus, cosine, near):
 def test_without_training_nothing_is_a_duplicate(make_corpus):
     windows = windows_of(make_corpus([9], dim=4), np.arange(1), 3)
     assert near_duplicates(windows, ()).tolist() == [False] * 6
+
+
+def test_what_is_kept_belongs_to_its_windows_and_to_its_training_chunks(make_corpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path))
+    judged, training = make_corpus([14], dim=4), make_corpus([7, 5], dim=4, splits="TRAIN", seed=1)
+    windows, whole = windows_of(judged, np.arange(1), 2), windows_of(training, np.arange(2), 2)
+    made = []
+
+    def counted(*asked):
+        made.append(near_duplicates(*asked))
+        return made[-1]
+
+    monkeypatch.setattr("lvm_gates.harness.corpus.near_duplicates.near_duplicates", counted)
+    first, again = (cached_near_duplicates(windows, [whole]) for _ in range(2))
+    np.testing.assert_array_equal(first, near_duplicates(windows, [whole]))
+    np.testing.assert_array_equal(again, first)
+    assert len(made) == 1
+    for asked in (
+        (windows.take(slice(0, 5)), [whole]),
+        (windows, [windows_of(training, np.arange(1), 2)]),
+        (windows_of(make_corpus([14], dim=4, seed=9), np.arange(1), 2), [whole]),
+        (windows, ()),
+    ):
+        np.testing.assert_array_equal(cached_near_duplicates(*asked), near_duplicates(*asked))
+    assert len(made) == 5
