@@ -189,7 +189,7 @@ def _distinct(
     again = np.flatnonzero(first[place] != np.arange(len(stacked)))
     if (bits[again] != bits[first[place[again]]]).any():  # two of 2^64 keys: then nothing is shared
         first = place = np.arange(len(stacked))
-    return stacked[first], np.split(place, len(predictions))
+    return stacked[first], [*np.split(place, len(predictions))]
 
 
 def _per_row(mask: Bool[np.ndarray, "n m"]) -> Int[np.ndarray, " n"]:
