@@ -23,9 +23,11 @@ class SinusoidalPosition(nn.Module):
 
     def __init__(self, width: int, max_context: int) -> None:
         super().__init__()
-        slot = torch.arange(max_context, dtype=torch.float32)[:, None]
-        rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10_000.0) / width))
-        code = torch.zeros(max_context, width)
+        # Of numbers wherever the network is built: the first `arange` without any loads two seconds of torch's Python.
+        with torch.device("cpu"):
+            slot = torch.arange(max_context, dtype=torch.float32)[:, None]
+            rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10_000.0) / width))
+            code = torch.zeros(max_context, width)
         code[:, 0::2] = torch.sin(slot * rate)
         code[:, 1::2] = torch.cos(slot * rate)[:, : width // 2]
         self.register_buffer("pe", code[None])

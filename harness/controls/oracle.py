@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import Corpus
 
 # Contexts handed to a predictor are the very vectors of the corpus, except that a rolled-out frame has been through
 # float64 and back: a last-bit difference of float32.
 SAME_FRAME = 1e-6
+# Contexts compared at once: 240 KB at 768 dimensions, which stay in a core's cache, in a fifth of the time.
+_COMPARED = 16
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,11 @@ class Oracle:
         before = rows[:, None] + np.arange(-contexts.shape[1], 0)
         wanted = rows + self.ahead - 1
         inside = (before[:, 0] >= self.corpus.run_start[rows]) & (wanted < self.corpus.run_end[rows])
-        frames = self.corpus.vectors(np.where(inside[:, None], before, rows[:, None]))
-        same = np.abs(frames - contexts).max(axis=(1, 2)) <= SAME_FRAME
+        before = np.where(inside[:, None], before, rows[:, None])
+        same = np.empty(len(rows), dtype=bool)
+        for part in slices(len(rows), _COMPARED):
+            apart = self.corpus.vectors(before[part])
+            apart -= contexts[part]
+            same[part] = np.abs(apart, out=apart).max(axis=(1, 2)) <= SAME_FRAME
         truth = self.corpus.vectors(np.where(inside, wanted, rows))
         return np.where((inside & same)[:, None], truth, contexts[:, -1])

@@ -9,8 +9,6 @@ import hashlib
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
@@ -57,6 +55,12 @@ def _nearly_equal(corpus: Corpus, rows: Int[np.ndarray, " u"]) -> Int[np.ndarray
         apart = np.linalg.norm(corpus.vectors(rows[one]) - corpus.vectors(rows[other]), axis=1)
         edges.append(np.stack([one, other])[:, apart <= SAME])
     joined = np.concatenate(edges, axis=1)
+    if joined.shape[1] == 0:
+        return np.arange(len(rows))
+    # Loaded where there is something to join: a tenth of a second that most corpora spare every session.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(joined.shape[1]), (joined[0], joined[1])), shape=(len(rows), len(rows)))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 

@@ -5,11 +5,13 @@ boilerplate into +.009 MRR of "skill" (docs/specification.md, "Near-duplicate ta
 of skill metrics.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lvm_gates.harness.base.cache import cached_arrays, code_digest
 from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
 from lvm_gates.harness.corpus.windows import Windows
@@ -27,6 +29,19 @@ def near_duplicates(windows: Windows, training: Sequence[Windows]) -> Bool[np.nd
         rows = part.corpus.rows_of(np.unique(part.clusters))
         best = np.maximum(best, nearest(targets, part.corpus, rows)[0])
     return np.asarray(best > NEAR)
+
+
+def cached_near_duplicates(windows: Windows, training: Sequence[Windows]) -> Bool[np.ndarray, " n"]:
+    """`near_duplicates`, kept under the content of the corpora and of the code: candidates are gated on one corpus."""
+    if not training:
+        return near_duplicates(windows, training)
+    digest = hashlib.sha256(code_digest(__name__, "lvm_gates.harness.corpus.corpus").encode())
+    digest.update(f"|{windows.corpus.fingerprint}|".encode() + windows.targets.astype(np.int64).tobytes())
+    for part in training:
+        digest.update(f"|TRAIN|{part.corpus.fingerprint}|".encode() + np.unique(part.clusters).tobytes())
+    key = digest.hexdigest()[:32]
+    made = cached_arrays("near-duplicates", key, ["near"], lambda: {"near": near_duplicates(windows, training)})
+    return np.asarray(made["near"])
 
 
 def nearest(

@@ -3,15 +3,16 @@
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from lvm_gates.harness.base.vectors import slices, unit
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.candidates import Ranking
 from lvm_gates.harness.evaluation.evaluation_set import OFFSETS, EvaluationSet
 
-# Windows compared with their surroundings in one product.
-_AT_ONCE = 256
+# Windows compared with their surroundings in one product, of which each needs a dozen columns: few, so that little of
+# it is for nothing.
+_AT_ONCE = 32
 
 
 class Block:
@@ -54,6 +55,23 @@ class Block:
     def ahead(self, step: int) -> Float[np.ndarray, "b d"]:
         """The chunk at offset ``+step`` of each window, unit and float64; the target where there is none."""
         return np.asarray(self._chunks[self._ahead[:, step - 1]])
+
+    @cached_property
+    def looped(self) -> Int[np.ndarray, " k"]:
+        """Positions of the windows with chunks enough ahead for a closed loop."""
+        return np.flatnonzero(self.ahead_exists)
+
+    @cached_property
+    def looped_ahead(self) -> list[Float[np.ndarray, "k d"]]:
+        """`ahead` at each step of a closed loop, of the windows that have one."""
+        return [self._chunks[self._ahead[self.looped, step]] for step in range(self.evaluation.horizon)]
+
+    @cached_property
+    def loop_frames(self) -> Float[np.ndarray, "k frames d"]:
+        """Frames, and room for what is predicted after them, which each predictor fills anew; each step reads C."""
+        contexts = self.contexts[self.looped]
+        later = np.zeros((len(contexts), self.evaluation.horizon - 1, contexts.shape[2]), dtype=np.float32)
+        return np.concatenate([contexts, later], axis=1)
 
     @cached_property
     def ranking(self) -> Ranking:

@@ -13,7 +13,7 @@ from lvm_gates.harness.base.vectors import dots, slices, unit
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.candidate_set import CandidateSet
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
-from lvm_gates.harness.evaluation.ranks import Pairs, count_ahead, mean_rank
+from lvm_gates.harness.evaluation.ranks import Pairs, count_ahead_together, mean_rank
 
 # Windows ranked at once: their similarities to a tile of candidates stay in a core's cache.
 _WINDOWS = 256
@@ -64,17 +64,23 @@ class Ranking:
 
         A candidate whose stored embedding equals the target's is the same answer, not a rival; it leaves the set.
         """
-        target = dots(predictions, self._targets)
-        rank, size = np.full((len(target), len(POOLS)), np.nan), np.zeros((len(target), len(POOLS)), dtype=np.int64)
+        (found,) = self.ranks_together([predictions])
+        return found
+
+    def ranks_together(self, predictions: Sequence[Float[np.ndarray, "n d"]]) -> list[Ranks]:
+        """`ranks` by the predictions of several."""
+        targets = [dots(own, self._targets) for own in predictions]
+        n, sets = len(self._targets), len(POOLS)
+        found = [Ranks(np.full((n, sets), np.nan), np.zeros((n, sets), dtype=np.int64)) for _ in predictions]
         for question in self._questions:
             some = question.windows
-            found = count_ahead(
-                predictions[some], target[some], question.candidates.vectors, question.barred, question.own
-            )
-            ranks = [mean_rank(ahead, question.rivals[:, i], target[some]) for i, ahead in enumerate(found)]
-            rank[some, question.columns] = np.stack(ranks, axis=1)
-            size[some, question.columns] = question.rivals + 1
-        return Ranks(rank, size)
+            asked, cosines = [own[some] for own in predictions], [target[some] for target in targets]
+            counts = count_ahead_together(asked, cosines, question.candidates.vectors, question.barred, question.own)
+            for ranks, cosine, nested in zip(found, cosines, counts, strict=True):
+                pools = [mean_rank(ahead, question.rivals[:, i], cosine) for i, ahead in enumerate(nested)]
+                ranks.rank[some, question.columns] = np.stack(pools, axis=1)
+                ranks.size[some, question.columns] = question.rivals + 1
+        return found
 
 
 def _in_articles(windows: Windows, evaluation: EvaluationSet) -> Iterator[_Question]:

@@ -16,7 +16,7 @@ from lvm_gates.harness.base.vectors import cosines, dots
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.bank import Bank
 from lvm_gates.harness.evaluation.block import Block
-from lvm_gates.harness.evaluation.candidates import POOLS
+from lvm_gates.harness.evaluation.candidates import POOLS, Ranks
 from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, evenly_spaced, groups_of, ranks_without, spread
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.observations import Observations
@@ -168,16 +168,18 @@ def _observe_block(predictors: Sequence[NamedPredictor], block: Block, batch_siz
     cosine = [cosines(base, block.targets) for base in bases]
     shape = (len(predictors), len(block), len(ablation_names(block.windows.context)))
     ablation = _ablations(predictors, block, batch_size) if ablations else np.full(shape, np.nan)
+    ranks = block.ranking.ranks_together(bases)
     return [
         _part(
             base,
             own,
             spoiled - own[:, None],
             _rollout(named, base, block, batch_size),
+            ranked,
             block,
             np.isfinite(own) & (np.isfinite(spoiled).all(axis=1) | (not ablations)),
         )
-        for named, base, own, spoiled in zip(predictors, bases, cosine, ablation, strict=True)
+        for named, base, own, spoiled, ranked in zip(predictors, bases, cosine, ablation, ranks, strict=True)
     ]
 
 
@@ -186,10 +188,10 @@ def _part(
     cosine: Float[np.ndarray, " b"],
     ablation: Float[np.ndarray, "b ablations"],
     rollout: Float[np.ndarray, "b horizon"],
+    ranks: Ranks,
     block: Block,
     finite: Bool[np.ndarray, " b"],
 ) -> _Part:
-    ranks = block.ranking.ranks(base)
     offset, nearest = block.around(base)
     values = {
         "cosine": cosine,
@@ -237,16 +239,13 @@ def _rollout(
     named: NamedPredictor, base: Float[np.ndarray, "b d"], block: Block, batch_size: int
 ) -> Float[np.ndarray, "b horizon"]:
     """Closed loop: each prediction becomes the newest frame. Prediction h answers for the chunk at offset +h."""
-    horizon, kept = block.evaluation.horizon, np.flatnonzero(block.ahead_exists)
-    found = np.full((len(block), horizon), np.nan)
-    prediction, context = base[kept], block.contexts.shape[1]
-    # Frames and predictions in one row, of which each step reads the last C.
-    frames = np.empty((len(kept), context + horizon - 1, prediction.shape[1]), dtype=np.float32)
-    frames[:, :context] = block.contexts[kept]
-    for step in range(1, horizon + 1):
-        if step > 1:
-            frames[:, context + step - 2] = prediction
-            rows = block.windows.targets[kept] + step - 1
-            prediction = ask(named, frames[:, step - 1 : context + step - 1], rows, batch_size)
-        found[kept, step - 1] = dots(prediction, block.ahead(step)[kept])
+    kept, context = block.looped, block.contexts.shape[1]
+    found = np.full((len(block), block.evaluation.horizon), np.nan)
+    prediction, frames = base[kept], block.loop_frames
+    for step, truth in enumerate(block.looped_ahead):
+        if step:
+            frames[:, context + step - 1] = prediction
+            rows = block.windows.targets[kept] + step
+            prediction = ask(named, frames[:, step : context + step], rows, batch_size)
+        found[kept, step] = dots(prediction, truth)
     return found

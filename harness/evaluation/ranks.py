@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lvm_gates.harness.base.hashing import hash64
 from lvm_gates.harness.base.vectors import dots, slices, unit
 from lvm_gates.harness.corpus.equality import SAME
 
@@ -20,6 +21,9 @@ from lvm_gates.harness.corpus.equality import SAME
 TIE = 1e-12
 # Candidates compared at once: with 256 windows 2 MB of float32, which stay in a core's cache.
 _TILE = 2048
+# The same for a dozen predictors at a time, whose products take as much.
+_SHARED_TILE = 512
+_KEYS = 1
 # Pairs looked at again at once: 24 MB of float64 at 768 dimensions. Beyond that a product of the whole tile is cheaper.
 _PAIRS = 4096
 
@@ -113,33 +117,79 @@ def count_ahead(
     Returns:
         For each set what is ahead of the targets in it.
     """
-    n, dim = predictions.shape
+    (found,) = count_ahead_together([predictions], [target], candidates, barred, own, targets)
+    return found
+
+
+def count_ahead_together(
+    predictions: Sequence[Float[np.ndarray, "n d"]],
+    target: Sequence[Float[np.ndarray, " n"]],
+    candidates: Float[np.ndarray, "m d"],
+    barred: Sequence[Pairs],
+    own: tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]] | None = None,
+    targets: Float[np.ndarray, "n d"] | None = None,
+) -> list[list[Ahead]]:
+    """`count_ahead` for several predictors on the same windows; what they predict alike is multiplied once.
+
+    Args:
+        predictions: of each predictor.
+        target: of each predictor.
+        candidates: see `count_ahead`, as all that follows.
+        barred: the same.
+        own: the same.
+        targets: the same.
+    """
+    n, dim = predictions[0].shape
     # What lies within `SAME` of the target is as far from its cosine at most.
     slack = TIE + rounding(dim) + (SAME if targets is not None else 0.0)
-    single = predictions.astype(np.float32)
+    single, places = _distinct([p.astype(np.float32) for p in predictions])
     # Outwards, so that rounding the limits loses nothing.
-    high = np.nextafter((target + slack).astype(np.float32), np.float32(np.inf))[:, None]
-    low = np.nextafter((target - slack).astype(np.float32), np.float32(-np.inf))[:, None]
-    found = [Ahead.nothing(n) for _ in barred]
-    for part in slices(len(candidates), _TILE):
+    highs = [np.nextafter((t + slack).astype(np.float32), np.float32(np.inf))[:, None] for t in target]
+    lows = [np.nextafter((t - slack).astype(np.float32), np.float32(-np.inf))[:, None] for t in target]
+    found = [[Ahead.nothing(n) for _ in barred] for _ in predictions]
+    for part in slices(len(candidates), _TILE if len(predictions) == 1 else _SHARED_TILE):
         vectors = candidates[part]
-        similarity = single @ vectors.T
-        if own is not None:
-            position = np.arange(part.start, part.stop)
-            similarity[(position < own[0][:, None]) | (position >= own[1][:, None])] = -np.inf
-        for pairs, counts in zip(barred, found, strict=True):
-            gone = pairs.among(part)
-            similarity[gone.window, gone.candidate] = -np.inf
-            above = similarity > high
-            counts.above[:] += _per_row(above)
-            undecided = (similarity >= low) ^ above
-            window, candidate = np.divmod(np.flatnonzero(undecided), vectors.shape[0])
-            gap, equal = _looked_at_again(predictions, targets, vectors, window, candidate, undecided)
-            gap -= target[window]
-            others = ~equal
-            for count, which in zip(counts, ((gap > TIE) & others, (np.abs(gap) <= TIE) & others, equal), strict=True):
-                count[:] += np.bincount(window[which], minlength=n)
+        products = single @ vectors.T
+        gone = [pairs.among(part) for pairs in barred]
+        position = np.arange(part.start, part.stop)
+        outside = None if own is None else (position < own[0][:, None]) | (position >= own[1][:, None])
+        for p, place in enumerate(places):
+            similarity = products if place is None else products[place]
+            if outside is not None:
+                similarity[outside] = -np.inf
+            for pairs, counts in zip(gone, found[p], strict=True):
+                similarity[pairs.window, pairs.candidate] = -np.inf
+                above = similarity > highs[p]
+                counts.above[:] += _per_row(above)
+                undecided = (similarity >= lows[p]) ^ above
+                window, candidate = np.divmod(np.flatnonzero(undecided), vectors.shape[0])
+                gap, equal = _looked_at_again(predictions[p], targets, vectors, window, candidate, undecided)
+                gap -= target[p][window]
+                others, tied = ~equal, np.abs(gap) <= TIE
+                for count, which in zip(counts, ((gap > TIE) & others, tied & others, equal), strict=True):
+                    count[:] += np.bincount(window[which], minlength=n)
     return found
+
+
+def _distinct(
+    predictions: Sequence[Float[np.ndarray, "n d"]],
+) -> tuple[Float[np.ndarray, "k d"], list[Int[np.ndarray, " n"] | None]]:
+    """The different rows among the predictions of several, and where each one's are; None: as they come.
+
+    One copies the last frame and another the one before, in the next window; a third says the same everywhere. Of the
+    twelve standard controls seven are left.
+    """
+    if len(predictions) == 1:
+        return predictions[0], [None]
+    stacked = np.concatenate(predictions)
+    bits = stacked.view(np.uint32)
+    # Multilinear hashing (Lemire and Kaser 2014) finds rows that may be equal; whether they are is then looked at.
+    keys = np.einsum("nk,k->n", bits, hash64(np.arange(bits.shape[1]), 0, _KEYS) | np.uint64(1))
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[place] != np.arange(len(stacked)))
+    if (bits[again] != bits[first[place[again]]]).any():  # two of 2^64 keys: then nothing is shared
+        first = place = np.arange(len(stacked))
+    return stacked[first], [*np.split(place, len(predictions))]
 
 
 def _per_row(mask: Bool[np.ndarray, "n m"]) -> Int[np.ndarray, " n"]:

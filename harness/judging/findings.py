@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from lvm_gates.harness.corpus.near_duplicates import near_duplicates
+from lvm_gates.harness.corpus.near_duplicates import cached_near_duplicates
 from lvm_gates.harness.corpus.splits import JUDGED, SplitName
 from lvm_gates.harness.evaluation.recorded_leaks import recorded_leaks
 from lvm_gates.harness.evaluation.session_data import Inputs, training_windows

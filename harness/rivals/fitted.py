@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from lvm_gates.harness.base.cache import cached_arrays
@@ -62,6 +61,8 @@ def fit_weights(held: HeldOut, climatology: Float[np.ndarray, " d"], seed: int) 
     context = held.windows[0].context
     if problem is None:
         return np.empty((0, context + 2))
+    from scipy.optimize import minimize  # loaded where weights are learnt, which most sessions find in the cache
+
     start = np.concatenate([ewma_weights(0.6, context), [0.5, 0.0, np.log(_INVERSE_TEMPERATURE)]])
     found = []
     for beta in BETAS:

@@ -5,6 +5,7 @@ A rival is ``a`` in the span of C + 2 vectors B of a window, so its cosine to th
 candidates serves all rivals. Ranks do not need the norm, but for the tolerance of ties.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from lvm_gates.harness.rivals.family import DOMAIN_SUFFIX, Family, domain_family
 _CHUNK = 256
 # Similarities in hand at once (rivals x windows x candidates): 32 MB of float64, which stays in the caches' reach.
 _CELLS = 4_000_000
+
+# From contexts and the rows of their targets to the (B, P, D) vectors that rivals are blends of.
+_PartsOf = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -59,15 +63,6 @@ class RivalScores:
         names = tuple(self.names[i] for i in kept)
         return RivalScores(names, self.weights[kept], self.cosine[:, kept], self.reciprocal_rank[:, kept])
 
-    def beside(self, other: "RivalScores") -> "RivalScores":
-        """These rivals and others, on the same windows."""
-        return RivalScores(
-            (*self.names, *other.names),
-            np.concatenate([self.weights, other.weights]),
-            np.concatenate([self.cosine, other.cosine], axis=1),
-            np.concatenate([self.reciprocal_rank, other.reciprocal_rank], axis=1),
-        )
-
     def save(self, path: Path) -> None:
         """Write atomically; another process may be waiting to read."""
         with atomic_write(path) as stream:
@@ -85,21 +80,7 @@ def score_rivals(evaluation: EvaluationSet, family: Family, basis: Basis) -> Riv
 
     A rival without a direction on some window (its frames cancel) is left out: it is no predictor on this corpus.
     """
-    windows = evaluation.windows
-    cosine = np.empty((len(windows), len(family.names)))
-    reciprocal = np.empty_like(cosine)
-    # Thousands of products of a few rows: threads that wait for each other on cores that others use too took six to ten
-    # times the CPU of one (6.4 s and .8 s for 709 rivals on 1,500 windows).
-    with threadpool_limits(1, user_api="blas"):
-        for article in np.unique(windows.clusters):
-            mine = np.flatnonzero(windows.clusters == article)
-            for part in slices(len(mine), _CHUNK):
-                cosine[mine[part]], reciprocal[mine[part]] = _score(
-                    windows.take(mine[part]), int(article), evaluation, family.weights, basis
-                )
-    sound = np.flatnonzero(np.isfinite(cosine).all(axis=0))
-    names = tuple(family.names[i] for i in sound)
-    return RivalScores(names, family.weights[sound], cosine[:, sound], reciprocal[:, sound])
+    return _scores(evaluation, family, family.weights, basis.of)
 
 
 def score_all(evaluation: EvaluationSet, fitted: Float[np.ndarray, "f c_plus_2"], basis: Basis) -> RivalScores:
@@ -111,8 +92,45 @@ def score_all(evaluation: EvaluationSet, fitted: Float[np.ndarray, "f c_plus_2"]
         basis: with climatology.
     """
     context = evaluation.windows.context
-    scores = score_rivals(evaluation, family_of(context).with_fitted(fitted), basis)
-    return scores.beside(score_rivals(evaluation, domain_family_of(context), _with_domain(basis, evaluation)))
+    strangers, acquainted = family_of(context).with_fitted(fitted), domain_family_of(context)
+    domain = Domain.of(evaluation.corpus, evaluation.articles)
+
+    def with_domain(
+        contexts: Float[np.ndarray, "b c d"], rows: Int[np.ndarray, " b"]
+    ) -> Float[np.ndarray, "b c_plus_3 d"]:
+        return np.concatenate([basis.of(contexts, rows), domain.means(rows)[:, None]], axis=1)
+
+    # Both families have frames and ridge in common; what one has for background is nothing to the other.
+    nothing = [np.zeros((len(family.names), 1)) for family in (strangers, acquainted)]
+    weights = [
+        np.concatenate([strangers.weights, nothing[0]], axis=1),
+        np.concatenate([acquainted.weights[:, :-1], nothing[1], acquainted.weights[:, -1:]], axis=1),
+    ]
+    everyone = Family((*strangers.names, *acquainted.names), np.concatenate([strangers.weights, acquainted.weights]))
+    return _scores(evaluation, everyone, np.concatenate(weights), with_domain)
+
+
+def _scores(
+    evaluation: EvaluationSet, family: Family, weights: Float[np.ndarray, "k p"], parts_of: _PartsOf
+) -> RivalScores:
+    """Score a family whose weights are given over some parts of each window."""
+    windows = evaluation.windows
+    cosine = np.empty((len(windows), len(family.names)))
+    reciprocal = np.empty_like(cosine)
+    # Thousands of products of a few rows: threads that wait for each other on cores that others use too took six to ten
+    # times the CPU of one (6.4 s and .8 s for 709 rivals on 1,500 windows).
+    with threadpool_limits(1, user_api="blas"):
+        for article in np.unique(windows.clusters):
+            mine = np.flatnonzero(windows.clusters == article)
+            for part in slices(len(mine), _CHUNK):
+                cosine[mine[part]], reciprocal[mine[part]] = _score(
+                    windows.take(mine[part]), int(article), evaluation, weights, parts_of
+                )
+    sound = np.flatnonzero(np.isfinite(cosine).all(axis=0))
+    names = tuple(family.names[i] for i in sound)
+    if len(sound) < len(family.names):
+        cosine, reciprocal = cosine[:, sound], reciprocal[:, sound]
+    return RivalScores(names, family.weights[sound], cosine, reciprocal)
 
 
 def blend_of(name: str, scores: RivalScores, basis: Basis, evaluation: EvaluationSet) -> Blend:
@@ -126,14 +144,15 @@ def _with_domain(basis: Basis, evaluation: EvaluationSet) -> Basis:
 
 
 def _score(
-    windows: Windows, article: int, evaluation: EvaluationSet, weights: Float[np.ndarray, "k c_plus_2"], basis: Basis
+    windows: Windows, article: int, evaluation: EvaluationSet, weights: Float[np.ndarray, "k p"], parts_of: _PartsOf
 ) -> tuple[Float[np.ndarray, "b k"], Float[np.ndarray, "b k"]]:
     corpus = windows.corpus
     rows = np.arange(corpus.starts[article], corpus.starts[article] + corpus.lengths[article])
     candidates = evaluation.candidates(rows)
-    vectors = basis.of(evaluation.vectors(windows.context_rows), windows.targets)
+    vectors = parts_of(evaluation.vectors(windows.context_rows), windows.targets)
     norm = norms(vectors, weights)
-    products = vectors @ unit(candidates.vectors).T
+    flat = vectors.reshape(-1, corpus.dim)  # one product, not one a window
+    products = (flat @ unit(candidates.vectors).T).reshape(*vectors.shape[:2], len(rows))
     place = windows.targets - rows[0]
     target = np.einsum("bi,ki->bk", products[np.arange(len(windows)), :, place], weights)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -142,7 +161,7 @@ def _score(
     return cosine, 1.0 / _ranks(products, weights, target, TIE * norm, rivals)
 
 
-def norms(vectors: Float[np.ndarray, "b c_plus_2 d"], weights: Float[np.ndarray, "k c_plus_2"]) -> np.ndarray:
+def norms(vectors: Float[np.ndarray, "b p d"], weights: Float[np.ndarray, "k p"]) -> np.ndarray:
     """(B, K) norm of each blend of each window's basis."""
     gram = vectors @ vectors.transpose(0, 2, 1)
     squared = np.einsum("bki,ki->bk", weights @ gram, weights)
@@ -151,8 +170,8 @@ def norms(vectors: Float[np.ndarray, "b c_plus_2 d"], weights: Float[np.ndarray,
 
 
 def _ranks(
-    products: Float[np.ndarray, "b c_plus_2 m"],
-    weights: Float[np.ndarray, "k c_plus_2"],
+    products: Float[np.ndarray, "b p m"],
+    weights: Float[np.ndarray, "k p"],
     target: Float[np.ndarray, "b k"],
     tie: Float[np.ndarray, "b k"],
     rivals: np.ndarray,

@@ -90,6 +90,23 @@ class SkillInputs:
             if len(part)
         ]
 
+    @cached_property
+    def vertices(self) -> dict[str, Vertex]:
+        """The rivals on the frontier, by name: the same for every model."""
+        names, found = self.rivals.names, {}
+        for i in self.frontier.vertices().tolist():
+            cosine, reciprocal_rank = self.scores_of(i)
+            found[names[i]] = Vertex(
+                cosine=cluster_mean(cosine, self.clusters),
+                mrr=cluster_mean(reciprocal_rank, self.clusters),
+                weights=self.rivals.weights[i].tolist(),
+            )
+        return found
+
+    def scores_of(self, rival: int) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Cosine and reciprocal rank of one rival on the windows that count."""
+        return self.rivals.cosine[self.kept, rival], self.rivals.reciprocal_rank[self.kept, rival]
+
     def _frontier(self, part: Int[np.ndarray, " t"]) -> Frontier:
         scores = self.rivals.take(self.kept[part])
         return Frontier.of(scores.cosine, scores.reciprocal_rank, self.clusters[part])
@@ -109,10 +126,9 @@ def skill_metrics(observed: Observations, inputs: SkillInputs) -> SkillMetrics:
         return SkillMetrics(near_duplicates=near_duplicates, **_NOTHING, **shape)
     own_mrr = 1.0 / observed.rank[:, _NOVEL]
     gain, excess = _gains(observed, inputs)
-    scores = inputs.rivals.take(inputs.kept)
     mean_cosine, mean_mrr = inputs.frontier.means
     best_mrr, best_cosine = int(np.argmax(mean_mrr)), int(np.argmax(mean_cosine))
-    vertices = inputs.frontier.vertices()
+    cosine_of_best, mrr_of_best = inputs.scores_of(best_cosine)[0], inputs.scores_of(best_mrr)[1]
     return SkillMetrics(
         near_duplicates=near_duplicates,
         cosine=cluster_mean(observed.cosine, clusters),
@@ -122,20 +138,13 @@ def skill_metrics(observed: Observations, inputs: SkillInputs) -> SkillMetrics:
         beyond_frontier=bool(excess.value > 0.0),
         rivals=len(names),
         rivals_know_domain=bool(inputs.rivals.knows_domain.any()),
-        frontier={
-            names[i]: Vertex(
-                cosine=cluster_mean(scores.cosine[:, i], clusters),
-                mrr=cluster_mean(scores.reciprocal_rank[:, i], clusters),
-                weights=inputs.rivals.weights[i].tolist(),
-            )
-            for i in vertices
-        },
+        frontier=inputs.vertices,
         best_mrr_control=names[best_mrr],
         best_cosine_control=names[best_cosine],
-        mrr_vs_best=paired_difference(own_mrr, scores.reciprocal_rank[:, best_mrr], clusters),
-        cosine_vs_best=paired_difference(observed.cosine, scores.cosine[:, best_cosine], clusters),
+        mrr_vs_best=paired_difference(own_mrr, mrr_of_best, clusters),
+        cosine_vs_best=paired_difference(observed.cosine, cosine_of_best, clusters),
         order=_order(observed),
-        rollout=_rollout(observed, inputs, {names[i]: float(mean_cosine[i]) for i in vertices}),
+        rollout=_rollout(observed, inputs, {names[i]: float(mean_cosine[i]) for i in inputs.frontier.vertices()}),
         by_coherence=[
             Third(start=low, end=high, gain=frontier.gains(observed.cosine[part], own_mrr[part])[0])
             for low, high, part, frontier in inputs.thirds

@@ -62,14 +62,15 @@ def test_optimistic_ties_and_nan_first(make_run: MakeRun, monkeypatch: pytest.Mo
 
 
 def test_target_compared_along_another_float_path(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = lvm_gates.harness.evaluation.candidates.count_ahead
+    exact = lvm_gates.harness.evaluation.candidates.count_ahead_together
 
     def two_paths(predictions, target, candidates, barred, own=None):
         # The target's own score in float32, and the target itself among the rivals.
         nobody = [Pairs(pairs.window[:0], pairs.candidate[:0]) for pairs in barred]
-        return exact(predictions, target.astype(np.float32) - np.float32(1e-7), candidates, nobody, own)
+        single = [cosine.astype(np.float32) - np.float32(1e-7) for cosine in target]
+        return exact(predictions, single, candidates, nobody, own)
 
-    monkeypatch.setattr(lvm_gates.harness.evaluation.candidates, "count_ahead", two_paths)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.candidates, "count_ahead_together", two_paths)
     assert "control:oracle fails its check" in caught(make_run("control:oracle"))
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lvm_gates.models.position import append_position
+from lvm_gates.models.position_code import SinusoidalPosition
 from lvm_gates.models.registry import ARCHITECTURES, build
 
 PUBLISHED_PARAMETERS = {"transformer": 17_867_520, "lstm": 5_120_768, "gru": 7_095_552, "amn": 1_510_912}
@@ -83,6 +84,12 @@ def test_parameter_count_is_the_original_one(model_type):
     with torch.device("meta"):
         model = build(model_type)
     assert sum(p.numel() for p in model.parameters()) == PUBLISHED_PARAMETERS[model_type]
+
+
+def test_the_sinusoidal_code_has_its_numbers_wherever_it_is_built():
+    with torch.device("meta"):
+        built = SinusoidalPosition(6, 5)
+    torch.testing.assert_close(built.pe, SinusoidalPosition(6, 5).pe, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("input_dim", "output_dim"), [(24, 24), (25, 24), (7, 7)])

@@ -14,6 +14,7 @@ from lvm_gates.harness.controls import (
     registry,
 )
 from lvm_gates.harness.controls import linear as linear_module
+from lvm_gates.harness.controls import oracle as oracle_module
 from lvm_gates.harness.controls.linear import PENALTIES, cached_linear, fit_linear
 from lvm_gates.harness.corpus.windows import windows_of
 from lvm_gates.harness.predictors.predictor import OraclePredictor, Predictor
@@ -93,7 +94,11 @@ def test_random_directions_are_isotropic(predict):
     np.testing.assert_allclose(found.T @ found / 4000, np.eye(5) / 5, atol=0.02)
 
 
-def test_the_oracle_tells_the_truth_and_answers_a_spoiled_context_with_its_last_frame(make_corpus):
+@pytest.mark.parametrize("compared", [2, 100])
+def test_the_oracle_tells_the_truth_and_answers_a_spoiled_context_with_its_last_frame(
+    make_corpus, monkeypatch, compared
+):
+    monkeypatch.setattr(oracle_module, "_COMPARED", compared)
     corpus = make_corpus([9, 9], dim=5, jumps={13: 2})
     windows = windows_of(corpus, np.arange(2), 3)
     assert windows.targets.tolist() == [3, 4, 5, 6, 7, 8, 12, 16, 17]

@@ -5,7 +5,7 @@ import pytest
 
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.corpus import near_duplicates as module
-from lvm_gates.harness.corpus.near_duplicates import NEAR, near_duplicates, nearest
+from lvm_gates.harness.corpus.near_duplicates import NEAR, cached_near_duplicates, near_duplicates, nearest
 from lvm_gates.harness.corpus.windows import windows_of
 
 
@@ -82,3 +82,28 @@ def test_among_no_chunks_none_is_nearest(make_corpus):
     corpus = make_corpus([3], dim=4)
     best, where = nearest(corpus.vectors(np.arange(2)), corpus, np.empty(0, dtype=np.int64))
     assert best.tolist() == where.tolist() == [-1, -1]
+
+
+def test_what_is_kept_belongs_to_its_windows_and_to_its_training_chunks(make_corpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path))
+    judged, training = make_corpus([14], dim=4), make_corpus([7, 5], dim=4, splits="TRAIN", seed=1)
+    windows, whole = windows_of(judged, np.arange(1), 2), windows_of(training, np.arange(2), 2)
+    made = []
+
+    def counted(*asked):
+        made.append(near_duplicates(*asked))
+        return made[-1]
+
+    monkeypatch.setattr("lvm_gates.harness.corpus.near_duplicates.near_duplicates", counted)
+    first, again = (cached_near_duplicates(windows, [whole]) for _ in range(2))
+    np.testing.assert_array_equal(first, near_duplicates(windows, [whole]))
+    np.testing.assert_array_equal(again, first)
+    assert len(made) == 1
+    for asked in (
+        (windows.take(slice(0, 5)), [whole]),
+        (windows, [windows_of(training, np.arange(1), 2)]),
+        (windows_of(make_corpus([14], dim=4, seed=9), np.arange(1), 2), [whole]),
+        (windows, ()),
+    ):
+        np.testing.assert_array_equal(cached_near_duplicates(*asked), near_duplicates(*asked))
+    assert len(made) == 5

@@ -8,7 +8,15 @@ from hypothesis.extra.numpy import arrays
 
 from lvm_gates.harness.base.vectors import dots, unit
 from lvm_gates.harness.evaluation import ranks
-from lvm_gates.harness.evaluation.ranks import TIE, Pairs, count_ahead, expected_rank, mean_rank, rounding
+from lvm_gates.harness.evaluation.ranks import (
+    TIE,
+    Pairs,
+    count_ahead,
+    count_ahead_together,
+    expected_rank,
+    mean_rank,
+    rounding,
+)
 
 small = st.tuples(st.integers(1, 4), st.integers(0, 7)).flatmap(
     lambda shape: st.tuples(
@@ -150,6 +158,30 @@ def test_nested_sets_count_what_is_left_in_each(monkeypatch):
         np.testing.assert_array_equal(
             mean_rank(ahead, rivals, target), reference(predictions, targets, candidates, counts)[0]
         )
+
+
+@pytest.mark.parametrize("collide", [False, True])
+@pytest.mark.parametrize("dim", [1, 2, 7])
+def test_predictors_side_by_side_are_counted_as_each_alone(monkeypatch, dim, collide):
+    """Also those that say the same in other windows, in all of them, or nothing; and if their keys are the same."""
+    monkeypatch.setattr(ranks, "_SHARED_TILE", 16)
+    if collide:  # each row's key is then the sum of its bits, which its reverse shares
+        monkeypatch.setattr(ranks, "hash64", lambda values, seed, stream: np.zeros(len(values), dtype=np.uint64))
+    predictions, targets, candidates = crowd(20, 50, dim, seed=4, apart=1e-3)
+    others = [np.roll(predictions, 1, axis=0), predictions[:, ::-1].copy(), np.repeat(predictions[:1], 20, axis=0)]
+    asked = [predictions, *others, np.full_like(predictions, np.nan), predictions]
+    aims = [dots(own, unit(targets)) for own in asked]
+    rng = np.random.default_rng(2)
+    own = rng.integers(0, 10, 20), rng.integers(30, 51, 20)
+    barred = [Pairs.of(*np.nonzero(rng.random((20, 50)) < share)) for share in (0.2, 0.4)]
+    together = count_ahead_together(asked, aims, candidates, barred, own)
+    for one, aim, found in zip(asked, aims, together, strict=True):
+        for alone, ahead in zip(count_ahead(one, aim, candidates, barred, own), found, strict=True):
+            np.testing.assert_array_equal(ahead, alone)
+    single = [own.astype(np.float32) for own in asked]
+    different = len({row.tobytes() for own in single for row in own})
+    assert different < 100
+    assert len(ranks._distinct(single)[0]) == (120 if collide and dim > 1 else different)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 24, 384, 768, 4096])
