@@ -13,6 +13,7 @@ from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.evaluation.draw_order import UNITS
+from lvm_gates.harness.evaluation.faiss_bank import FAISS
 from lvm_gates.harness.evaluation.named_bank import ALL
 from lvm_gates.harness.evaluation.resolve_model import check_spec, identified, is_control, is_python, load_named
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, resolve
@@ -191,7 +192,10 @@ def _inputs(options: Mapping[str, Any], settings: Settings, predictors: list[Nam
 
 def _bank(value: str | None, root: Path) -> str | None:
     """What ``--bank`` names; a path starts from ``root``."""
-    return value if value is None or value == ALL or value.isdigit() else str(root / value)
+    if value is None or value == ALL or value.isdigit():
+        return value
+    prefix = FAISS if value.startswith(FAISS) else ""
+    return prefix + str(root / value.removeprefix(prefix))
 
 
 def _fallback(arguments: CorpusArguments, predictors: list[NamedPredictor]) -> Corpus | None:

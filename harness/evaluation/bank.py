@@ -29,10 +29,14 @@ class Bank:
     Attributes:
         corpus: that they are in.
         rows: of that corpus, rising.
+        name: in words, for the scorecard.
+        of_judged: whether rows are those of the judged corpus although the vectors are held elsewhere.
     """
 
     corpus: Corpus
     rows: Int[np.ndarray, " m"]
+    name: str = ""
+    of_judged: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,7 +56,7 @@ class Bank:
         parts = list(slices(len(windows), _WINDOWS))
         targets = unit(windows.target_vectors())
         cosines = [np.concatenate([dots(own[part], targets[part]) for part in parts]) for own in predictions]
-        barred = [self._barred(windows.take(part)) for part in parts]
+        barred = [self.barred(windows.take(part)) for part in parts]
         counts = [Ahead.nothing(len(windows)) for _ in predictions]
         workers = threads()
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
@@ -75,8 +79,12 @@ class Bank:
             for found, cosine in zip(counts, cosines, strict=True)
         ]
 
-    def _barred(self, windows: Windows) -> Pairs:
+    def barred(self, windows: Windows) -> Pairs:
         """Frames and targets that are in the bank."""
-        if self.corpus is not windows.corpus or len(self) == 0:
+        if not self.knows(windows) or len(self) == 0:
             return Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
         return Pairs.in_rows(np.column_stack([windows.context_rows, windows.targets]), self.rows)
+
+    def knows(self, windows: Windows) -> bool:
+        """Whether the chunks of some windows can be told among these by their rows."""
+        return self.of_judged or self.corpus is windows.corpus

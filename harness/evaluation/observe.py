@@ -19,6 +19,7 @@ from lvm_gates.harness.evaluation.block import Block
 from lvm_gates.harness.evaluation.candidates import POOLS
 from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, evenly_spaced, groups_of, ranks_without, spread
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.faiss_bank import SearchedBank
 from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.evaluation.perturbations import ablate, ablation_names
 from lvm_gates.harness.predictors.predictor import (
@@ -124,12 +125,18 @@ def _room(evaluation: EvaluationSet) -> Float[np.ndarray, "n d"]:
 
 
 def _ranked_in(
-    bank: Bank, predictions: Sequence[Float[np.ndarray, "n d"]], found: Sequence[Observations], windows: Windows
+    bank: Bank | SearchedBank,
+    predictions: Sequence[Float[np.ndarray, "n d"]],
+    found: Sequence[Observations],
+    windows: Windows,
 ) -> list[Observations]:
     """The same with their ranks in set `global`."""
     column = POOLS.index("global")
     for observed, (rank, size) in zip(found, bank.ranks(predictions, windows), strict=True):
         observed.rank[:, column], observed.pool_size[:, column] = rank, size
+    if isinstance(bank, SearchedBank):
+        for observed, sample in zip(found, bank.compared(predictions, windows), strict=True):
+            observed.index_sample[:] = sample
     return list(found)
 
 
@@ -154,6 +161,7 @@ def _joined(
         rows=windows.targets,
         clusters=windows.clusters,
         cross_exists=evaluation.has_donor,
+        index_sample=np.full((len(windows), 2), np.nan),
         spread=spread(predictions),
         target_spread=evaluation.target_spread,
         rank_without=ranks_without(predictions, groups_of(windows.clusters)[looked_at])

@@ -126,7 +126,8 @@ def resolve(
                 f"needs {context + 1} in a row; use longer articles or a smaller --context."
             )
         chosen = windows.take(slice(0, max_samples)) if first_in_file else sample_windows(windows, max_samples, seed)
-        evaluation[split] = with_bank(EvaluationSet(split, chosen, articles, seed, horizon), arguments.bank)
+        opened = next((other.asked_bank for other in evaluation.values()), None)
+        evaluation[split] = with_bank(EvaluationSet(split, chosen, articles, seed, horizon), arguments.bank, opened)
         check_vectors(corpus, evaluation[split].rows)
     training, note = _training(corpus, arguments, context)
     return Inputs(corpus, evaluation, training, note, mismatched)
