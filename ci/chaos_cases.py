@@ -49,7 +49,7 @@ class Case:
 def _killed_sessions() -> list[Case]:
     """Every signal at every stage of a session."""
     predicting, report = (
-        "lvm_gates.harness.judging.session:GateRun._observe",
+        "lvm_gates.harness.judging.observing:Observing._observe",
         "lvm_gates.harness.report.write.render_html",
     )
     stages = [

@@ -50,7 +50,7 @@ def _tried(options: Mapping[str, Any], root: Path) -> tuple[bool, str]:
     try:
         run = open_run(options, folder.path, root)
         (model,) = run.settings.models
-        named = run.predictor(model, "VAL")
+        named = run.observing.predictor(model, "VAL")
         inputs = run.inputs
         if model not in run.loaded:  # a control, which no session doubts before it has begun
             windows = inputs.evaluation["VAL"].windows.take(slice(0, BATCH_PROBE))

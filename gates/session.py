@@ -21,7 +21,8 @@ from lvm_gates.harness.judging.additions import Additions, load_additions
 from lvm_gates.harness.judging.early import SequentialRun
 from lvm_gates.harness.judging.profile import Profile, load_profile
 from lvm_gates.harness.judging.release import check_rule
-from lvm_gates.harness.judging.session import GateRun, Settings
+from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.judging.settings import Settings
 from lvm_gates.harness.predictors.isolation.predictor import START_SECONDS, IsolatedPredictor, Isolation, close_isolated
 from lvm_gates.harness.predictors.predictor import BATCH_PROBE, Identity, NamedPredictor, check_batch_invariance
 from lvm_gates.harness.worlds.world import default_corpus
@@ -160,7 +161,7 @@ def _probe(run: GateRun, predictors: Sequence[NamedPredictor]) -> None:
     if broken and len(broken) == len(run.settings.models):
         raise UserError(*broken.values())
     for name, sentence in broken.items():
-        run.give_up(name, sentence)
+        run.observing.give_up(name, sentence)
 
 
 def _inputs(options: Mapping[str, Any], settings: Settings, predictors: list[NamedPredictor], root: Path) -> Inputs:

@@ -20,7 +20,6 @@ from jaxtyping import Bool
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.record import jsonable
-from lvm_gates.harness.controls import Ingredients
 from lvm_gates.harness.corpus.splits import JUDGED, SplitName
 from lvm_gates.harness.evaluation.collapse import groups_of, ranks_without, spread
 from lvm_gates.harness.evaluation.contamination import judge_training_data
@@ -34,8 +33,9 @@ from lvm_gates.harness.evaluation.split_leaks import Leaks
 from lvm_gates.harness.evaluation.window_facts import WindowFacts, window_facts
 from lvm_gates.harness.judging.early_checks import Seen
 from lvm_gates.harness.judging.early_verdict import LEVEL, EarlyVerdict, SeenPart, Sequential, early_verdict
-from lvm_gates.harness.judging.session import GateRun, Settings
-from lvm_gates.harness.judging.shared_work import OnProgress, Piece, do, do_all
+from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.judging.settings import Settings
+from lvm_gates.harness.judging.shared_work import OnProgress, Piece, do, do_all, save_array
 from lvm_gates.harness.judging.verdict import Card, make_card
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 
@@ -74,8 +74,9 @@ class SequentialRun(GateRun):
         for look in range(len(SHARES)):
             pieces = [self._asked(name, split, look) for name in self.settings.models for split in JUDGED]
             if look == 0:
-                searched = [self.whole._asking(n, s) for n in self.loaded.values() if n.trained_on for s in JUDGED]
-                pieces += [self.whole._searching, *searched]
+                findings = self.whole.findings
+                pieces.append(findings.searching)
+                pieces += [findings.asking(n, s) for n in self.loaded.values() if n.trained_on for s in JUDGED]
             do_all(pieces, on_progress)
             deciding = self._deciding(look)
             do(deciding)
@@ -90,26 +91,21 @@ class SequentialRun(GateRun):
         models = [msgspec.structs.replace(one, model=name) for one, name in zip(found.models, names, strict=True)]
         self.sequential = msgspec.structs.replace(found, models=models)
         leaks = self.whole.leaks
-        self.inputs = replace(
+        part = replace(
             self.inputs,
             evaluation={split: self.inputs.evaluation[split].part(seen[split]) for split in JUDGED},
             known_leaks=Leaks({pair: mask[seen[pair[0]]] for pair, mask in leaks.found.items()}, leaks.nulls),
         )
-        self.folder = self.folder / "seen"
-        self.folder.mkdir(exist_ok=True)
+        folder = self.folder / "seen"
+        folder.mkdir(exist_ok=True)
+        self.judge_on(part, self.whole.ingredients, folder)
         for name, named in self.loaded.items():  # controls are observed again, side by side
             for split in JUDGED:
-                do(Piece(name, self._observed(name, split), partial(self._keep, name, split, look)))
+                kept = self.observing.piece(name, split)
+                do(kept._replace(make=partial(self._keep, name, split, look)))
                 if named.trained_on:
-                    recorded = self.whole._recorded(named, split)[seen[split]]
-                    do(self._asking(named, split)._replace(make=partial(_save_mask, recorded)))
-
-    @cached_property
-    def _ingredients(self) -> dict[SplitName, Ingredients]:
-        return self.whole._ingredients
-
-    def _auditing(self, name: str) -> Piece:
-        return self.whole._auditing(name)
+                    recorded = self.whole.findings.recorded(named, split)[seen[split]]
+                    do(self.findings.asking(named, split)._replace(make=partial(save_array, values=recorded)))
 
     @cached_property
     def _orders(self) -> dict[SplitName, DrawOrder]:
@@ -130,7 +126,7 @@ class SequentialRun(GateRun):
         )
 
     def _part(self, name: str, split: SplitName, look: int) -> Path:
-        return self.whole._observed(f"{look} {name}", split)
+        return self.whole.observing.file(f"{look} {name}", split)
 
     def _ask(self, name: str, split: SplitName, look: int, file: Path) -> None:
         new = self._orders[split].new(look)
@@ -144,7 +140,7 @@ class SequentialRun(GateRun):
         predictions: list[np.ndarray] = []
         try:
             observed = observe(
-                self.whole.predictor(name, split),
+                self.whole.observing.predictor(name, split),
                 self.whole.inputs.evaluation[split].part(new),
                 batch_size=self.settings.batch_size,
                 predictions=predictions,
@@ -157,7 +153,7 @@ class SequentialRun(GateRun):
 
     def _fault(self, name: str, split: SplitName, look: int) -> str | None:
         """How a model broke, before a look."""
-        files = [self.whole._observed(name, split), *(self._part(name, split, earlier) for earlier in range(look))]
+        files = [self.whole.observing.file(name, split), *(self._part(name, split, earlier) for earlier in range(look))]
         return next((fault for file in files if file.is_file() and (fault := load_fault(file))), None)
 
     def _joined(self, name: str, split: SplitName, look: int) -> Observations:
@@ -256,7 +252,7 @@ class SequentialRun(GateRun):
         named = self.loaded.get(name)
         if named is None or named.trained_on is None:
             return {}
-        return {split: self.whole._recorded(named, split) for split in JUDGED}
+        return {split: self.whole.findings.recorded(named, split) for split in JUDGED}
 
     def _contaminated(self, name: str, recorded: dict[SplitName, Bool[np.ndarray, " _"]]) -> tuple[str, ...]:
         """What blocks a model by its own record of what it was trained on."""
@@ -272,13 +268,8 @@ class SequentialRun(GateRun):
             observed=observed,
             facts=self._facts[split],
             kept=~left_out,
-            near_duplicate=self.whole.near_duplicates_of(split) if skill else nothing,
+            near_duplicate=self.whole.findings.near_duplicates_of(split) if skill else nothing,
             clusters=self.whole.inputs.evaluation[split].windows.clusters,
             order=self._orders[split],
             look=look,
         )
-
-
-def _save_mask(mask: Bool[np.ndarray, " n"], file: Path) -> None:
-    with atomic_write(file) as stream:
-        np.save(stream, mask, allow_pickle=False)

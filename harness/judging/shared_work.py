@@ -4,14 +4,17 @@ Each piece has a lock of its own; the lock of a process that dies goes with it, 
 all, so that the next one starts that piece again.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
+from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.threads import threads
 
 OnProgress = Callable[[str, int, int], None]
@@ -42,6 +45,22 @@ def do(piece: Piece, *, wait: bool = True) -> bool:
     except Timeout:
         return False
     return True
+
+
+def save_array(file: Path, values: np.ndarray) -> None:
+    """Write the file of a piece that is one array, of any shape; atomically."""
+    with atomic_write(file) as stream:
+        np.save(stream, values, allow_pickle=False)
+
+
+def load_array(file: Path) -> np.ndarray:
+    """What `save_array` wrote."""
+    return np.asarray(np.load(file, allow_pickle=False))
+
+
+def as_file_name(name: str) -> str:
+    """A model's name as part of a file's: it may be a path of any length, and need be no UTF-8."""
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def do_all(pieces: Sequence[Piece], on_progress: OnProgress | None = None) -> None:

@@ -97,7 +97,7 @@ def samples_of(run: GateRun) -> dict[str, np.ndarray]:
         arrays[f"{split}/chunk"] = corpus.chunk_index[windows.targets]
         arrays[f"{split}/leaked"] = run.leaks.left_out(split)
         if not run.published:
-            arrays[f"{split}/near_duplicate"] = run.near_duplicates_of(split)
+            arrays[f"{split}/near_duplicate"] = run.findings.near_duplicates_of(split)
         names = [*run.settings.models, *(f"control:{c}" for c in run.control_names)]
         for name in dict.fromkeys(names):
             stored = run.observations(name, split).arrays()

@@ -54,7 +54,7 @@ def test_one_that_breaks_on_one_split_is_blocked_once_and_for_all(make_run, monk
     assert not any(map(card.passed, "ABCDE"))
     # Another process of the session finds the same in the folder, and asks nobody.
     other = make_run("control:oracle")
-    assert other.faults(name) == card.faults
+    assert other.observing.faults(name) == card.faults
     assert np.isnan(other.observations(name, "OOD").cosine).all()
     np.testing.assert_array_equal(other.observations(name, "VAL").cosine, measured.cosine)
 
@@ -63,7 +63,7 @@ def test_in_process_too_a_factory_that_raises_costs_its_model_and_no_other(make_
     monkeypatch.syspath_prepend(HERE)
     name = "python:predictors:broken_factory"
     run = make_run("control:oracle", name, in_process=True, beside=observed)
-    assert run.faults(name) == (f"{name}: broken_factory() raised ValueError: no weights.",)
+    assert run.observing.faults(name) == (f"{name}: broken_factory() raised ValueError: no weights.",)
     card = run.card(name)
     assert card.decision.verdict == "blocked"
     assert card.decision.reasons[0] == card.faults[0]

@@ -18,6 +18,7 @@ import lvm_gates.harness.evaluation.perturbations
 from lvm_gates.harness.evaluation.block import Block
 from lvm_gates.harness.evaluation.evaluation_set import OFFSETS
 from lvm_gates.harness.evaluation.ranks import Pairs
+from lvm_gates.harness.judging.rival_inputs import RivalInputs
 from lvm_gates.harness.judging.session import GateRun
 
 MakeRun = Callable[..., GateRun]
@@ -26,8 +27,8 @@ MakeRun = Callable[..., GateRun]
 @pytest.fixture(autouse=True)
 def without_rivals(monkeypatch: pytest.MonkeyPatch) -> None:
     """What controls must do under `5cat` asks no rival, and 700 of them take most of the time of a run."""
-    for inputs in ("_skill_inputs", "_skill_inputs_of_controls"):
-        monkeypatch.setattr(GateRun, inputs, None)
+    for inputs in ("without_domain", "of_controls"):
+        monkeypatch.setattr(RivalInputs, inputs, None)
 
 
 def caught(run: GateRun) -> str:

@@ -10,7 +10,8 @@ import pytest
 from lvm_gates.harness.corpus.corpus import Corpus, open_corpus, write_corpus
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.session import GateRun, Settings
+from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.judging.settings import Settings
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.report.terminal import render_terminal
 from lvm_gates.harness.results.model import Arguments

@@ -12,7 +12,8 @@ from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.corpus.splitting import rewrite_splits
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.session import GateRun, Settings
+from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.judging.settings import Settings
 from lvm_gates.harness.results.model import AuditRecord
 from lvm_gates.harness.worlds.world import synthesise
 

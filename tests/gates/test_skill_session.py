@@ -65,7 +65,7 @@ def test_a_control_beyond_the_frontier_withholds_every_verdict(make_run, observe
     """Without ridge among the rivals, ridge itself would look like skill: the session must notice."""
     run = make_run("control:oracle", profile="skill", beside=observed)
     run.prepare()
-    for split, given in run._skill_inputs.items():
+    for split, given in run.rivals.without_domain.items():
         kept = np.flatnonzero(given.rivals.weights[:, -2] == 0.0)
         shrunk = RivalScores(
             tuple(given.rivals.names[i] for i in kept),
@@ -73,7 +73,7 @@ def test_a_control_beyond_the_frontier_withholds_every_verdict(make_run, observe
             given.rivals.cosine[:, kept],
             given.rivals.reciprocal_rank[:, kept],
         )
-        run._skill_inputs[split] = dataclasses.replace(given, rivals=shrunk)
+        run.rivals.without_domain[split] = dataclasses.replace(given, rivals=shrunk)
     assert "control:linear fails its check (not true that it fails gate frontier" in " ".join(run.outside_reasons)
 
 
@@ -82,12 +82,12 @@ def test_no_blend_of_trivial_parts_is_released(make_run, observed, blend):
     """The first two were released while the frontier held fourteen controls and not what they span."""
     run = make_run("control:oracle", profile="skill", beside=observed)
     run.prepare()
-    for split, given in run._skill_inputs.items():
+    for split, given in run.rivals.without_domain.items():
         if blend == "ewma-0.75":  # between the grid's decays
             weights = np.append(ewma_weights(0.75, 5), [0.0, 0.0])
         else:
             weights = given.rivals.weights[given.rivals.names.index(blend)]
-        predictor = Blend(run._basis(split), weights)
+        predictor = Blend(run.rivals.basis(split), weights)
         observed = observe(NamedPredictor(Identity(blend), predictor), run.inputs.evaluation[split], batch_size=64)
         found = skill_metrics(observed, given)
         assert not (found["F"].low > 0 and found["F"].value >= 0.002), split
@@ -117,5 +117,5 @@ def test_rivals_know_the_judged_domain_unless_the_model_learnt_from_what_they_di
         run.loaded["python:predictors:LastFrame"],
         identity=Identity("m", None, {"corpus": {"fingerprint": run.inputs.corpus.fingerprint}}),
     )
-    assert run._learnt_from_what_rivals_did(known)
-    assert not run._learnt_from_what_rivals_did(run.loaded["python:predictors:LastFrame"])
+    assert run.rivals.has_met_their_text(known)
+    assert not run.rivals.has_met_their_text(run.loaded["python:predictors:LastFrame"])

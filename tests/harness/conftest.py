@@ -16,7 +16,8 @@ from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 from lvm_gates.harness.judging.additions import NOTHING_ADDED
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.session import GateRun, Settings
+from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.judging.settings import Settings
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 from lvm_gates.harness.worlds.world import synthesise
 

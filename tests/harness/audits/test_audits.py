@@ -5,7 +5,8 @@ from settled import LENGTHS, SPLITS, articles_file, settle
 
 from lvm_gates.harness.audits import AUDITS, audit, disjoint_articles
 from lvm_gates.harness.judging.profile import load_profile
-from lvm_gates.harness.judging.session import GateRun, Settings
+from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.judging.settings import Settings
 from lvm_gates.harness.worlds.world import synthesise
 
 

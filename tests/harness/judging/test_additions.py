@@ -14,7 +14,7 @@ from lvm_gates.harness.judging import additions
 from lvm_gates.harness.judging.additions import GROUPS, Additions, load_additions
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, conduct
 from lvm_gates.harness.judging.gates import TITLES
-from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.judging.rival_inputs import RivalInputs
 
 FILE = """
 from dataclasses import replace
@@ -132,8 +132,8 @@ def test_an_audit_of_another_name_is_one_sentence(make_run, arrow):
 
 def test_a_control_that_does_not_do_what_a_gate_declares_fails_its_check(make_run, arrow, monkeypatch):
     """Both ways: an oracle that fails the gate, and a control that passes it though it must not."""
-    for inputs in ("_skill_inputs", "_skill_inputs_of_controls"):  # 700 rivals, whom nothing is asked here
-        monkeypatch.setattr(GateRun, inputs, None)
+    for inputs in ("without_domain", "of_controls"):  # 700 rivals, whom nothing is asked here
+        monkeypatch.setattr(RivalInputs, inputs, None)
     gate = replace(TAIL, passed_by=("random",), failed_by=("oracle",))
     run = make_run(arrow, additions=Additions(gates=(gate,)))
     assert "fails gate tail" in run.conducts["oracle"].failed_checks
