@@ -9,6 +9,7 @@ import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.paths import is_file
+from lvm_gates.harness.base.processes import ranks
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.opening import open_any
@@ -75,7 +76,8 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         additions=additions,
     )
     isolation = _isolation(options, models)
-    predictors = [_load(m, options["device"], root, isolation) for m in models if not is_control(m)]
+    device = options["device"] if ranks().alone else str(ranks().device(options["device"]))
+    predictors = [_load(m, device, root, isolation) for m in models if not is_control(m)]
     try:
         for named in predictors if probe else []:
             if isinstance(named.predictor, IsolatedPredictor):

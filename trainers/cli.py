@@ -12,9 +12,10 @@ import click
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.imported import PYTHON, import_named, load_offered, offered
+from lvm_gates.harness.base.launched import launched
 from lvm_gates.harness.cli.group import SentenceGroup
+from lvm_gates.harness.cli.together import run_together
 from lvm_gates.trainers.grid import grid
-from lvm_gates.trainers.launched import launched, run_together
 from lvm_gates.trainers.p1 import p1
 from lvm_gates.trainers.p2 import p2
 from lvm_gates.trainers.p3 import p3

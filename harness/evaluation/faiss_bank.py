@@ -20,7 +20,7 @@ from lvm_gates.harness.base.vectors import dots, slices, unit
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS, Corpus
 from lvm_gates.harness.corpus.equality import SAME
 from lvm_gates.harness.corpus.windows import Windows
-from lvm_gates.harness.evaluation.bank import Bank
+from lvm_gates.harness.evaluation.bank import Bank, BankRanks
 from lvm_gates.harness.evaluation.ranks import TIE, Ahead, mean_rank
 from lvm_gates.harness.files.faiss_file import FaissHeader, flat_vectors, read_header
 
@@ -55,9 +55,7 @@ class SearchedBank:
         """In words, for the scorecard."""
         return self.exact.name
 
-    def ranks(
-        self, predictions: Sequence[Float[np.ndarray, "n d"]], windows: Windows
-    ) -> list[tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]]:
+    def ranks(self, predictions: Sequence[Float[np.ndarray, "n d"]], windows: Windows) -> list[BankRanks]:
         """Rank of the target of each window among what the index finds, and the number of candidates; see `Bank.ranks`.
 
         A target that is behind everything found has the worst rank.
@@ -82,9 +80,7 @@ class SearchedBank:
             columns[some, 1] = rank
         return found
 
-    def _ranks(
-        self, predictions: Float[np.ndarray, "n d"], windows: Windows
-    ) -> tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    def _ranks(self, predictions: Float[np.ndarray, "n d"], windows: Windows) -> BankRanks:
         n = len(windows)
         ahead, target = Ahead.nothing(n), dots(predictions, unit(windows.target_vectors()))
         barred = self.exact.barred(windows)
