@@ -1,14 +1,26 @@
-"""A command line run by several processes that `torchrun` starts."""
+"""A command line run by several processes that `torchrun` starts, and a group of commands of which some can be."""
 
 import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import click
 
-from lvm_gates.harness.base.launched import OthersEndedError, restarts, speaks, store
+from lvm_gates.harness.base.launched import OthersEndedError, launched, restarts, speaks, store
+from lvm_gates.harness.cli.group import SentenceGroup
+
+
+class SharedGroup(SentenceGroup):
+    """A group of which several processes may run a command together."""
+
+    def main(self, *given: Any, **named: Any) -> Any:
+        """See `click.Group.main`; beside other processes, what ends the command is shown by one of them."""
+        if launched():
+            run_together(partial(super().main, *given, **{**named, "standalone_mode": False}))
+        return super().main(*given, **named)
 
 
 def run_together(command: Callable[[], Any]) -> NoReturn:

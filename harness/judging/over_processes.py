@@ -94,7 +94,7 @@ class _Share:
     def joined(self) -> list[Observations] | str:
         """What all processes have found: in the first one observations, or the sentence of a model that broke."""
         ranks, evaluation, bank = self._ranks, self._evaluation, self._evaluation.asked_bank
-        if ranks.first and self._asked.piece.file.is_file():  # given up before it was asked
+        if ranks.first and self._asked.may_break and self._asked.piece.file.is_file():  # given up before it was asked
             self._fault = load_fault(self._asked.piece.file) or self._fault
         faults = [fault for fault in ranks.gathered(self._fault) if fault]
         if faults:
