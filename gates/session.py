@@ -82,7 +82,7 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         for named in predictors if probe else []:
             if isinstance(named.predictor, IsolatedPredictor):
                 named.predictor.start()  # it imports while the data are read
-        inputs = _inputs(options, settings, predictors, root)
+        inputs = _inputs(options, settings, predictors, root, device)
         if options["sequential"]:
             run: GateRun = SequentialRun(settings, inputs, predictors, folder, options["sequential_unit"] or UNITS[0])
         else:
@@ -166,7 +166,9 @@ def _probe(run: GateRun, predictors: Sequence[NamedPredictor]) -> None:
         run.observing.give_up(name, sentence)
 
 
-def _inputs(options: Mapping[str, Any], settings: Settings, predictors: list[NamedPredictor], root: Path) -> Inputs:
+def _inputs(
+    options: Mapping[str, Any], settings: Settings, predictors: list[NamedPredictor], root: Path, device: str
+) -> Inputs:
     def path(name: str) -> Path | None:
         value = options[name]
         return None if value is None else root / value
@@ -190,6 +192,7 @@ def _inputs(options: Mapping[str, Any], settings: Settings, predictors: list[Nam
         seed=settings.seed,
         first_in_file=settings.profile.protocol == "published",
         fallback=_fallback(arguments, predictors),
+        device=device,
     )
 
 

@@ -34,12 +34,14 @@ class Bank:
         rows: of that corpus, rising.
         name: in words, for the scorecard.
         of_judged: whether rows are those of the judged corpus although the vectors are held elsewhere.
+        device: where candidates are compared with predictions.
     """
 
     corpus: Corpus
     rows: Int[np.ndarray, " m"]
     name: str = ""
     of_judged: bool = False
+    device: str = "cpu"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -82,6 +84,9 @@ class Bank:
         counts = np.zeros((len(predictions), 4, len(windows)), dtype=np.int64)
         for part, pairs in zip(parts, barred, strict=True):
             counts[:, 3, part] = np.bincount(pairs.window, minlength=part.stop - part.start)
+        if self.device != "cpu":
+            counts[:, :3] = self._counts_on_device(predictions, cosines, targets, windows)
+            return counts
         workers = threads()
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
             for block in slices(len(self), SCAN_ROWS):
@@ -95,6 +100,20 @@ class Bank:
 
                 list(pool.map(compare, parts, barred))
         return counts
+
+    def _counts_on_device(
+        self,
+        predictions: Sequence[Float[np.ndarray, "n d"]],
+        cosines: Sequence[Float[np.ndarray, " n"]],
+        targets: Float[np.ndarray, "n d"],
+        windows: Windows,
+    ) -> Int[np.ndarray, "p 3 n"]:
+        from lvm_gates.harness.base.device import resolve_device
+        from lvm_gates.harness.evaluation.bank_on_device import count_on
+
+        barred = self.barred(windows)
+        blocks = ((self.corpus.vectors(self.rows[b]), barred.among(b)) for b in slices(len(self), SCAN_ROWS))
+        return count_on(resolve_device(self.device), predictions, cosines, targets, blocks)
 
     def barred(self, windows: Windows) -> Pairs:
         """Frames and targets that are in the bank."""

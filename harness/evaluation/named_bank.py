@@ -14,9 +14,13 @@ from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.faiss_bank import FAISS, SearchedBank, open_faiss_bank
 
 ALL = "all"
+# Of torch's accelerators those with float64.
+_RANKING = "cuda"
 
 
-def with_bank(evaluation: EvaluationSet, asked: str | None, opened: Bank | SearchedBank | None = None) -> EvaluationSet:
+def with_bank(
+    evaluation: EvaluationSet, asked: str | None, opened: Bank | SearchedBank | None = None, device: str = "cpu"
+) -> EvaluationSet:
     """The set with the candidates that were asked for.
 
     Args:
@@ -24,6 +28,7 @@ def with_bank(evaluation: EvaluationSet, asked: str | None, opened: Bank | Searc
         asked: a number of chunks of the split, all of its corpus, the path of another corpus, or ``faiss:`` and that of
             an index; None for the default, `BANK_SIZE`.
         opened: what the same word named for another split of the corpus.
+        device: where ranks are counted, if it is an accelerator with float64.
 
     Raises:
         UserError: it is none of these, or of another dimension.
@@ -34,8 +39,12 @@ def with_bank(evaluation: EvaluationSet, asked: str | None, opened: Bank | Searc
         if int(asked) < 1:
             raise UserError(f"--bank={asked}: give a number of at least 1, {ALL}, or a corpus.")
         rows = evaluation.some_rows(int(asked))
-        return replace(evaluation, asked_bank=Bank(evaluation.corpus, rows, f"{len(rows):,} chunks of the split"))
-    return replace(evaluation, asked_bank=opened or _named(asked, evaluation.corpus))
+        bank: Bank | SearchedBank = Bank(evaluation.corpus, rows, f"{len(rows):,} chunks of the split")
+    else:
+        bank = opened or _named(asked, evaluation.corpus)
+    if isinstance(bank, Bank) and device.startswith(_RANKING):
+        bank = replace(bank, device=device)
+    return replace(evaluation, asked_bank=bank)
 
 
 def _named(asked: str, corpus: Corpus) -> Bank | SearchedBank:
