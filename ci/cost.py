@@ -94,13 +94,14 @@ def cost(chunks: int, of: Constants, *, processes: int = 64) -> Cost:
     """Of a session with one model at 768 dimensions."""
     controls = len(STANDARD_CONTROLS)
     predictors, per_product = controls + 1, 2 * WINDOWS * chunks * DIM / of.product
-    # Each split streams the bank twice, for the model and for the controls; the searches read the training text twice.
-    reads = 6 * chunks * DIM * 2
+    # It is checked once; each split streams the bank twice, for the model and for the controls; the searches read the
+    # training text twice.
+    reads = 7 * chunks * DIM * 2
     predictions = WINDOWS * DIM * 8
     return Cost(
         chunks=chunks,
         asking=WINDOWS * (PASSES * of.forward + controls * of.control) + ridge(of),
-        ranking=per_product * predictors * of.ranks + 4 * chunks * DIM * 2 / of.reading,
+        ranking=per_product * predictors * of.ranks + 5 * chunks * DIM * 2 / of.reading,
         searching=per_product * of.search,
         held=BYTES_A_CHUNK * chunks + 2 * 16_384 * DIM * 4 + predictors * predictions / 2,
         read=reads,

@@ -7,6 +7,7 @@ import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.paths import is_file, is_folder
+from lvm_gates.harness.base.processes import ranks
 from lvm_gates.harness.corpus.corpus import Corpus, check_vectors
 from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.evaluation.bank import Bank
@@ -58,7 +59,8 @@ def _named(asked: str, corpus: Corpus) -> Bank | SearchedBank:
         bank = Bank(corpus, np.arange(corpus.size), f"all {corpus.size:,} chunks of the corpus")
     else:
         bank = _other(Path(asked), corpus)
-    check_vectors(bank.corpus, bank.rows)
+    own = bank.part(ranks().rank, ranks().world)  # of several processes each checks what it will rank among
+    check_vectors(bank.corpus, own.rows)
     return bank
 
 
