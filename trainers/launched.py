@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from lvm_gates.harness.base.launched import launched, restarts, store
-from lvm_gates.harness.base.processes import ranks
 from lvm_gates.trainers.saved import stamp
 
 
@@ -17,6 +16,8 @@ def as_started(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not launched():
         return dict(given)
+    from lvm_gates.harness.base.processes import ranks  # and numpy, which is slower than --help may be
+
     folder: Path = given["out"]
     key, now = f"lvm-gates/before/{folder.absolute()}", repr(stamp(folder))
     resumes = False
