@@ -242,6 +242,7 @@ def observations(model: Model, articles: int, rng: np.random.Generator, correlat
         pool_size=np.full((n, 3), 120),
         ablation=np.clip(harm + noise(0.12, 9), -2, 2),
         cross_exists=np.ones(n, dtype=bool),
+        index_sample=np.full((n, 2), np.nan),
         rollout=np.clip(model.rollout + noise(0.1, 5), -1, 1),
         rollout_exists=np.ones(n, dtype=bool),
         finite=np.ones(n, dtype=bool),

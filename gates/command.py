@@ -7,12 +7,15 @@ from the working directory, as everywhere.
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from lvm_gates.gates.options import NO_MODEL, OPTIONS, SESSION_OPTIONS, as_arguments, click_option
+from lvm_gates.harness.base.launched import launched
+from lvm_gates.harness.cli.together import run_together
 
 USAGE_ERROR = 4
 """Exit status of pytest for an error of use; Click's own, 2, is an interrupted session there."""
@@ -40,6 +43,12 @@ class GateCommand(click.Command):
             error.exit_code = USAGE_ERROR  # type: ignore[misc]  # ours alone, and only of this one
             raise
 
+    def main(self, *given: Any, **named: Any) -> Any:
+        """See `click.Command.main`; beside other processes of one session, what ends it is shown by one of them."""
+        if launched():
+            run_together(partial(super().main, *given, **{**named, "standalone_mode": False}))
+        return super().main(*given, **named)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """See `click.Command`."""
         ctx.meta[_GIVEN] = list(args)
@@ -53,7 +62,13 @@ class GateCommand(click.Command):
 @click.pass_context
 def _gate(ctx: click.Context, /, **values: Any) -> None:
     options = [word for one in (*OPTIONS, *SESSION_OPTIONS) for word in as_arguments(one, values[one.dest])]
-    ctx.exit(_session(options, ctx.meta[_GIVEN]))
+    session = partial(_session, options, ctx.meta[_GIVEN])
+    if launched():
+        from lvm_gates.gates.together import check_shared, gate_together
+
+        check_shared(values)
+        ctx.exit(gate_together(session, values))
+    ctx.exit(session())
 
 
 main = click.version_option(package_name="lvm-gates", prog_name="lvm-gate")(

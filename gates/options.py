@@ -56,7 +56,10 @@ OPTIONS = (
     Option(
         ("--train-corpus",), "what fitted controls learn from: folder or article NPZ; may be repeated", kind="values"
     ),
-    Option(("--bank",), "candidates of set global: chunks of the split (default 10000), all, or another corpus"),
+    Option(
+        ("--bank",),
+        "candidates of set global: chunks of the split (default 10000), all, another corpus, or faiss:INDEX",
+    ),
     Option(("--profile",), "5cat (default), 5cat-published or skill", default="5cat"),
     Option(("--task",), "of profile skill: frontier (default), retrieval or decoding", default="frontier"),
     Option(("--require",), "release rule: strict (default), production or stage-a", default="strict"),

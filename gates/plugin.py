@@ -47,9 +47,14 @@ def pytest_configure(config: pytest.Config) -> None:
     from lvm_gates.gates.folder import SessionFolder
     from lvm_gates.gates.report_folder import clear_report_folder
     from lvm_gates.gates.session import open_run
+    from lvm_gates.gates.together import NOT_BY_ITSELF, opening, why_ended
     from lvm_gates.gates.wire import tell_workers, told
     from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.base.launched import OthersEndedError, launched
+    from lvm_gates.harness.base.processes import ranks
 
+    if launched() and ranks().alone:
+        raise pytest.UsageError(NOT_BY_ITSELF)
     shared = getattr(config, "workerinput", {}).get("lvm_folder")
     own = None
     try:
@@ -60,12 +65,15 @@ def pytest_configure(config: pytest.Config) -> None:
         options = told(folder) if shared else {name: config.getoption(name) for name in OPTION_NAMES}
         if options["report"] and not shared:
             clear_report_folder(config.invocation_params.dir / options["report"])
-        config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
+        with opening():
+            config.stash[RUN] = open_run(options, folder, config.invocation_params.dir, probe=not shared)
     except BaseException as error:  # Ctrl-C, too, leaves no folder behind
         if own:
             own.remove()
         if isinstance(error, UserError):
             raise pytest.UsageError(str(error)) from error
+        if isinstance(error, OthersEndedError):
+            pytest.exit(why_ended(), pytest.ExitCode.INTERNAL_ERROR)
         raise
     if GIVEN not in config.stash:
         config.stash[GIVEN] = [str(argument) for argument in config.invocation_params.args]
@@ -184,12 +192,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def run(request: pytest.FixtureRequest) -> "GateRun":
     """The run of this session, all observations made."""
     from lvm_gates.gates.progress import reporting
+    from lvm_gates.gates.together import preparing, why_ended
     from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.base.launched import OthersEndedError
 
     found, fault = request.config.stash[RUN], ""
     try:
-        with reporting(request.config) as on_progress:
+        with reporting(request.config) as on_progress, preparing():
             found.prepare(on_progress)
+    except OthersEndedError:
+        pytest.exit(why_ended(), pytest.ExitCode.INTERNAL_ERROR)
     except UserError as error:
         fault = str(error)
     except OSError as error:

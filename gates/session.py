@@ -9,10 +9,12 @@ import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.paths import is_file
+from lvm_gates.harness.base.processes import ranks
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.evaluation.draw_order import UNITS
+from lvm_gates.harness.evaluation.faiss_bank import FAISS
 from lvm_gates.harness.evaluation.named_bank import ALL
 from lvm_gates.harness.evaluation.resolve_model import check_spec, identified, is_control, is_python, load_named
 from lvm_gates.harness.evaluation.session_data import CorpusArguments, Inputs, resolve
@@ -74,12 +76,13 @@ def open_run(options: Mapping[str, Any], folder: Path, root: Path, *, probe: boo
         additions=additions,
     )
     isolation = _isolation(options, models)
-    predictors = [_load(m, options["device"], root, isolation) for m in models if not is_control(m)]
+    device = options["device"] if ranks().alone else str(ranks().device(options["device"]))
+    predictors = [_load(m, device, root, isolation) for m in models if not is_control(m)]
     try:
         for named in predictors if probe else []:
             if isinstance(named.predictor, IsolatedPredictor):
                 named.predictor.start()  # it imports while the data are read
-        inputs = _inputs(options, settings, predictors, root)
+        inputs = _inputs(options, settings, predictors, root, device)
         if options["sequential"]:
             run: GateRun = SequentialRun(settings, inputs, predictors, folder, options["sequential_unit"] or UNITS[0])
         else:
@@ -163,7 +166,9 @@ def _probe(run: GateRun, predictors: Sequence[NamedPredictor]) -> None:
         run.observing.give_up(name, sentence)
 
 
-def _inputs(options: Mapping[str, Any], settings: Settings, predictors: list[NamedPredictor], root: Path) -> Inputs:
+def _inputs(
+    options: Mapping[str, Any], settings: Settings, predictors: list[NamedPredictor], root: Path, device: str
+) -> Inputs:
     def path(name: str) -> Path | None:
         value = options[name]
         return None if value is None else root / value
@@ -187,12 +192,16 @@ def _inputs(options: Mapping[str, Any], settings: Settings, predictors: list[Nam
         seed=settings.seed,
         first_in_file=settings.profile.protocol == "published",
         fallback=_fallback(arguments, predictors),
+        device=device,
     )
 
 
 def _bank(value: str | None, root: Path) -> str | None:
     """What ``--bank`` names; a path starts from ``root``."""
-    return value if value is None or value == ALL or value.isdigit() else str(root / value)
+    if value is None or value == ALL or value.isdigit():
+        return value
+    prefix = FAISS if value.startswith(FAISS) else ""
+    return prefix + str(root / value.removeprefix(prefix))
 
 
 def _fallback(arguments: CorpusArguments, predictors: list[NamedPredictor]) -> Corpus | None:

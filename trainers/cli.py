@@ -4,17 +4,14 @@ A recipe from outside is one, too: ``lvm-train python:package.module:name``, or 
 package offers it by an entry point in the group `RECIPES`.
 """
 
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.imported import PYTHON, import_named, load_offered, offered
-from lvm_gates.harness.cli.group import SentenceGroup
+from lvm_gates.harness.cli.together import SharedGroup
 from lvm_gates.trainers.grid import grid
-from lvm_gates.trainers.launched import launched, run_together
 from lvm_gates.trainers.p1 import p1
 from lvm_gates.trainers.p2 import p2
 from lvm_gates.trainers.p3 import p3
@@ -29,18 +26,12 @@ from lvm_gates.trainers.v3 import v3
 RECIPES = "lvm_gates.recipes"
 
 
-class RecipeGroup(SentenceGroup):
+class RecipeGroup(SharedGroup):
     """Its own recipes, those of installed packages, and those that are named by module."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of everything that can be trained without naming a module."""
         return sorted({*super().list_commands(ctx), *(point.name for point in offered(RECIPES))})
-
-    def main(self, *given: Any, **named: Any) -> Any:
-        """See `click.Group.main`; beside other processes of one run, what ends it is shown by one of them."""
-        if launched():
-            run_together(partial(super().main, *given, **{**named, "standalone_mode": False}))
-        return super().main(*given, **named)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The recipe of that name; nobody else's code is imported before it is asked for."""

@@ -83,10 +83,10 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
         raise click.UsageError(f"--select {given['select']} asks the sentinel; give --sentinel watch with it.")
     from rich.console import Console
 
+    from lvm_gates.harness.base.processes import ranks
     from lvm_gates.trainers.interruption import saying_how_to_go_on
     from lvm_gates.trainers.loop import train
     from lvm_gates.trainers.one_writer import only_writer
-    from lvm_gates.trainers.ranks import ranks
 
     start = _checkpoint(given.get("recover"))
     options = {key: _path_as_text(value) for key, value in given.items() if key not in RUN + ELSEWHERE}

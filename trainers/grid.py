@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.launched import launched
 from lvm_gates.harness.base.suggest import did_you_mean
-from lvm_gates.trainers.launched import launched
 from lvm_gates.trainers.saved import resumable
 
 

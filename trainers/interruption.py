@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lvm_gates.trainers.launched import OthersEndedError, ended_elsewhere, speaks, starts_again
+from lvm_gates.harness.base.launched import OthersEndedError, ended_elsewhere, speaks, starts_again
 from lvm_gates.trainers.saved import UNFINISHED, stamp
 
 

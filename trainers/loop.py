@@ -15,6 +15,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.processes import ranks
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.splitting import split_digest
 from lvm_gates.harness.corpus.windows import Windows
@@ -27,7 +28,6 @@ from lvm_gates.trainers.finite import require_finite
 from lvm_gates.trainers.network import network_of
 from lvm_gates.trainers.position import Position
 from lvm_gates.trainers.progress import epoch_bar, say
-from lvm_gates.trainers.ranks import ranks
 from lvm_gates.trainers.recipe import Recipe
 from lvm_gates.trainers.run_folder import EpochRecord, RunFolder, States
 from lvm_gates.trainers.schedule import ramped_together

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from lvm_gates.harness.base.processes import Ranks
 from lvm_gates.models.base import NextEmbedding
 from lvm_gates.trainers.position import generator_states, restore_generators
-from lvm_gates.trainers.ranks import Ranks
 from lvm_gates.trainers.seeding import seed_share
 
 # A buffer here is a constant of the network or set by every process alike. Torch 2.13 has another name for it.

@@ -53,8 +53,8 @@ def p51(**given: Any) -> History:
         raise click.UsageError("--sentinel off leaves nobody to judge stage A; give --sentinel watch.")
     from rich.console import Console
 
+    from lvm_gates.harness.base.processes import ranks
     from lvm_gates.trainers.progress import say
-    from lvm_gates.trainers.ranks import ranks
     from lvm_gates.trainers.saved import resumable
 
     given = as_started(given)

@@ -4,18 +4,22 @@ from pathlib import Path
 
 import click
 
+from lvm_gates.harness.base.launched import launched
 from lvm_gates.harness.cli.data_compare import compare
 from lvm_gates.harness.cli.data_embed import embed
 from lvm_gates.harness.cli.data_import import import_
 from lvm_gates.harness.cli.data_rebuild import rebuild
 from lvm_gates.harness.cli.data_score import score
 from lvm_gates.harness.cli.data_split import split
-from lvm_gates.harness.cli.group import SentenceGroup
+from lvm_gates.harness.cli.together import SharedGroup
 
 
-@click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
+@click.group(cls=SharedGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Make, import and audit corpora of chunk embeddings."""
+    if launched() and ctx.invoked_subcommand != embed.name:
+        raise click.UsageError(f"{ctx.invoked_subcommand} is one process; leave out torchrun.")
 
 
 main.add_command(embed)

@@ -37,11 +37,13 @@ def embed(
 
     SOURCE is a folder of .txt, .md and .rst files (one article a file), a .jsonl or .jsonl.gz file with {"title",
     "text"} or {"title", "chunks"} on each line, or the word python-docs: the documentation inside this Python.
+
+    torchrun --nproc-per-node 4 -m lvm_gates.harness.cli.data embed SOURCE --out FOLDER shares the work.
     """
     from rich.console import Console
 
-    from lvm_gates.harness.base.device import resolve_device
     from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.base.processes import ranks
     from lvm_gates.harness.text.build import can_resume, embed_corpus
     from lvm_gates.harness.text.chunking import make_chunker
     from lvm_gates.harness.text.embedding import SentenceEncoder
@@ -49,14 +51,17 @@ def embed(
 
     if out.exists() and not overwrite and (not out.is_dir() or (any(out.iterdir()) and not can_resume(out))):
         raise UserError(f"{out}: is not empty; choose another --out or give --overwrite.")
+    group = ranks()
     # The cheap checks first: a model takes seconds to load.
     text = open_source(source, licence)
     chunker = make_chunker(unit)
-    encoder = SentenceEncoder(model, device=resolve_device(device), batch_size=batch_size, max_tokens=max_chunk_tokens)
+    encoder = SentenceEncoder(model, device=group.device(device), batch_size=batch_size, max_tokens=max_chunk_tokens)
     limit = f" --max-chunk-tokens {max_chunk_tokens}" if max_chunk_tokens is not None else ""
     how = f"lvm-data embed {text.name} --model {encoder.name} --unit {unit} --dtype {dtype}{limit} --seed {seed}"
-    with _bar(Console(stderr=True)) as progress:
+    with _bar(Console(stderr=True, quiet=not group.first)) as progress, _saying_how_to_go_on(out):
         corpus = embed_corpus(text, chunker, encoder, out, dtype=dtype, seed=seed, how=how, progress=progress)
+    if not group.first:
+        return
     counts = ", ".join(f"{len(corpus.articles(split))} {split}" for split in ("TRAIN", "VAL", "OOD"))
     meta = corpus.meta
     click.echo(f"{out}: {len(corpus.starts)} articles ({counts}), {corpus.size:,} chunks, {corpus.dim} dimensions")
@@ -64,6 +69,21 @@ def embed(
         f"left out: {meta['dropped_chunks']:,} chunks without a letter, {meta['empty_articles']:,} empty articles; "
         f"cut short by the model: {meta['truncated_chunks']:,} chunks"
     )
+
+
+@contextmanager
+def _saying_how_to_go_on(out: Path) -> Iterator[None]:
+    """Of several processes one says that another one is gone."""
+    from lvm_gates.harness.base.launched import OthersEndedError, ended_elsewhere, speaks
+
+    try:
+        yield
+    except (OthersEndedError, RuntimeError) as error:
+        if not ended_elsewhere(error):
+            raise
+        if speaks():
+            click.echo(f"{out}: another process ended, and with it all; the same command goes on", err=True)
+        raise OthersEndedError from error
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.bank import Bank
 from lvm_gates.harness.evaluation.candidate_set import CandidateSet
 from lvm_gates.harness.evaluation.collapse import Spread, spread
+from lvm_gates.harness.evaluation.faiss_bank import SearchedBank
 from lvm_gates.harness.evaluation.perturbations import has_donor
 
 # Offsets of gate A, counted from the last context frame.
@@ -47,7 +48,7 @@ class EvaluationSet:
     articles: Int[np.ndarray, " m"]
     seed: int
     horizon: int
-    asked_bank: Bank | None = None
+    asked_bank: Bank | SearchedBank | None = None
 
     @property
     def corpus(self) -> Corpus:
@@ -88,6 +89,13 @@ class EvaluationSet:
     def bank(self) -> CandidateSet:
         """Candidates of set `global`; a window's target always joins them."""
         return self.candidates(self.some_rows(BANK_SIZE))
+
+    @property
+    def bank_name(self) -> str:
+        """What set `global` is, in words."""
+        if self.asked_bank is not None:
+            return self.asked_bank.name
+        return f"{min(len(self.rows), BANK_SIZE):,} chunks of the split"
 
     def some_rows(self, limit: int) -> Int[np.ndarray, " m"]:
         """At most ``limit`` of `rows`, drawn at random, rising."""

@@ -26,6 +26,8 @@ class Observations:
         offset_exists: whether all seven chunks exist.
         rank: rank of the target in candidate sets `article`, `novel`, `global`.
         pool_size: candidates in those sets, target included.
+        index_sample: of windows whose target was also ranked exactly beside an approximate index: the share of the
+            nearest chunks that the index finds, and the exact rank; NaN elsewhere.
         ablation: change of `cosine` under each of `harness.evaluation.perturbations.ablation_names`; NaN where not
             measured.
         cross_exists: whether another article was there to take a frame from.
@@ -48,6 +50,7 @@ class Observations:
     offset_exists: Bool[np.ndarray, " n"]
     rank: Float[np.ndarray, "n pools"]
     pool_size: Int[np.ndarray, "n pools"]
+    index_sample: Float[np.ndarray, "n 2"]
     ablation: Float[np.ndarray, "n ablations"]
     cross_exists: Bool[np.ndarray, " n"]
     rollout: Float[np.ndarray, "n horizon"]

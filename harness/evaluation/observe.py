@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from lvm_gates.harness.base.scratch import scratch_array
 from lvm_gates.harness.base.vectors import cosines, dots
 from lvm_gates.harness.corpus.windows import Windows
-from lvm_gates.harness.evaluation.bank import Bank
+from lvm_gates.harness.evaluation.bank import Bank, BankRanks
 from lvm_gates.harness.evaluation.block import Block
 from lvm_gates.harness.evaluation.candidates import POOLS, Ranks
 from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, evenly_spaced, groups_of, ranks_without, spread
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
+from lvm_gates.harness.evaluation.faiss_bank import SearchedBank
 from lvm_gates.harness.evaluation.observations import Observations
 from lvm_gates.harness.evaluation.perturbations import ablate, ablation_names
 from lvm_gates.harness.predictors.predictor import (
@@ -32,6 +33,14 @@ from lvm_gates.harness.predictors.predictor import (
 # Windows in hand at once at least, and at most a batch that is larger. With C = 5 and D = 768 this keeps contexts and
 # seven offsets under 100 MB; it is no option because nothing may depend on it.
 CHUNK = 256
+
+
+class Observed(NamedTuple):
+    """What one predictor did on consecutive windows, by the names of `Observations`; nothing where there are none."""
+
+    predictions: Float[np.ndarray, "b d"]
+    """Of all windows of a block; later of those alone that collapse is looked for on."""
+    values: dict[str, np.ndarray]
 
 
 def ignore_progress(done: int, total: int) -> None:
@@ -87,15 +96,67 @@ def observe_together(
     Raises:
         UserError: a wrong shape, or predictions that change with the batch size.
     """
-    windows = evaluation.windows
-    parts: list[list[_Part]] = [[] for _ in predictors]
-    looked_at, done = evenly_spaced(len(windows)), 0
-    wanted = evaluation.asked_bank is not None or predictions is not None
-    kept = [_room(evaluation) for _ in predictors] if wanted else []
+    windows, bank = evaluation.windows, evaluation.asked_bank
+    wanted = bank is not None or predictions is not None
+    kept = [room_for_predictions(evaluation) for _ in predictors] if wanted else []
+    own = observe_share(
+        predictors,
+        evaluation,
+        slice(0, len(windows)),
+        batch_size=batch_size,
+        on_progress=on_progress,
+        ablations=ablations,
+        predictions=kept,
+    )
+    found = [
+        joined([part], evaluation, rank_interval=named.name in rank_intervals)
+        for part, named in zip(own, predictors, strict=True)
+    ]
+    if predictions is not None:
+        predictions.extend(kept)
+    return found if bank is None else ranked_in(bank, bank.ranks(kept, windows), kept, found, windows)
+
+
+def share_of(evaluation: EvaluationSet, batch_size: int, rank: int, world: int) -> slice:
+    """Which windows one of several processes observes: whole batches, so that every batch is that of one process.
+
+    A network answers a window with other last digits beside other windows. Where there are more processes than batches
+    some get none.
+    """
+    size = _in_hand(batch_size)
+    batches = -(-len(evaluation.windows) // size)
+    begin, end = (min(batches * r // world * size, len(evaluation.windows)) for r in (rank, rank + 1))
+    return slice(begin, end)
+
+
+def observe_share(
+    predictors: Sequence[NamedPredictor],
+    evaluation: EvaluationSet,
+    share: slice,
+    *,
+    batch_size: int,
+    on_progress: Callable[[int, int], None] = ignore_progress,
+    ablations: bool = True,
+    predictions: Sequence[Float[np.ndarray, "n d"]] = (),
+) -> list[Observed]:
+    """What predictors do on consecutive windows of ``evaluation``; see `observe_together`.
+
+    Args:
+        predictors: as there.
+        evaluation: as there.
+        share: of the windows, beginning with a batch.
+        batch_size: as there.
+        on_progress: as there.
+        ablations: as there.
+        predictions: of each predictor, of all windows; those of these windows are written, or none where it is empty.
+    """
+    windows = evaluation.windows.take(share)
+    parts: list[list[Observed]] = [[] for _ in predictors]
+    looked_at, done = evenly_spaced(len(evaluation.windows)), 0
     for batch in windows.batches(_in_hand(batch_size)):
         block = Block(batch, evaluation)
-        mine = looked_at[(looked_at >= done) & (looked_at < done + len(batch))] - done
-        here = slice(done, done + len(batch))
+        here = slice(share.start + done, share.start + done + len(batch))
+        mine = looked_at[(looked_at >= here.start) & (looked_at < here.stop)] - here.start
         done += len(batch)
         observed = _observe_block(predictors, block, batch_size, ablations)
         for number, (own, named, part) in enumerate(zip(parts, predictors, observed, strict=True)):
@@ -104,32 +165,33 @@ def observe_together(
                 check_batch_invariance(
                     named, block.contexts[few], batch.targets[few], batch_size, part.predictions[few]
                 )
-            if kept:
-                kept[number][here] = part.predictions
-            own.append(_Part(part.predictions[mine], part.values))
+            if predictions:
+                predictions[number][here] = part.predictions
+            own.append(Observed(part.predictions[mine], part.values))
         on_progress(done, len(windows))
-    found = [
-        _joined(own, evaluation, looked_at, named.name in rank_intervals)
-        for own, named in zip(parts, predictors, strict=True)
-    ]
-    if predictions is not None:
-        predictions.extend(kept)
-    return _ranked_in(evaluation.asked_bank, kept, found, windows) if evaluation.asked_bank else found
+    return [_concatenated(own) for own in parts]
 
 
-def _room(evaluation: EvaluationSet) -> Float[np.ndarray, "n d"]:
+def room_for_predictions(evaluation: EvaluationSet) -> Float[np.ndarray, "n d"]:
     """For the predictions of one predictor, on the disk of temporary files: few ask for all of them."""
     shape = len(evaluation.windows), evaluation.corpus.dim
     return scratch_array(Path(tempfile.gettempdir()) / "predictions", shape, "float64")
 
 
-def _ranked_in(
-    bank: Bank, predictions: Sequence[Float[np.ndarray, "n d"]], found: Sequence[Observations], windows: Windows
+def ranked_in(
+    bank: Bank | SearchedBank,
+    ranks: Sequence[BankRanks],
+    predictions: Sequence[Float[np.ndarray, "n d"]],
+    found: Sequence[Observations],
+    windows: Windows,
 ) -> list[Observations]:
-    """The same with their ranks in set `global`."""
+    """Observations with the ranks of their predictors in set `global`."""
     column = POOLS.index("global")
-    for observed, (rank, size) in zip(found, bank.ranks(predictions, windows), strict=True):
+    for observed, (rank, size) in zip(found, ranks, strict=True):
         observed.rank[:, column], observed.pool_size[:, column] = rank, size
+    if isinstance(bank, SearchedBank):
+        for observed, sample in zip(found, bank.compared(predictions, windows), strict=True):
+            observed.index_sample[:] = sample
     return list(found)
 
 
@@ -138,22 +200,30 @@ def _in_hand(batch_size: int) -> int:
     return batch_size * max(1, CHUNK // batch_size)
 
 
-class _Part(NamedTuple):
-    predictions: Float[np.ndarray, "b d"]
-    """Of all windows of a block; later of those alone that collapse is looked for on."""
-    values: dict[str, np.ndarray]
+def _concatenated(parts: Sequence[Observed]) -> Observed:
+    some = [part for part in parts if part.values]
+    if not some:
+        return Observed(np.empty((0, 0)), {})
+    columns = {name: np.concatenate([p.values[name] for p in some]) for name in some[0].values}
+    return Observed(np.concatenate([p.predictions for p in some]), columns)
 
 
-def _joined(
-    parts: Sequence[_Part], evaluation: EvaluationSet, looked_at: Int[np.ndarray, " m"], rank_interval: bool
-) -> Observations:
+def joined(parts: Sequence[Observed], evaluation: EvaluationSet, *, rank_interval: bool) -> Observations:
+    """Observations of all windows.
+
+    Args:
+        parts: that follow one another and make up all windows of ``evaluation``.
+        evaluation: the split.
+        rank_interval: whether the ratio of effective ranks to another predictor's is wanted with an interval.
+    """
     windows = evaluation.windows
-    columns = {name: np.concatenate([p.values[name] for p in parts]) for name in parts[0].values}
-    predictions = np.concatenate([p.predictions for p in parts])
+    predictions, columns = _concatenated(parts)
+    looked_at = evenly_spaced(len(windows))
     return Observations(
         rows=windows.targets,
         clusters=windows.clusters,
         cross_exists=evaluation.has_donor,
+        index_sample=np.full((len(windows), 2), np.nan),
         spread=spread(predictions),
         target_spread=evaluation.target_spread,
         rank_without=ranks_without(predictions, groups_of(windows.clusters)[looked_at])
@@ -163,7 +233,9 @@ def _joined(
     )
 
 
-def _observe_block(predictors: Sequence[NamedPredictor], block: Block, batch_size: int, ablations: bool) -> list[_Part]:
+def _observe_block(
+    predictors: Sequence[NamedPredictor], block: Block, batch_size: int, ablations: bool
+) -> list[Observed]:
     bases = [ask(named, block.contexts, block.windows.targets, batch_size) for named in predictors]
     cosine = [cosines(base, block.targets) for base in bases]
     shape = (len(predictors), len(block), len(ablation_names(block.windows.context)))
@@ -191,7 +263,7 @@ def _part(
     ranks: Ranks,
     block: Block,
     finite: Bool[np.ndarray, " b"],
-) -> _Part:
+) -> Observed:
     offset, nearest = block.around(base)
     values = {
         "cosine": cosine,
@@ -207,7 +279,7 @@ def _part(
         "rollout_exists": block.ahead_exists,
         "finite": finite & (np.isfinite(rollout).all(axis=1) | ~block.ahead_exists),
     }
-    return _Part(base, values)
+    return Observed(base, values)
 
 
 def _ablations(

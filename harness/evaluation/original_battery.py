@@ -55,6 +55,7 @@ def observe_published(named: NamedPredictor, evaluation: EvaluationSet, *, batch
         pool_size=size,
         ablation=ablation,
         cross_exists=np.ones(len(windows), dtype=bool),
+        index_sample=np.full((len(windows), 2), np.nan),
         rollout=rollout,
         rollout_exists=rollout_exists,
         finite=np.isfinite(cosine)

@@ -92,6 +92,7 @@ def resolve(
     seed: int,
     first_in_file: bool = False,
     fallback: Corpus | None = None,
+    device: str = "cpu",
 ) -> Inputs:
     """Open what was named, sample windows, and check every vector that will be used.
 
@@ -103,6 +104,7 @@ def resolve(
         seed: of the sample.
         first_in_file: take the first windows instead of random ones (profile `5cat-published`).
         fallback: the corpus where none was named.
+        device: where ranks in a bank are counted.
 
     Raises:
         UserError: anything wrong with the data, in one sentence.
@@ -126,7 +128,9 @@ def resolve(
                 f"needs {context + 1} in a row; use longer articles or a smaller --context."
             )
         chosen = windows.take(slice(0, max_samples)) if first_in_file else sample_windows(windows, max_samples, seed)
-        evaluation[split] = with_bank(EvaluationSet(split, chosen, articles, seed, horizon), arguments.bank)
+        opened = next((other.asked_bank for other in evaluation.values()), None)
+        judged = EvaluationSet(split, chosen, articles, seed, horizon)
+        evaluation[split] = with_bank(judged, arguments.bank, opened, device)
         check_vectors(corpus, evaluation[split].rows)
     training, note = _training(corpus, arguments, context)
     return Inputs(corpus, evaluation, training, note, mismatched)

@@ -58,7 +58,9 @@ class Findings:
         """The search for near duplicates among training chunks."""
 
         def make(file: Path) -> None:
-            save_array(file, near_duplicates(self._inputs.evaluation[split].windows, training_windows(self._inputs)))
+            save_array(
+                file, cached_near_duplicates(self._inputs.evaluation[split].windows, training_windows(self._inputs))
+            )
 
         return Piece(f"near duplicates on {split}", self._folder / f"near-duplicates-{split}.npy", make)
 

@@ -6,9 +6,10 @@ process met it, and the model is not asked again on that split. Its metrics are 
 prediction is missing, too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.errors import UserError
@@ -23,6 +24,25 @@ from lvm_gates.harness.evaluation.session_data import Inputs
 from lvm_gates.harness.judging.settings import Settings
 from lvm_gates.harness.judging.shared_work import Piece, as_file_name, do
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
+
+
+class Asked(NamedTuple):
+    """Predictors that are asked together.
+
+    Attributes:
+        names: of them: a model, or all controls.
+        split: that they are asked on.
+        piece: the work.
+    """
+
+    names: tuple[str, ...]
+    split: SplitName
+    piece: Piece
+
+    @property
+    def may_break(self) -> bool:
+        """Whether what goes wrong is the fault of the one model that is asked."""
+        return not is_control(self.names[0])
 
 
 class Observing:
@@ -45,7 +65,7 @@ class Observing:
         folder: Path,
     ) -> None:
         self._settings, self._inputs, self._loaded, self._ingredients = settings, inputs, loaded, ingredients
-        self._folder = folder
+        self.folder = folder
         self.predictor = cache(self._predictor)
         self.observations = cache(self._observations)
 
@@ -73,23 +93,46 @@ class Observing:
 
     def file(self, name: str, split: SplitName) -> Path:
         """Where the observations of a model or control are kept."""
-        return self._folder / f"{as_file_name(name)}-{split}.npz"
+        return self.folder / f"{as_file_name(name)}-{split}.npz"
 
     def pieces(self) -> list[Piece]:
         """All of the work, controls of one split together."""
-        return list({p.file: p for name in self._names() for p in (self.piece(name, s) for s in JUDGED)}.values())
+        return [asked.piece for asked in self.asked()]
 
     def piece(self, name: str, split: SplitName) -> Piece:
         """The work after which the observations of a model or control are there."""
         if is_control(name):  # side by side: their windows are gathered and their candidates listed once
             return Piece(
-                f"controls on {split}", self._folder / f"controls-{split}.txt", partial(self._observe_controls, split)
+                f"controls on {split}", self.folder / f"controls-{split}.txt", partial(self._observe_controls, split)
             )
         return Piece(f"{name} on {split}", self.file(name, split), partial(self._observe, name, split), alone=True)
 
-    def _names(self) -> list[str]:
-        """Every model and control, each once."""
-        return list(dict.fromkeys([*self._settings.models, *(f"{CONTROL}{name}" for name in self.control_names)]))
+    def asked(self) -> list[Asked]:
+        """Who is asked together, in the order of `pieces`."""
+        names: dict[Path, list[str]] = {}
+        by_file = {}
+        for name, split in self._pairs():
+            piece = self.piece(name, split)
+            by_file[piece.file] = (split, piece)
+            names.setdefault(piece.file, []).append(name)
+        return [Asked(tuple(names[file]), *found) for file, found in by_file.items()]
+
+    def rank_interval(self, name: str) -> bool:
+        """Whether the effective rank of a predictor is compared: only those of models are judged, against ridge's."""
+        return name in self._settings.models or name == f"{CONTROL}linear"
+
+    def keep(self, asked: Asked, found: Sequence[Observations]) -> None:
+        """Write what predictors did that were asked together."""
+        for name, observed in zip(asked.names, found, strict=True):
+            observed.save(self.file(name, asked.split))
+        if not asked.may_break:
+            with atomic_write(asked.piece.file) as stream:
+                stream.write("\n".join(asked.names).encode(errors="surrogatepass"))
+
+    def _pairs(self) -> Iterator[tuple[str, SplitName]]:
+        for name in dict.fromkeys([*self._settings.models, *(CONTROL + c for c in self.control_names)]):
+            for split in JUDGED:
+                yield name, split
 
     def _predictor(self, name: str, split: SplitName) -> NamedPredictor:
         if not is_control(name):
@@ -105,12 +148,11 @@ class Observing:
             if self._settings.published:
                 observed = self._observe_published(name, split)
             else:
-                # Only the ranks of models are judged, against ridge's.
                 observed = observe(
                     self.predictor(name, split),
                     self._inputs.evaluation[split],
                     batch_size=self._settings.batch_size,
-                    rank_interval=True,
+                    rank_interval=self.rank_interval(name),
                 )
         except UserError as error:
             save_fault(file, str(error))
@@ -121,8 +163,9 @@ class Observing:
         evaluation = self._inputs.evaluation[split]
         return observe_published(self.predictor(name, split), evaluation, batch_size=self._settings.batch_size)
 
-    def _observe_controls(self, split: SplitName, done: Path) -> None:
-        names = [name for name in self._names() if is_control(name)]
+    def _observe_controls(self, split: SplitName, _: Path) -> None:
+        asked = next(one for one in self.asked() if one.split == split and not one.may_break)
+        names = asked.names
         if self._settings.published:
             found = [self._observe_published(name, split) for name in names]
         else:
@@ -130,12 +173,9 @@ class Observing:
                 [self.predictor(name, split) for name in names],
                 self._inputs.evaluation[split],
                 batch_size=self._settings.batch_size,
-                rank_intervals=[*self._settings.models, f"{CONTROL}linear"],
+                rank_intervals=[name for name in names if self.rank_interval(name)],
             )
-        for name, observed in zip(names, found, strict=True):
-            observed.save(self.file(name, split))
-        with atomic_write(done) as stream:
-            stream.write("\n".join(names).encode(errors="surrogatepass"))
+        self.keep(asked, found)
 
     def _observations(self, name: str, split: SplitName) -> Observations:
         do(self.piece(name, split))

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from lvm_gates.harness.audits import Audit, Auditor
+from lvm_gates.harness.base.processes import ranks
 from lvm_gates.harness.controls import Ingredients
 from lvm_gates.harness.corpus.splits import JUDGED, SplitName
 from lvm_gates.harness.evaluation.contamination import TrainingData, judge_training_data
@@ -25,6 +26,7 @@ from lvm_gates.harness.judging.auditing import Auditing
 from lvm_gates.harness.judging.control_checks import Conduct, conduct
 from lvm_gates.harness.judging.findings import Findings
 from lvm_gates.harness.judging.observing import Observing, ingredients_of
+from lvm_gates.harness.judging.over_processes import OverProcesses
 from lvm_gates.harness.judging.profile import load_profile
 from lvm_gates.harness.judging.rival_inputs import RivalInputs
 from lvm_gates.harness.judging.settings import Settings, check_fits
@@ -109,16 +111,21 @@ class GateRun:
     def prepare(self, on_progress: OnProgress | None = None) -> None:
         """Compute all observations and audits, sharing the work with other processes that do the same.
 
+        Of several processes that `torchrun` started the first one has it all, and is to judge.
+
         Args:
             on_progress: called with (what, done, total).
         """
-        pieces = [*self.observing.pieces(), self.findings.searching]
+        pieces = [self.findings.asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
         if not self.published:
             for piece in (self.rivals.scoring, self.findings.comparing_targets):
                 pieces += [piece(split) for split in JUDGED]
-        pieces += [self.findings.asking(s, split) for s in self.loaded.values() if s.trained_on for split in JUDGED]
-        pieces += self.auditing.pieces()
-        do_all(pieces, on_progress)
+        audits = [self.findings.searching, *self.auditing.pieces()]  # some of which ask what the search found
+        if ranks().alone:
+            do_all([*self.observing.pieces(), *audits, *pieces], on_progress)
+        else:
+            shared = OverProcesses(self.observing, self.inputs.evaluation, self.settings.batch_size, ranks())
+            shared.prepare([*([piece] for piece in pieces), audits], on_progress)
         self.close()  # everything is observed; what a user's process holds is free for the statistics
 
     def close(self) -> None:

@@ -98,6 +98,9 @@ def _offsets(sweeps: Sequence[OffsetSweep]) -> list[list[str]]:
 def _pool(split: str, name: str, pool: Pool) -> list[str]:
     scores = [words.metric_text(score) for score in (pool.r1, pool.r5, pool.mrr)]
     mean_rank, size = words.metric_text(pool.mean_rank, digits=1), words.number(pool.size, digits=0)
+    if pool.approximation is not None:
+        recall = pool.approximation.recall
+        name = f"{name}; recall {words.metric_text(recall)} of {words.count(recall.n)} queries"
     return [f"{split}, {name}", *scores, mean_rank, size, words.number(pool.chance)]
 
 

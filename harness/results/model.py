@@ -28,11 +28,13 @@ class SplitSize(Record, frozen=True, kw_only=True):
         articles: of the split.
         chunks: in them.
         windows: that models are judged on.
+        bank: what candidate set `global` is, in words; null in reports of earlier versions.
     """
 
     articles: Count | None = None
     chunks: Count | None = None
     windows: Count | None = None
+    bank: str | None = None
 
 
 class CorpusRecord(Record, frozen=True, kw_only=True):
@@ -81,7 +83,10 @@ class CorpusRecord(Record, frozen=True, kw_only=True):
             controls_fitted_on=inputs.training_note,
             splits={
                 split: SplitSize(
-                    articles=len(evaluation.articles), chunks=len(evaluation.rows), windows=len(evaluation.windows)
+                    articles=len(evaluation.articles),
+                    chunks=len(evaluation.rows),
+                    windows=len(evaluation.windows),
+                    bank=evaluation.bank_name,
                 )
                 for split, evaluation in inputs.evaluation.items()
             },

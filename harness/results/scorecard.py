@@ -102,7 +102,7 @@ def samples_of(run: GateRun) -> dict[str, np.ndarray]:
         for name in dict.fromkeys(names):
             stored = run.observations(name, split).arrays()
             for field, values in stored.items():
-                if field not in ("rows", "clusters", "spread", "target_spread", "rank_without"):
+                if field not in ("rows", "clusters", "index_sample", "spread", "target_spread", "rank_without"):
                     arrays[member_name(split, name, field)] = values
     return arrays
 

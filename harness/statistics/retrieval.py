@@ -18,6 +18,18 @@ class Chance(Record, frozen=True, kw_only=True):
     mrr: Finite | None = msgspec.field(name="MRR")
 
 
+class Approximation(Record, frozen=True, kw_only=True):
+    """What an approximate index misses, on the windows that were ranked exactly too; ``n`` says how many.
+
+    Attributes:
+        recall: share of the 100 chunks nearest to the prediction that the index finds.
+        mrr_excess: MRR in the index minus the exact one.
+    """
+
+    recall: Estimate
+    mrr_excess: Estimate
+
+
 class Pool(Record, frozen=True, kw_only=True):
     """The rank of the target among one set of candidates.
 
@@ -29,6 +41,7 @@ class Pool(Record, frozen=True, kw_only=True):
         size: mean number of candidates, the target included.
         chance: R@1 of a random order.
         chance_of: the same of the other scores.
+        approximation: where candidates come from an approximate index; null where ranks are exact.
     """
 
     r1: Estimate = msgspec.field(name="R@1")
@@ -38,6 +51,7 @@ class Pool(Record, frozen=True, kw_only=True):
     size: Finite | None
     chance: Finite | None
     chance_of: Chance
+    approximation: Approximation | None = None
 
 
 class Retrieval(Record, frozen=True, kw_only=True):
@@ -63,7 +77,23 @@ def retrieval(observed: Observations) -> Retrieval:
     article, novel, everywhere = (
         _pool(observed.rank[:, i], observed.pool_size[:, i], observed.clusters) for i in range(len(POOLS))
     )
-    return Retrieval(article=article, novel=novel, everywhere=everywhere)
+    return Retrieval(
+        article=article,
+        novel=novel,
+        everywhere=msgspec.structs.replace(everywhere, approximation=_approximation(observed)),
+    )
+
+
+def _approximation(observed: Observations) -> Approximation | None:
+    exact = observed.index_sample[:, 1]
+    sampled = np.isfinite(exact)
+    if not sampled.any():
+        return None
+    rank, clusters = observed.rank[sampled, POOLS.index("global")], observed.clusters[sampled]
+    return Approximation(
+        recall=cluster_share(observed.index_sample[sampled, 0], clusters),
+        mrr_excess=cluster_mean(1.0 / rank - 1.0 / exact[sampled], clusters),
+    )
 
 
 def _pool(rank: Float[np.ndarray, " n"], size: Int[np.ndarray, " n"], clusters: Int[np.ndarray, " n"]) -> Pool:

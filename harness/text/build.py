@@ -17,6 +17,7 @@ from jaxtyping import Float, Int, Shaped
 
 from lvm_gates.harness.base.atomic import atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.processes import ranks
 from lvm_gates.harness.base.seeding import sampling_rng
 from lvm_gates.harness.corpus.corpus import Corpus, fingerprint_blocks, open_corpus
 from lvm_gates.harness.corpus.corpus_files import FORMAT_VERSION
@@ -65,7 +66,10 @@ def embed_corpus(
     shard_chunks: int = SHARD_CHUNKS,
     progress: Progress = lambda done, total: None,
 ) -> Corpus:
-    """Embed ``source`` into the corpus folder ``out``.
+    """Embed ``source`` into the corpus folder ``out``; of several processes each does some of the shards.
+
+    What they leave is what one leaves, and any number of them finishes what another number began. All read the source
+    and ``out`` by the same path.
 
     Args:
         source: the text.
@@ -76,16 +80,20 @@ def embed_corpus(
         seed: of the split by article: 80 % TRAIN, 10 % VAL, 10 % OOD.
         how: the command, recorded.
         shard_chunks: chunks that make a shard.
-        progress: told how far it is.
+        progress: told how far this process is.
 
     Raises:
-        UserError: a source without a chunk, or one that changes while it is read.
+        UserError: a source without a chunk, one that changes while it is read, or that is another in another process.
     """
+    group = ranks()
     job = {"encoder": encoder.name, **encoder.identity, "dtype": dtype}
     plan = _plan(source, chunker, shard_chunks, job)
     work = out / WORK
-    _remove_leftovers(out)
-    total, done = sum(plan.sizes), 0
+    group.require_same("".join(plan.keys), "text, encoder and options")
+    with group.all_or_none():
+        if group.first:
+            _remove_leftovers(out)
+    total, done = sum(plan.sizes[group.rank :: group.world]), 0
     progress(done, total)
 
     def tick(chunks: int) -> None:
@@ -93,17 +101,20 @@ def embed_corpus(
         done += chunks
         progress(done, total)
 
-    number = -1
-    for number, shard in enumerate(cut_shards(source, chunker, shard_chunks, Tally())):
-        if number >= len(plan.keys) or shard_key(shard, job) != plan.keys[number]:
+    with group.all_or_none():
+        number = -1
+        for number, shard in enumerate(cut_shards(source, chunker, shard_chunks, Tally())):
+            if number >= len(plan.keys) or shard_key(shard, job) != plan.keys[number]:
+                raise _changed(source)
+            path = shard_file(work, number, plan.keys[number])
+            if number % group.world != group.rank:
+                continue
+            if read_shard(path) is None:
+                embed_shard(shard, encoder, dtype, path, tick)
+            else:
+                tick(len(shard.texts))
+        if number + 1 != len(plan.keys):
             raise _changed(source)
-        path = shard_file(work, number, plan.keys[number])
-        if read_shard(path) is None:
-            embed_shard(shard, encoder, dtype, path, tick)
-        else:
-            tick(len(shard.texts))
-    if number + 1 != len(plan.keys):
-        raise _changed(source)
     provenance = {
         "kind": "embedded",
         "encoder": {"name": encoder.name, **encoder.identity},
@@ -115,11 +126,13 @@ def embed_corpus(
         "split": {"by": "article, at random", "seed": seed},
         "how": how,
     }
-    _assemble(out, plan, encoder.dim, dtype, seed, provenance)
-    # Renamed first: a half-deleted folder of shards must not look like work to resume.
-    finished = out / f"{WORK}-finished"
-    work.rename(finished)
-    shutil.rmtree(finished)
+    with group.all_or_none():
+        if group.first:
+            _assemble(out, plan, encoder.dim, dtype, seed, provenance)
+            # Renamed first: a half-deleted folder of shards must not look like work to resume.
+            finished = out / f"{WORK}-finished"
+            work.rename(finished)
+            shutil.rmtree(finished)
     return open_corpus(out)
 
 

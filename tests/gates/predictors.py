@@ -190,3 +190,12 @@ class BatchMeanAbove16:
 
 def last_times(contexts, alpha, weights):
     return contexts[:, -1] * alpha
+
+
+class BreaksInTheSecond:
+    """Of the processes of a session."""
+
+    def predict(self, contexts):
+        if os.environ.get("RANK") == "1":
+            raise RuntimeError("out of cheese")
+        return contexts[:, -1]

@@ -174,6 +174,7 @@ def make_observations():
             "pool_size": np.full((n, 3), 50),
             "ablation": np.tile([-0.5] * (2 + context) + [0.0, 0.0], (n, 1)),
             "cross_exists": np.ones(n, dtype=bool),
+            "index_sample": np.full((n, 2), np.nan),
             "rollout": np.ones((n, horizon)),
             "rollout_exists": np.ones(n, dtype=bool),
             "finite": np.ones(n, dtype=bool),

@@ -15,7 +15,7 @@ from tiny import SMALL, history, lvm_train, weights
 from together import run
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.trainers.ranks import Ranks
+from lvm_gates.harness.base.processes import Ranks
 from lvm_gates.trainers.saved import FINAL, UNFINISHED
 
 HERE = Path(__file__).parent
@@ -173,7 +173,7 @@ def test_a_mistake_is_said_once(tmp_path):
 
 
 def test_a_grid_and_a_device_that_several_cannot_have_are_refused(monkeypatch, tmp_path):
-    with pytest.raises(UserError, match="--device mps: several processes train on cpu or cuda"):
+    with pytest.raises(UserError, match="--device mps: several processes run on cpu or cuda"):
         Ranks(1, 2).device("mps")
     with pytest.raises(UserError, match="--device cuda:1: several"):
         Ranks(1, 2).device("cuda:1")

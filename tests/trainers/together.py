@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 
+from lvm_gates.harness.base.launched import launched
+from lvm_gates.harness.cli.together import run_together
 from lvm_gates.trainers import loop
 from lvm_gates.trainers.cli import main
-from lvm_gates.trainers.launched import launched, run_together
 
 
 def run(lines):
