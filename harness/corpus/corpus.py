@@ -6,6 +6,7 @@ numbers (`harness.corpus.windows`); nothing here ever holds more vectors than th
 
 On disk a corpus is a folder of ``vectors.npy`` (float16 or float32, memory-mapped), ``articles.npz`` (article
 ids, starts, lengths, splits, chunk indices) and ``corpus.json`` (dimension, counts, fingerprint, provenance).
+Text, where it is known, lies beside them (`harness.corpus.chunk_text`).
 The original NPZ files are read as they are by `harness.corpus.npz`.
 """
 
@@ -23,6 +24,7 @@ from jaxtyping import Float, Int, Shaped
 from lvm_gates.harness.base.atomic import atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import slices
+from lvm_gates.harness.corpus.chunk_text import TEXT, remove_chunk_text, write_chunk_text
 from lvm_gates.harness.corpus.corpus_files import FORMAT_VERSION, read_corpus_files
 from lvm_gates.harness.corpus.splits import SplitName
 
@@ -238,6 +240,7 @@ def write_corpus(
     chunk_index: Int[np.ndarray, " n"] | None = None,
     meta: Mapping[str, Any],
     dtype: Literal["float16", "float32"] = "float32",
+    texts: Iterable[str] | None = None,
 ) -> Corpus:
     """Write a corpus folder, ``corpus.json`` last, so that a half-written folder is never opened.
 
@@ -250,6 +253,7 @@ def write_corpus(
         chunk_index: default 0..length-1 in each article.
         meta: provenance to record (``kind``, ``encoder``, ``licence``, ``how`` and so on).
         dtype: storage type.
+        texts: of the chunks, row by row, where they are known (`harness.corpus.chunk_text`).
     """
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     if chunk_index is None:
@@ -286,6 +290,10 @@ def write_corpus(
         "fingerprint": corpus.fingerprint,
         **meta,
     }
+    if texts is None:
+        remove_chunk_text(folder)
+    else:
+        record[TEXT] = write_chunk_text(folder, texts)
     write_json(folder / "corpus.json", record)
     return open_corpus(folder)
 
