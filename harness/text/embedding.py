@@ -76,16 +76,18 @@ class SentenceEncoder:
                 f"({reason}); give a folder made by sentence-transformers, or --model {PACKAGED_MODEL}."
             ) from error
         if max_tokens is not None:
-            limit = getattr(getattr(self._model[0], "auto_model", None), "config", None)
-            most = getattr(limit, "max_position_embeddings", None)
+            config = getattr(getattr(self._model[0], "auto_model", None), "config", None)
+            most = getattr(config, "max_position_embeddings", None)
             if most is not None and max_tokens > most:
                 raise UserError(
                     f"--max-chunk-tokens {max_tokens}: {self.name} reads at most {most}; give that or less."
                 )
             self._model.max_seq_length = max_tokens
-        self._limit: int | None = self._model.max_seq_length
+        limit = self._model.max_seq_length
+        self._limit: int | None = limit if isinstance(limit, int) else None  # static embeddings: infinity
         self._batch_size = batch_size
-        self.dim = int(self._model.get_embedding_dimension())
+        # Asked, not assumed: not every model says how wide its vectors are, and a dense layer may change it.
+        self.dim = self.encode(["."]).shape[1]
         self.identity = {
             "sha256": _content_hash(self._model),
             "max_tokens": self._limit,
