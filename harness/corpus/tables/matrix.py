@@ -23,7 +23,7 @@ _SEPARATORS, _SUFFIXES = ("_", ".", "-"), (".npy", ".txt")
 # A line of text or an id; a binary file has no line ends.
 _LONGEST_LINE = 1 << 24
 
-Values = Int[np.ndarray, " n"] | list[str]
+Values = Int[np.ndarray, " entries"] | list[str]
 
 
 @dataclass(frozen=True)
