@@ -102,7 +102,9 @@ def open_chunk_text(folder: Path) -> ChunkText | None:
         record = meta.get(TEXT) if isinstance(meta, dict) else None
         if record is None:
             return None
-        return _open(folder, record, meta.get("chunks"))
+        if not isinstance(record, dict) or not isinstance(chunks := meta.get("chunks"), int):
+            raise ValueError("corpus.json records it in no way that is known")
+        return _open(folder, record, chunks)
     except Exception as error:  # a parser of hostile bytes may raise anything
         raise UserError(
             f"{folder}: the chunks' text cannot be read ({brief(error)}); copy the corpus again, or remove the entry "
@@ -114,13 +116,14 @@ def _open(folder: Path, record: Mapping[str, Any], chunks: int) -> ChunkText:
     offsets = map_npy(folder / OFFSETS_FILE)
     if offsets.ndim != 1 or offsets.dtype != np.dtype("<i8") or len(offsets) != chunks + 1:
         raise ValueError(f"{OFFSETS_FILE} is {offsets.dtype} of shape {offsets.shape}, and there are {chunks} chunks")
-    if hashlib.sha256(offsets.tobytes()).hexdigest() != record["offsets_sha256"]:
+    if hashlib.sha256(offsets.tobytes()).hexdigest() != record.get("offsets_sha256"):
         raise ValueError(f"{OFFSETS_FILE} is not the one that was recorded")
     blob = folder / BLOB_FILE
     size = blob.stat().st_size
     if offsets[0] != 0 or offsets[-1] != size or (np.diff(offsets) < 0).any():
         raise ValueError(f"{OFFSETS_FILE} and {BLOB_FILE} do not fit one another")
-    once(blob, f"text|{record['sha256']}", lambda: _check_blob(blob, record["sha256"]))
+    wanted = str(record.get("sha256"))
+    once(blob, f"text|{wanted}", lambda: _check_blob(blob, wanted))
     mapped = np.memmap(blob, dtype=np.uint8, mode="r") if size else np.empty(0, dtype=np.uint8)
     return ChunkText(folder, offsets, mapped)
 

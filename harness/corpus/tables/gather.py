@@ -1,6 +1,6 @@
 """A table of vectors as a corpus: rows pass through a block at a time, into files without a name beside the output.
 
-What stays in memory is 16 bytes a chunk for its article and number, and 8 for where its text begins.
+What stays in memory are numbers: the article of each chunk, its place in that, and where its text begins.
 """
 
 import re

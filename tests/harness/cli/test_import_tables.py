@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from lvm_gates.harness.cli.data import main
+from lvm_gates.harness.cli.data_compare import _keys
 from lvm_gates.harness.corpus.corpus import open_corpus
 
 VECTORS = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
@@ -71,3 +72,16 @@ def test_splits_are_drawn_by_text_ids(parquet, tmp_path):
     assert [splits[name] for name in ("d0", "d1", "d2", "d3", "d4")] == ["TRAIN", "VAL", "VAL", "OOD", ""]
     both = CliRunner().invoke(main, ["split", str(tmp_path / "c"), "--val-articles", "d1", "--exclude", "d1"])
     assert "article d1 is in both VAL and --exclude" in both.stderr
+
+
+def test_corpora_are_compared_article_by_article_by_their_text_ids(parquet, tmp_path):
+    """In whatever order the files list them."""
+    table = pq.read_table(parquet)
+    pq.write_table(table.slice(30), tmp_path / "half.parquet")
+    renamed = table.set_column(0, "doc", pa.array([f"e{i // 6}" for i in range(60)]))
+    pq.write_table(renamed, tmp_path / "other.parquet")
+    for name in ("v", "half", "other"):
+        run(tmp_path / f"{name}.parquet", "--out", tmp_path / name, "--chunk-column", "n")
+    keys = {name: _keys(open_corpus(tmp_path / name), np.arange(10 if name != "half" else 5)) for name in ("v", "half")}
+    np.testing.assert_array_equal(keys["v"][:, 30:], keys["half"])
+    assert not np.array_equal(_keys(open_corpus(tmp_path / "other"), np.arange(10)), keys["v"])
