@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lvm_gates.harness.base.errors import UserError, brief
+from lvm_gates.harness.corpus.tables.arrow_packing import refuse_bomb
 from lvm_gates.harness.corpus.tables.arrow_values import BadRowError, kind_of
 from lvm_gates.harness.corpus.tables.columns import Kind
+from lvm_gates.harness.files.npz_file import BOMB_RATIO, BOMB_SIZE
 
 _PARQUET = (".parquet", ".pq")
 # Bytes that are read ahead of a column of a Parquet file.
@@ -57,10 +59,15 @@ class ArrowFiles:
         with told(file):
             if _is_parquet(file):
                 with _opened(file) as parquet:
+                    _refuse_bomb(parquet.metadata, file.stat().st_size)
                     schema = parquet.schema_arrow
             else:
                 with pa.memory_map(str(file)) as stream:
-                    schema = _reader(stream).schema
+                    reader = _reader(stream)
+                    schema = reader.schema
+                    # Behind its magic number a file is a stream, with a list of the batches at its end.
+                    stream.seek(8 if isinstance(reader, pa.RecordBatchFileReader) else 0)
+                    refuse_bomb(stream)
             names = schema.names
             if twice := [name for name in names if names.count(name) > 1]:
                 raise UserError(f"{file}: column {brief(repr(twice[0]))} stands twice; rename one.")
@@ -88,6 +95,14 @@ def _is_parquet(file: Path) -> bool:
 
 def _opened(file: Path) -> Any:
     return pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER, page_checksum_verification=True)
+
+
+def _refuse_bomb(metadata: Any, size: int) -> None:
+    """Embeddings do not pack a hundredfold, but a kilobyte of Parquet can hold a vector of a billion equal numbers."""
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    values = sum(group.column(i).num_values for group in groups for i in range(group.num_columns))
+    if 4 * values > max(BOMB_SIZE, BOMB_RATIO * size):
+        raise ValueError(f"{size >> 10} KB unpack to {values:,} numbers")
 
 
 def _parquet(file: Path, columns: Sequence[str], rows: int) -> Iterator[Any]:

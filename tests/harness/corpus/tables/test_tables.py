@@ -12,7 +12,7 @@ from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.corpus.chunk_text import open_chunk_text
 from lvm_gates.harness.corpus.corpus import open_corpus
 from lvm_gates.harness.corpus.importing.joining import join_articles
-from lvm_gates.harness.corpus.tables import arrow_files, table
+from lvm_gates.harness.corpus.tables import arrow_files, arrow_packing, table
 from lvm_gates.harness.corpus.tables.columns import ColumnNames
 from lvm_gates.harness.corpus.tables.gather import gather, texts_in_order
 from lvm_gates.harness.corpus.tables.matrix import SideFiles
@@ -347,6 +347,37 @@ def test_parquet_is_read_by_pages_and_not_by_row_groups(tmp_path):
         start = pool.bytes_allocated()
         peaks.append(max(pool.bytes_allocated() - start for _ in opened.blocks()))
     assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "stream"])
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, form):
+    monkeypatch.setattr(arrow_files, "BOMB_SIZE", 1 << 18)
+    monkeypatch.setattr(arrow_packing, "BOMB_SIZE", 1 << 18)
+    columns = {"doc_id": pa.array(made.ARTICLE), "embedding": made.fixed(np.ones((made.N, 4096), dtype=np.float32))}
+    if form == "parquet":
+        path = made.parquet(tmp_path / "v.parquet", columns)
+    else:
+        new = pa.ipc.new_file if form == "arrow" else pa.ipc.new_stream
+        path, bomb = tmp_path / "v.arrow", pa.table(columns)
+        with new(str(path), bomb.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            writer.write_table(bomb)
+    del columns
+    assert path.stat().st_size < 1 << 14
+    before = pa.default_memory_pool().bytes_allocated()
+    with pytest.raises(UserError, match=r"cannot be read \(\d+ KB unpack to (393,312 numbers|1 MB)\)"):
+        read(path)
+    assert pa.default_memory_pool().bytes_allocated() - before < 1 << 18
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_packed_arrow_is_read(tmp_path, compression):
+    """Feather files are packed unless asked not to be; dictionaries have messages of their own."""
+    packed = pa.table(made.columns(doc_id=pa.array(made.NAMES).dictionary_encode()))
+    for new in (pa.ipc.new_file, pa.ipc.new_stream):
+        options = pa.ipc.IpcWriteOptions(compression=compression)
+        with new(str(tmp_path / "v.feather"), packed.schema, options=options) as writer:
+            writer.write_table(packed, max_chunksize=20)
+        assert read(tmp_path / "v.feather")[1] == made.TEXTS
 
 
 def test_imported_text_and_ids_stay_with_the_corpus(tmp_path):
