@@ -47,10 +47,12 @@ OPTIONS = (
     Option(
         ("--model",), "file, control:NAME or python:package.module:factory?name=value; may be repeated", kind="values"
     ),
-    Option(("--corpus",), "corpus folder (made by lvm-data) or article NPZ with splits"),
+    Option(
+        ("--corpus",), "corpus folder (made by lvm-data), or a file of vectors with --val-articles and --ood-articles"
+    ),
     Option(("--articles-npz",), "article NPZ in the original format"),
-    Option(("--val-articles",), "article ids of VAL, such as 0-29"),
-    Option(("--ood-articles",), "article ids of OOD, such as 30-59"),
+    Option(("--val-articles",), "article ids of VAL, such as 0-29, or @FILE with one a line"),
+    Option(("--ood-articles",), "article ids of OOD, such as 30-59, or @FILE with one a line"),
     Option(("--val-npz",), "sequence NPZ in the original format with the VAL windows"),
     Option(("--ood-npz",), "sequence NPZ in the original format with the OOD windows"),
     Option(

@@ -33,7 +33,7 @@ def disjoint_articles(inputs: Inputs) -> Audit:
             np.flatnonzero(np.bincount(clusters, weights=leaked) > _MOSTLY * windows),
         )
         if len(mostly):
-            name = inputs.corpus.article_ids[mostly[0]]
+            name = inputs.corpus.article_name(int(mostly[0]))
             some.append(f"{len(mostly)} of {len(articles)} {split} have most of their windows in {where} ({name}, …)")
             beyond |= len(mostly) > MAX_LEAKED * len(articles)
     if shared or beyond:

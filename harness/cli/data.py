@@ -49,8 +49,8 @@ def synth(world: str, articles: int | None, dim: int | None, seed: int, out: Pat
     "--corpus", type=click.Path(path_type=Path), help="Corpus folder [default: the built-in synthetic dataset]."
 )
 @click.option("--articles-npz", type=click.Path(path_type=Path), help="Article NPZ in the original format.")
-@click.option("--val-articles", help="Article ids of VAL, such as 0-29.")
-@click.option("--ood-articles", help="Article ids of OOD, such as 30-59.")
+@click.option("--val-articles", help="Article ids of VAL: 0-29, or @FILE.")
+@click.option("--ood-articles", help="Article ids of OOD: 30-59, or @FILE.")
 @click.option("--train-corpus", type=click.Path(path_type=Path), multiple=True, help="Where models were trained.")
 @click.option("--context", type=click.IntRange(min=1), default=5, show_default=True, help="Frames of context.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)

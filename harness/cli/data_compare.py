@@ -60,7 +60,13 @@ def _side(path: Path, split: str | None, context: int, seed: int) -> "Side":
 
 def _keys(corpus: "Corpus", articles: "np.ndarray") -> "np.ndarray":
     """What two corpora of the same articles share: ids and numbers of all chunks, whatever the encoder."""
+    import hashlib
+
     import numpy as np
 
     rows = corpus.rows_of(articles)
-    return np.stack([corpus.article_ids[corpus.article_of[rows]], corpus.chunk_index[rows]])
+    ids = corpus.article_ids
+    if corpus.names is not None:  # numbers of text ids differ from corpus to corpus
+        digests = [hashlib.blake2b(name.encode(errors="replace"), digest_size=8).digest() for name in corpus.names]
+        ids = np.frombuffer(b"".join(digests), dtype=np.int64)
+    return np.stack([ids[corpus.article_of[rows]], corpus.chunk_index[rows]])

@@ -18,19 +18,44 @@ import click
     help="Read object arrays too, which RUNS CODE that whoever made the file chose: only for files you trust. With "
     "--out NAME.npz the file is converted once to a plain NPZ and nothing else.",
 )
+@click.option("--vector-column", help="Of a table: lists of floats, or lists of those, a row then being an article.")
+@click.option("--article-column", help="Of a table: the article of each row, numbers or text.")
+@click.option("--chunk-column", help="Of a table: the number of each chunk in its article [default: the rows' order].")
+@click.option("--text-column", help="Of a table: what was embedded; kept beside the vectors.")
+@click.option("--article-ids", type=click.Path(path_type=Path), help="Beside .npy or FAISS: a file, by row.")
+@click.option("--chunk-numbers", type=click.Path(path_type=Path), help="Beside .npy or FAISS.")
+@click.option("--texts", type=click.Path(path_type=Path), help="Beside .npy or FAISS.")
 @click.option("--overwrite", is_flag=True, help="Replace a corpus that is there.")
 def import_(
-    files: tuple[Path, ...], out: Path, val: float, ood: float, seed: int, trust_pickle: bool, overwrite: bool
+    files: tuple[Path, ...],
+    out: Path,
+    val: float,
+    ood: float,
+    seed: int,
+    trust_pickle: bool,
+    vector_column: str | None,
+    article_column: str | None,
+    chunk_column: str | None,
+    text_column: str | None,
+    article_ids: Path | None,
+    chunk_numbers: Path | None,
+    texts: Path | None,
+    overwrite: bool,
 ) -> None:
-    """Join article or sequence NPZ files in the original format into one corpus, split at random by article.
+    """Join files of vectors into one corpus, split at random by article.
 
-    The windows of a sequence file are put back into articles by its index fields.
+    Parquet, Arrow, folders of either, Hugging Face data sets and JSON lines, with a vector or all of an article in a
+    row; .npy and flat FAISS indexes, with the article of each row in a file beside them; article and sequence NPZ files
+    in the original format. Columns and files of the usual names are found; what they were taken for is printed.
     """
     from lvm_gates.harness.audits.store import UNIT_NORM_SLACK
     from lvm_gates.harness.base.errors import UserError
     from lvm_gates.harness.cli.outputs import require_free
     from lvm_gates.harness.corpus.importing.joining import join_articles
     from lvm_gates.harness.corpus.importing.trusted_pickle import RISK
+    from lvm_gates.harness.corpus.tables.columns import ColumnNames
+    from lvm_gates.harness.corpus.tables.matrix import SideFiles
+    from lvm_gates.harness.corpus.tables.opening import TableOptions
 
     plain = out.suffix == ".npz"
     if plain and not (trust_pickle and len(files) == 1):
@@ -41,9 +66,15 @@ def import_(
     if plain and out.resolve() == files[0].resolve():
         raise UserError(f"--out {out}: is the file to convert; name another.")
     require_free(out, overwrite)
-    names = [file.name for file in files]
+    names = [file.resolve().name for file in files]
+    options = TableOptions(
+        ColumnNames(vector_column, article_column, chunk_column, text_column),
+        SideFiles(article_ids, chunk_numbers, texts),
+    )
+    if len(files) > 1 and options.sides != SideFiles():
+        raise UserError("--article-ids, --chunk-numbers and --texts belong to one file; import files one by one.")
     if not trust_pickle:
-        corpus = join_articles(files, out, val=val, ood=ood, seed=seed)
+        corpus = join_articles(files, out, val=val, ood=ood, seed=seed, names=names, options=options)
     else:
         click.echo(f"--trust-pickle: {RISK}; it is read here, once.", err=True)
         if plain:
@@ -58,7 +89,15 @@ def import_(
             corpus = join_articles(converted, out, val=val, ood=ood, seed=seed, names=names)
     counts = ", ".join(f"{len(corpus.articles(split))} {split}" for split in ("TRAIN", "VAL", "OOD"))
     click.echo(f"{out}: {len(corpus.starts)} articles ({counts}), {corpus.size:,} chunks, {corpus.dim} dimensions")
+    if corpus.meta["article_ids"] == "numbered anew":
+        click.echo(
+            "articles of two files have one id, so all were named anew; parts of one table belong into one folder, "
+            "which is imported whole"
+        )
     for source in corpus.meta["sources"]:
+        if "columns" in source:
+            taken = ", ".join(f"{role} from {column}" for role, column in source["columns"].items())
+            click.echo(f"{source['file']}: {source['format']}, {taken}")
         if source["norms_off_by"] > UNIT_NORM_SLACK:
             click.echo(f"{source['file']}: norms were off by up to {source['norms_off_by']:.2g}; normalised on import")
         if "windows" in source:

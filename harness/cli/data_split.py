@@ -39,6 +39,7 @@ def split(
     import numpy as np
 
     from lvm_gates.harness.base.errors import UserError
+    from lvm_gates.harness.corpus.article_lists import listed_articles
     from lvm_gates.harness.corpus.corpus import check_vectors, open_corpus
     from lvm_gates.harness.corpus.splitting import (
         article_coherence,
@@ -48,7 +49,6 @@ def split(
         split_coherence,
         stratified_splits,
     )
-    from lvm_gates.harness.evaluation.session_data import parse_articles
 
     by_id = {"val_articles": val_articles, "ood_articles": ood_articles, "exclude": exclude}
     drawn = {"val": val, "ood": ood, "strata": strata, "seed": seed}
@@ -65,7 +65,7 @@ def split(
     coherence = article_coherence(opened)
     how: dict[str, object]
     if named:
-        ids = {name: parse_articles(text, f"--{name.replace('_', '-')}") for name, text in named.items()}
+        ids = {name: listed_articles(opened, text, f"--{name.replace('_', '-')}") for name, text in named.items()}
         splits = range_splits(
             opened, val=ids.get("val_articles", []), ood=ids.get("ood_articles", []), exclude=ids.get("exclude", [])
         )

@@ -6,12 +6,13 @@ numbers (`harness.corpus.windows`); nothing here ever holds more vectors than th
 
 On disk a corpus is a folder of ``vectors.npy`` (float16 or float32, memory-mapped), ``articles.npz`` (article
 ids, starts, lengths, splits, chunk indices) and ``corpus.json`` (dimension, counts, fingerprint, provenance).
+Text, and ids that are text, lie beside them (`harness.corpus.chunk_text`, `harness.corpus.article_names`).
 The original NPZ files are read as they are by `harness.corpus.npz`.
 """
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +22,10 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from lvm_gates.harness.base.atomic import atomic_write, write_json
-from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.vectors import slices
+from lvm_gates.harness.corpus.article_names import NAMES, read_names, write_names
+from lvm_gates.harness.corpus.chunk_text import TEXT, remove_chunk_text, write_chunk_text
 from lvm_gates.harness.corpus.corpus_files import FORMAT_VERSION, read_corpus_files
 from lvm_gates.harness.corpus.splits import SplitName
 
@@ -55,6 +58,8 @@ class Corpus:
         splits: (A,) "TRAIN", "VAL", "OOD" or "" for each article.
         order: (N,) stored row of each corpus row, or None where the store is already in reading order.
         meta: provenance as recorded in ``corpus.json``; ``meta["kind"]`` is "synthetic" for a synthetic dataset.
+        names: (A,) the ids of articles whose source has text for ids, all different; ``article_ids`` are then numbers
+            of ours. None where the ids are numbers.
     """
 
     path: Path
@@ -66,6 +71,7 @@ class Corpus:
     splits: Shaped[np.ndarray, " a"]
     order: Int[np.ndarray, " n"] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] | None = None
 
     @property
     def size(self) -> int:
@@ -150,8 +156,18 @@ class Corpus:
 
     def describe_row(self, row: int) -> str:
         """Name one row the way its source numbers it, for messages."""
-        article = int(self.article_of[row])
-        return f"chunk {int(self.chunk_index[row])} of article {int(self.article_ids[article])}"
+        return f"chunk {int(self.chunk_index[row])} of article {self.article_name(int(self.article_of[row]))}"
+
+    def article_name(self, article: int) -> str:
+        """The id of an article, by its position, as its source has it."""
+        return str(int(self.article_ids[article])) if self.names is None else brief(self.names[article])
+
+    @property
+    def id_range(self) -> str:
+        """Which ids there are, for messages."""
+        if self.names is None:
+            return f"ids run from {self.article_ids.min()} to {self.article_ids.max()}"
+        return f"ids are such as {brief(', '.join(self.names[:3]))}"
 
     def with_splits(self, assignment: Mapping[SplitName, Iterable[int]]) -> "Corpus":
         """The same corpus with articles assigned to splits by id; articles not named stay unassigned.
@@ -165,15 +181,15 @@ class Corpus:
             wanted = list(ids)
             known = [i for i in wanted if i in position]
             if not known:
-                low, high = (min(self.article_ids), max(self.article_ids)) if position else (0, 0)
                 raise UserError(
-                    f"{self.path}: no article of the {split} split is in the corpus, whose ids run from {low} to "
-                    f"{high}; name existing articles for {split}."
+                    f"{self.path}: no article of the {split} split is in the corpus, whose {self.id_range}; name "
+                    f"existing articles for {split}."
                 )
             for article in known:
                 if splits[position[article]] not in (UNASSIGNED, split):
                     raise UserError(
-                        f"{self.path}: article {article} is in both {splits[position[article]]} and {split}; "
+                        f"{self.path}: article {self.article_name(position[article])} is in both "
+                        f"{splits[position[article]]} and {split}; "
                         "give each split articles of its own."
                     )
                 splits[position[article]] = split
@@ -238,6 +254,8 @@ def write_corpus(
     chunk_index: Int[np.ndarray, " n"] | None = None,
     meta: Mapping[str, Any],
     dtype: Literal["float16", "float32"] = "float32",
+    texts: Iterable[str] | None = None,
+    names: Sequence[str] | None = None,
 ) -> Corpus:
     """Write a corpus folder, ``corpus.json`` last, so that a half-written folder is never opened.
 
@@ -250,6 +268,8 @@ def write_corpus(
         chunk_index: default 0..length-1 in each article.
         meta: provenance to record (``kind``, ``encoder``, ``licence``, ``how`` and so on).
         dtype: storage type.
+        texts: of the chunks, row by row, where they are known (`harness.corpus.chunk_text`).
+        names: the ids of articles whose source has text for ids, all different.
     """
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     if chunk_index is None:
@@ -286,6 +306,12 @@ def write_corpus(
         "fingerprint": corpus.fingerprint,
         **meta,
     }
+    if texts is None:
+        remove_chunk_text(folder)
+    else:
+        record[TEXT] = write_chunk_text(folder, texts)
+    if names is not None:
+        record[NAMES] = write_names(folder, names)
     write_json(folder / "corpus.json", record)
     return open_corpus(folder)
 
@@ -298,4 +324,5 @@ def open_corpus(folder: Path) -> Corpus:
     """
     meta, stored, ids, lengths, chunk_index, splits = read_corpus_files(folder)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-    return Corpus(folder, stored, ids, starts, lengths, chunk_index, splits, None, meta)
+    names = read_names(folder, meta, len(ids))
+    return Corpus(folder, stored, ids, starts, lengths, chunk_index, splits, None, meta, names)

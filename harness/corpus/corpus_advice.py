@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lvm_gates.harness.corpus.corpus import Corpus
 
 _WHAT_IS = (
-    "a corpus is a folder that lvm-data wrote, or an article NPZ with the arrays embeddings, article_indices and "
-    "chunk_indices; name one of these"
+    "a corpus is a folder that lvm-data wrote, or a file of vectors: NPZ, Parquet, Arrow, JSON lines, .npy, FAISS; "
+    "name one of these"
 )
 # Entries of a folder that are looked at, so that a wrong one with a million files is refused at once.
 _LOOKED_AT = 10_000
@@ -36,12 +36,22 @@ def no_corpus(path: Path) -> UserError:
     return UserError(f"{path}: not a corpus (corpus.json is missing); {_about_folder(path)}.")
 
 
+def no_vectors(path: Path) -> UserError:
+    """Why nothing can be imported from ``path``, and what could be done with what is there."""
+    if is_file(path / "corpus.json"):
+        return UserError(f"{path}: is a corpus already; name files of vectors to import.")
+    if is_file(path):
+        return UserError(f"{path}: holds no vectors that can be imported; {_about_file(path)}.")
+    if not is_folder(path):
+        return UserError(f"{path}: no such file or folder; check the path.")
+    return UserError(f"{path}: holds no Parquet or Arrow files; {_about_folder(path)}.")
+
+
 def how_to_split(corpus: "Corpus") -> str:
     """What gives a corpus all three splits."""
     articles = len(corpus.article_ids)
-    if corpus.path.suffix == ".npz":
-        low, high = corpus.article_ids.min(), corpus.article_ids.max()
-        return f"name both splits with --val-articles and --ood-articles (ids run from {low} to {high})"
+    if not is_file(corpus.path / "corpus.json"):
+        return f"name both splits with --val-articles and --ood-articles ({corpus.id_range})"
     if articles < _FEWEST:
         return f"its {articles} articles cannot be split in three; use a corpus of more"
     shares = "" if articles >= _TENTHS else " --val 0.3 --ood 0.3"
@@ -53,13 +63,6 @@ def _about_file(path: Path) -> str:
         return f"`{_command('import', path)} --out DIR` makes one of it"
     if path.name.endswith(JSONL_SUFFIXES):
         return f"`{_command('embed', path)} --out DIR` makes one of the text in it"
-    if path.suffix == ".npy":
-        plain = path.with_suffix(".npz")
-        return (
-            "bare vectors do not say which article each belongs to: number the articles and the chunks in each, save "
-            f"`np.savez({str(plain)!r}, embeddings=np.load({str(path)!r}), article_indices=article, "
-            f"chunk_indices=chunk)`, then `{_command('import', plain)} --out DIR`"
-        )
     return _WHAT_IS
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.corpus.corpus import UNASSIGNED, Corpus
+from lvm_gates.harness.corpus.grouping import group_rows
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.files.npz_file import NpzFile, whole_numbers
 
@@ -42,33 +43,23 @@ def read_articles(path: Path) -> Corpus:
             "(chunks, dim)."
         )
     has_index = file.find(CHUNK_INDICES) is not None
-    chunks = _integers(file, CHUNK_INDICES, "chunk indices") if has_index else np.arange(len(vectors))
-    if not len(vectors) == len(ids) == len(chunks):
+    chunks = _integers(file, CHUNK_INDICES, "chunk indices") if has_index else None
+    numbered = len(vectors) if chunks is None else len(chunks)
+    if not len(vectors) == len(ids) == numbered:
         raise UserError(
-            f"{path}: {len(vectors)} embeddings, {len(ids)} article ids and {len(chunks)} chunk indices; "
+            f"{path}: {len(vectors)} embeddings, {len(ids)} article ids and {numbered} chunk indices; "
             "the three must be equally long."
         )
-    order = np.lexsort((chunks, ids))
-    ids, chunks = ids[order], chunks[order]
-    repeated = np.flatnonzero((np.diff(ids) == 0) & (np.diff(chunks) == 0))
-    if len(repeated):
-        at = int(repeated[0])
-        raise UserError(
-            f"{path}: article {ids[at]} holds chunk index {chunks[at]} twice ({len(repeated)} such rows in all); "
-            "number the chunks of an article 0, 1, 2 … and save again."
-        )
-    article_ids, starts, lengths = np.unique(ids, return_index=True, return_counts=True)
-    if not has_index:
-        chunks = np.arange(len(ids)) - np.repeat(starts, lengths)
+    found = group_rows(path, ids, chunks)
     return Corpus(
         path=path,
         stored=vectors,
-        article_ids=article_ids,
-        starts=starts.astype(np.int64),
-        lengths=lengths.astype(np.int64),
-        chunk_index=chunks,
-        splits=np.full(len(article_ids), UNASSIGNED, dtype="<U5"),
-        order=None if np.array_equal(order, np.arange(len(order))) else order,
+        article_ids=found.article_ids,
+        starts=found.starts,
+        lengths=found.lengths,
+        chunk_index=found.chunk_index,
+        splits=np.full(len(found.lengths), UNASSIGNED, dtype="<U5"),
+        order=found.order,
         meta={"kind": "npz", "chunk_indices": "present" if has_index else "absent"},
     )
 

@@ -101,20 +101,26 @@ def range_splits(corpus: Corpus, *, val: list[int], ood: list[int], exclude: lis
     dropped = set(exclude)
     if exclude and not dropped.intersection(corpus.article_ids.tolist()):
         raise UserError(
-            f"{corpus.path}: --exclude names no article of the corpus, whose ids run from {corpus.article_ids.min()} "
-            f"to {corpus.article_ids.max()}; name existing articles or leave it out."
+            f"{corpus.path}: --exclude names no article of the corpus, whose {corpus.id_range}; name existing "
+            "articles or leave it out."
         )
     for split, ids in named.items():
         both = dropped.intersection(ids)
         if both:
             raise UserError(
-                f"{corpus.path}: article {min(both)} is in both {split} and --exclude; name it in one of them."
+                f"{corpus.path}: article {_named(corpus, min(both))} is in both {split} and --exclude; name it in one "
+                "of them."
             )
     taken = dropped.union(val, ood)
     named["TRAIN"] = [int(a) for a in corpus.article_ids if int(a) not in taken]
     if not named["TRAIN"]:
         raise UserError(f"{corpus.path}: the ranges leave TRAIN empty; name fewer articles.")
     return np.asarray(corpus.with_splits({split: ids for split, ids in named.items() if ids}).splits)
+
+
+def _named(corpus: Corpus, article_id: int) -> str:
+    at = np.flatnonzero(corpus.article_ids == article_id)
+    return corpus.article_name(int(at[0])) if len(at) else str(article_id)
 
 
 class Shared(NamedTuple):

@@ -3,7 +3,6 @@
 Everything that can be wrong with the data of a session is found here, before a model is asked anything.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.article_lists import listed_articles
 from lvm_gates.harness.corpus.corpus import Corpus, check_vectors
 from lvm_gates.harness.corpus.corpus_advice import how_to_split
 from lvm_gates.harness.corpus.npz import read_articles, read_sequences
@@ -66,21 +66,6 @@ class Inputs:
     def has_training_split(self) -> bool:
         """Whether there is a training split; without one, fitted controls are cross-fitted between VAL and OOD."""
         return self.training["VAL"] is self.training["OOD"]
-
-
-def parse_articles(text: str, option: str) -> list[int]:
-    """``0-29,40`` -> [0, …, 29, 40].
-
-    Raises:
-        UserError: not of that form.
-    """
-    ids: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
-        if not match or (match[2] is not None and int(match[2]) < int(match[1])):
-            raise UserError(f"{option}={text}: {part!r} is no article range; write ranges such as 0-29,40.")
-        ids.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
-    return ids
 
 
 def resolve(
@@ -169,10 +154,9 @@ def _with_ranges(corpus: Corpus, ranges: dict[str, str | None]) -> Corpus:
         text = ranges[split]
         if text is None:
             raise UserError(
-                f"{corpus.path}: no {split} articles are named; add --{split.lower()}-articles (ids run from "
-                f"{corpus.article_ids.min()} to {corpus.article_ids.max()})."
+                f"{corpus.path}: no {split} articles are named; add --{split.lower()}-articles ({corpus.id_range})."
             )
-        ids[split] = parse_articles(text, f"--{split.lower()}-articles")
+        ids[split] = listed_articles(corpus, text, f"--{split.lower()}-articles")
     named = {i for part in ids.values() for i in part}
     # What is neither VAL nor OOD is what a model may have been trained on.
     ids["TRAIN"] = [int(a) for a in corpus.article_ids if int(a) not in named]

@@ -32,7 +32,7 @@ _NAMES_SHOWN = 8
 _UNPACKED = 8 << 30
 # Deflate packs zeros 1,030 times, and embeddings not even twice: 90 % of their size is left (float32, three corpora).
 # Runs of equal article ids pack well, but it takes 33 million chunks of them to reach the size.
-_BOMB_SIZE, _BOMB_RATIO = 256 << 20, 100
+BOMB_SIZE, BOMB_RATIO = 256 << 20, 100
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class NpzFile:
             self._refuse_objects(name, header)
             if info.compress_type == zipfile.ZIP_STORED:
                 source, base = self.path, self._checked_data_offset(info)
-            elif info.file_size > max(_BOMB_SIZE, _BOMB_RATIO * info.compress_size):
+            elif info.file_size > max(BOMB_SIZE, BOMB_RATIO * info.compress_size):
                 raise ValueError(f"{info.compress_size >> 10} KB unpack to {info.file_size >> 20} MB")
             else:
                 source, base = self._unpacked(archive, info), 0

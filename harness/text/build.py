@@ -19,6 +19,7 @@ from lvm_gates.harness.base.atomic import atomic_write, write_json
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.processes import ranks
 from lvm_gates.harness.base.seeding import sampling_rng
+from lvm_gates.harness.corpus.chunk_text import BLOB_FILE, OFFSETS_FILE, TEXT, write_chunk_text
 from lvm_gates.harness.corpus.corpus import Corpus, fingerprint_blocks, open_corpus
 from lvm_gates.harness.corpus.corpus_files import FORMAT_VERSION
 from lvm_gates.harness.text.chunking import Chunker
@@ -178,16 +179,22 @@ def _assemble(out: Path, plan: Plan, dim: int, dtype: DType, seed: int, provenan
             nonlocal truncated
             for number, (key, size) in enumerate(zip(plan.keys, plan.sizes, strict=True)):
                 found = read_shard(shard_file(out / WORK, number, key))
-                if found is None or found[0].shape != (size, dim):
+                if found is None or found.vectors.shape != (size, dim) or len(found.texts) != size:
                     raise UserError(f"{out / WORK}: shard {number} was removed or damaged; run the same command again.")
-                truncated += found[1]
-                stream.write(found[0].tobytes())
-                yield found[0].astype(np.float32)
+                truncated += found.truncated
+                stream.write(found.vectors.tobytes())
+                yield found.vectors.astype(np.float32)
 
         fingerprint = fingerprint_blocks(ids, plan.lengths, plan.chunk_index, blocks())
     with atomic_write(out / "articles.npz") as stream:
         np.savez(stream, article_ids=ids, lengths=plan.lengths, chunk_index=plan.chunk_index, splits=splits)
     write_json(out / "titles.json", plan.titles)
+    texts = (
+        text
+        for number, key in enumerate(plan.keys)
+        if (found := read_shard(shard_file(out / WORK, number, key))) is not None
+        for text in found.texts
+    )
     record = {
         "format_version": FORMAT_VERSION,
         "chunks": len(plan.chunk_index),
@@ -198,6 +205,7 @@ def _assemble(out: Path, plan: Plan, dim: int, dtype: DType, seed: int, provenan
         **provenance,
         "truncated_chunks": truncated,
         "text_sha256": plan.text_sha256,
+        TEXT: write_chunk_text(out, texts),
     }
     write_json(out / "corpus.json", record)
 
@@ -214,7 +222,8 @@ def split_articles(articles: int, seed: int) -> Shaped[np.ndarray, " a"]:
 
 def _remove_leftovers(out: Path) -> None:
     """Temporary files of a killed run, which had no chance to remove them."""
-    for name in (".vectors.npy", ".articles.npz", ".titles.json", ".corpus.json", f"{WORK}/"):
+    written = ("vectors.npy", "articles.npz", "titles.json", OFFSETS_FILE, BLOB_FILE, "corpus.json")
+    for name in (*(f".{name}" for name in written), f"{WORK}/"):
         for file in out.glob(f"{name}.*.tmp"):
             file.unlink()
     shutil.rmtree(out / f"{WORK}-finished", ignore_errors=True)

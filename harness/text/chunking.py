@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.text.sources import Article
+from lvm_gates.harness.text.articles import Article
 
 Unit = Literal["sentence", "paragraph"]
 UNITS: tuple[Unit, ...] = ("sentence", "paragraph")

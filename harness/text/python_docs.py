@@ -19,7 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from lvm_gates.harness.text.sources import PYTHON_DOCS, Article, Source
+from lvm_gates.harness.text.articles import Article
+from lvm_gates.harness.text.sources import PYTHON_DOCS, Source
 
 # Not documentation of a library: tests, bundled programs, and what users install beside it.
 _NOT_LIBRARY = frozenset(

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -88,12 +88,27 @@ def shard_file(work: Path, number: int, key: str) -> Path:
     return work / f"{number:06d}-{key[:32]}.npz"
 
 
-def read_shard(path: Path) -> tuple[Shaped[np.ndarray, "n d"], int] | None:
-    """Vectors and number of truncated chunks of a finished shard; None where there is no readable one."""
+class Finished(NamedTuple):
+    """What a finished shard holds.
+
+    Attributes:
+        vectors: of its chunks.
+        truncated: how many of them the encoder cut short.
+        texts: what was embedded.
+    """
+
+    vectors: Shaped[np.ndarray, "n d"]
+    truncated: int
+    texts: list[str]
+
+
+def read_shard(path: Path) -> Finished | None:
+    """A finished shard; None where there is no readable one."""
     try:
         # Opened here: np.load leaves a file that is no zip archive open.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
-            return found["vectors"], int(found["truncated"])
+            texts = found["texts"].tobytes().decode().split("\n")
+            return Finished(found["vectors"], int(found["truncated"]), texts)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
@@ -124,4 +139,6 @@ def embed_shard(shard: Shard, encoder: Encoder, dtype: DType, path: Path, tick: 
         vectors[rows] = found / norms
         tick(len(rows))
     with atomic_write(path) as stream:
-        np.savez(stream, vectors=vectors, truncated=np.int64(encoder.truncated(shard.texts)))
+        # A chunk is one line (`harness.text.chunking.flat`).
+        texts = np.frombuffer("\n".join(shard.texts).encode(), dtype=np.uint8)
+        np.savez(stream, vectors=vectors, truncated=np.int64(encoder.truncated(shard.texts)), texts=texts)

@@ -17,10 +17,12 @@ ROOT = Path(__file__).parents[2]
 
 def test_files_and_checkpoints(tmp_path):
     """In a process of its own, since its limits of memory are for good."""
-    asked = [sys.executable, "-m", "ci.fuzz", "--count", "60", "--only", "npz", "--only", "checkpoint", "--seed", "1"]
+    asked = [sys.executable, "-m", "ci.fuzz", "--count", "60", "--only", "npz", "--only", "table"]
+    asked += ["--only", "checkpoint", "--seed", "1"]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| npz | 60 |" in done.stdout
+    assert "| table | 60 |" in done.stdout
     assert "| checkpoint | 60 |" in done.stdout
 
 

@@ -1,10 +1,14 @@
 """Everything that the pages' commands name, small: corpora, article files, a checkpoint, texts, models of a user's."""
 
+import json
 import stat
 import sys
 from pathlib import Path
 
+import faiss
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.npz import read_articles
@@ -26,10 +30,20 @@ def tuned(weights, alpha):
 """
 
 
+ENCODER = """
+import numpy as np
+
+
+def letters(texts):
+    return np.array([[1 + text.lower().count(chr(97 + i)) for i in range(26)] for text in texts])
+"""
+
+
 def make_world(folder: Path) -> None:
     """Fill a folder; the checkpoint is trained by whoever asks for it."""
     corpus = synthesise("arrow", folder / "my_corpus", articles=60, dim=32, seed=1)
     _articles(corpus, range(60), folder / "wiki.npz")
+    _tables(corpus, folder)
     (folder / "my_package").mkdir()
     (folder / "my_package" / "__init__.py").touch()
     for file in ("mine.py", "my_package/my_module.py"):
@@ -58,6 +72,42 @@ def make_files(folder: Path, corpus: Corpus) -> None:
     for a in range(30):
         paragraphs = "\n\n".join(f"Paragraph {p} of article {a}." for p in range(8))
         (folder / "texts" / f"{a}.txt").write_text(paragraphs)
+    _tables(corpus, folder)
+    np.save(folder / "emb.npy", corpus.vectors(np.arange(corpus.size)))
+    np.save(folder / "emb_article_ids.npy", corpus.article_of)
+    np.save(folder / "emb_chunk_indices.npy", corpus.chunk_index)
+    (folder / "ids.txt").write_text("\n".join(_names(corpus)) + "\n")
+    index = faiss.IndexFlatIP(corpus.dim)
+    index.add(corpus.vectors(np.arange(corpus.size)))
+    faiss.write_index(index, str(folder / "index.faiss"))
+    rows = [corpus.rows_of(np.array([a])) for a in range(60)]
+    lists = {"title": [f"T{a}" for a in range(60)], "emb": [list(corpus.vectors(r)) for r in rows]}
+    pq.write_table(pa.table(lists), folder / "sentences.parquet")
+    chunks = [[f"Sentence {c} of {a}." for c in range(8)] for a in range(30)]
+    pq.write_table(pa.table({"title": [f"T{a}" for a in range(30)], "sentences": chunks}), folder / "articles.parquet")
+    (folder / "articles.jsonl").write_text("\n".join(json.dumps({"text": "\n\n".join(one)}) for one in chunks))
+    (folder / "my_encoder.py").write_text(ENCODER)
+
+
+def _names(corpus: Corpus) -> list[str]:
+    return [f"wiki/{a}" for a in corpus.article_of]
+
+
+def _tables(corpus: Corpus, folder: Path) -> None:
+    """The same chunks, with text for ids, in Parquet, JSON lines and a data set of Hugging Face's."""
+    vectors = corpus.vectors(np.arange(corpus.size))
+    columns = {"article_id": _names(corpus), "chunk_index": corpus.chunk_index, "embedding": list(vectors)}
+    columns["text"] = [f"Chunk {c} of {name}." for name, c in zip(_names(corpus), corpus.chunk_index, strict=True)]
+    table = pa.table(columns)
+    pq.write_table(table, folder / "vectors.parquet")
+    (folder / "vectors.jsonl").write_text("\n".join(json.dumps(row) for row in table.to_pylist()))
+    (folder / "val.txt").write_text("\n".join(f"wiki/{a}" for a in range(15)))
+    (folder / "ood.txt").write_text("\n".join(f"wiki/{a}" for a in range(15, 30)))
+    (folder / "data_set").mkdir()
+    with pa.ipc.new_stream(str(folder / "data_set" / "data-00000-of-00001.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}
+    (folder / "data_set" / "state.json").write_text(json.dumps(state))
 
 
 def _articles(corpus: Corpus, articles: range, file: Path) -> None:

@@ -207,7 +207,7 @@ def test_a_shown_gating_command_is_answered_by_its_model(world, tmp_path, reques
         options["corpus"] = "my_corpus"
     run = open_run(options, tmp_path, world)
     try:
-        assert run.inputs.corpus.path == world / "my_corpus"
+        assert run.inputs.corpus.path == world / (options["corpus"] or "my_corpus")
         (model,) = run.settings.models
         observed = observe(run.loaded[model], run.inputs.evaluation["VAL"], batch_size=run.settings.batch_size)
         assert observed.finite.all()

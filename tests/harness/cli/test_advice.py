@@ -12,7 +12,8 @@ from first_letters import FirstLetters
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.cli.data import main
-from lvm_gates.harness.evaluation.session_data import CorpusArguments, parse_articles, resolve
+from lvm_gates.harness.corpus.article_lists import parse_articles
+from lvm_gates.harness.evaluation.session_data import CorpusArguments, resolve
 from lvm_gates.harness.text import embedding
 
 DIM = 16
@@ -87,15 +88,22 @@ def test_an_article_file_is_judged_on_as_told(tmp_path):
     assert parse_articles(f"{low}-{high}", "") == list(range(12))
 
 
-def test_bare_vectors_are_imported_as_told(tmp_path, monkeypatch):
+def test_bare_vectors_are_judged_and_imported_as_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with np.load(articles_file(tmp_path / "a.npz")) as arrays:
-        np.save(tmp_path / "emb.npy", arrays["embeddings"])
+        np.save("emb.npy", arrays["embeddings"])
         known = {"article": arrays["article_indices"], "chunk": arrays["chunk_indices"]}
     said = refusal(Path("emb.npy"))
-    (code,) = re.findall(r"`(np\.savez[^`]*)`", said)
-    exec(code, {"np": np, **known})  # noqa: S102 - as a user would type it
-    told = lvm_data(*advised(said, "c"))
+    for name, values in zip(re.findall(r"as (emb_\w+\.npy)", said), known.values(), strict=True):
+        np.save(name, values)
+    assert "name both splits with --val-articles" in refusal(Path("emb.npy"))
+    inputs = judged(Path("emb.npy"), val_articles="0-3", ood_articles="4-7")
+    assert inputs.corpus.path == Path("emb.npy")
+    assert inputs.has_training_split
+    for side in tmp_path.glob("emb_*"):
+        side.rename(side.with_name(side.name.replace("emb", "of")))
+    command = [word.replace("FILE", "of_article_ids.npy") for word in advised(said, "c")]
+    told = lvm_data(*command, "--chunk-numbers", "of_chunk_indices.npy")
     assert told.exit_code == 0, told.output
     judged(Path("c"))
 

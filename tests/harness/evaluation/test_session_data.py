@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.controls.linear import fit_linear
+from lvm_gates.harness.corpus.article_lists import parse_articles
 from lvm_gates.harness.evaluation.session_data import (
     CorpusArguments,
     open_any,
-    parse_articles,
     resolve,
     training_windows,
 )
@@ -58,7 +58,7 @@ def test_ranges_mean_what_they_say_both_ends_included(parts, spaced):
 @pytest.mark.parametrize("text", ["", "a", "3-1", "1-", "-3", "1--3", "1,,2", "1.5", "0-29;40", "1-2-3", "٣-x"])
 def test_what_is_no_range_is_refused_with_its_option(text):
     with pytest.raises(UserError, match=r"--ood-articles=.*no article range; write ranges such as 0-29,40"):
-        parse_articles(text, "--ood-articles")
+        parse_articles(text, f"--ood-articles={text}")
 
 
 def test_articles_of_a_file_are_split_by_id_and_the_rest_is_training(articles_npz):

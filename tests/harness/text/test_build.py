@@ -12,6 +12,7 @@ import pytest
 from fake_encoder import FakeEncoder
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.chunk_text import open_chunk_text
 from lvm_gates.harness.corpus.corpus import content_fingerprint, open_corpus
 from lvm_gates.harness.text.build import WORK, can_resume, embed_corpus, split_articles
 from lvm_gates.harness.text.chunking import Chunker
@@ -52,7 +53,12 @@ def test_the_corpus_holds_each_chunk_in_reading_order(text, tmp_path):
     assert corpus.lengths.tolist() == [7] * 20
     assert corpus.chunk_index.tolist() == list(range(7)) * 20
     assert json.loads((tmp_path / "out" / "titles.json").read_text())[3] == "003.txt"
-    assert sorted(content(tmp_path / "out")) == ["articles.npz", "corpus.json", "titles.json", "vectors.npy"]
+    files = ["articles.npz", "corpus.json", "texts.npy", "texts.utf8", "titles.json", "vectors.npy"]
+    assert sorted(content(tmp_path / "out")) == files
+    text = open_chunk_text(tmp_path / "out")
+    assert [text[row] for row in range(len(text))] == [
+        f"Article {a} says {c}{' at length' * (c * a % 5)}." for a in range(20) for c in range(7)
+    ]
 
 
 def test_the_record_says_how_it_was_made(text, tmp_path):

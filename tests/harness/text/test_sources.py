@@ -11,9 +11,10 @@ from fake_encoder import FakeEncoder
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.text import embedding
+from lvm_gates.harness.text.articles import Article
 from lvm_gates.harness.text.build import embed_corpus
 from lvm_gates.harness.text.chunking import Chunker, make_chunker
-from lvm_gates.harness.text.sources import Article, open_source
+from lvm_gates.harness.text.sources import open_source
 
 
 def chunker(unit):
@@ -48,9 +49,12 @@ GOOD = b'{"title": "t", "text": "x"}\n'
         ("missing", None, "missing: no such folder or file"),
         ("x.pdf", b"", "is neither a folder of text files nor"),
         ("x.jsonl", GOOD + b"\n{oops\n", "x.jsonl, line 3: is no JSON"),
-        ("x.jsonl", GOOD + b"[1]\n", 'line 2: has no "title"'),
-        ("x.jsonl", GOOD + b'{"text": "x"}\n', 'line 2: has no "title"'),
-        ("x.jsonl", b'{"title": "t"}\n', 'line 1: needs either "text"'),
+        ("x.jsonl", GOOD + b"[1]\n", "line 2: is no JSON object"),
+        (
+            "x.jsonl",
+            b'{"title": "t"}\n',
+            "line 1: needs either text, a string, or chunks, a list of strings, in 'text' or",
+        ),
         ("x.jsonl", b'{"title": "t", "text": "x", "chunks": ["x"]}\n', "give exactly one"),
         ("x.jsonl", b'{"title": "t", "chunks": ["x", 1]}\n', "a list of strings"),
         ("x.jsonl", b'{"title": "t", "text": "\xff"}\n', "line 1: is no JSON"),
