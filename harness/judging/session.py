@@ -156,6 +156,14 @@ class GateRun:
             return {split: np.zeros(len(e.windows), dtype=bool) for split, e in self.inputs.evaluation.items()}
         return {split: self.leaks.left_out(split) for split in JUDGED}
 
+    def left_out_of(self, model: str) -> dict[str, Bool[np.ndarray, " n"]]:
+        """The same of one model or control: windows that a model says it was trained on are left out too."""
+        left_out = dict(self.left_out)
+        if not self.published and model in self.loaded:
+            for split, leaked in self._all_recorded(self.loaded[model]).items():
+                left_out[split] = left_out[split] | leaked
+        return left_out
+
     @cached_property
     def audits(self) -> list[Audit]:
         """Audits of the data, in the order of `auditors`."""
@@ -200,11 +208,9 @@ class GateRun:
         if is_control(model):
             return self._make(Identity(model), self.outside_reasons)
         named = self.loaded[model]
-        recorded = {split: self._recorded(named, split) for split in JUDGED if named.trained_on is not None}
+        recorded = self._all_recorded(named)
         seen = judge_training_data(named.identity.provenance, named.trained_on, recorded, self.inputs)
-        left_out = dict(self.left_out)
-        for split, leaked in {} if self.published else recorded.items():
-            left_out[split] = left_out[split] | leaked
+        left_out = self.left_out_of(model)
         inputs = self._skill_inputs if self._learnt_from_what_rivals_did(named) else self._skill_inputs_of_strangers
         return self._make(named.identity, self.outside_reasons, inputs, left_out, seen, self.faults(model))
 
@@ -319,6 +325,10 @@ class GateRun:
                 np.save(stream, found, allow_pickle=False)
 
         return Piece(f"near duplicates on {split}", self.folder / f"near-duplicates-{split}.npy", make)
+
+    def _all_recorded(self, named: NamedPredictor) -> dict[SplitName, Bool[np.ndarray, " n"]]:
+        """Split -> windows that stand in what a model says it was trained on; empty where it says nothing."""
+        return {split: self._recorded(named, split) for split in JUDGED if named.trained_on is not None}
 
     def _recorded(self, named: NamedPredictor, split: SplitName) -> Bool[np.ndarray, " n"]:
         """Which windows of a split stand in what a model says it was trained on."""
