@@ -6,6 +6,7 @@ from typing import Any
 
 from lvm_gates.harness.base.visible import spelled, visible
 from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.report.layout import available
 from lvm_gates.harness.report.terminal import render_terminal
 from lvm_gates.harness.results.model import Scorecard
 
@@ -30,7 +31,8 @@ def write_summary(reporter: Any, run: GateRun, scorecard: Scorecard | None, unwr
         return
     colour = bool(reporter.isatty or config.option.color == "yes")
     reporter.ensure_newline()
-    reporter.write(spelled(render_terminal(scorecard, colour=colour), encoding))
+    text = render_terminal(scorecard, colour=colour, width=available(reporter.isatty))
+    reporter.write(spelled(text, encoding))
     if not any(config.getoption(option) for option in ("corpus", "articles_npz", "val_npz")):
         for line in _unfamiliar(run):
             write_line(line)

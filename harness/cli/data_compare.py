@@ -1,5 +1,6 @@
 """``lvm-data compare``: what two corpora differ in, with intervals."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +30,13 @@ def compare(a: Path, b: Path, split_a: str | None, split_b: str | None, context:
     """
     import numpy as np
 
+    from lvm_gates.harness.report.layout import available
     from lvm_gates.harness.report.portraits import render_comparison
 
     one, two = _side(a, split_a, context, seed), _side(b, split_b, context, seed)
     same = np.array_equal(one.keys, two.keys)
-    click.echo(render_comparison(one, two, context=context, paired=same, colour=False), nl=False)
+    width = available(sys.stdout.isatty())
+    click.echo(render_comparison(one, two, context=context, paired=same, colour=False, width=width), nl=False)
 
 
 def _side(path: Path, split: str | None, context: int, seed: int) -> "Side":

@@ -14,6 +14,7 @@ from lvm_gates.harness.predictors.formats.kind import kind_of
 from lvm_gates.harness.predictors.isolation.factory import RefusedError, make_predictor
 from lvm_gates.harness.predictors.isolation.predictor import IsolatedPredictor, Isolation
 from lvm_gates.harness.predictors.predictor import Identity, InBatches, NamedPredictor, Predictor
+from lvm_gates.harness.predictors.training_history import training_beside
 
 CONTROL = "control:"
 
@@ -74,8 +75,10 @@ def load_named(
     if kind not in ("checkpoint", "safetensors"):
         return load_graph(spec, path, kind, device)
     checkpoint = load_checkpoint(path)
+    metadata = dict(checkpoint.metadata)
+    training = training_beside(path, metadata)
     return NamedPredictor(
-        Identity(spec, checkpoint.sha256, dict(checkpoint.metadata), checkpoint.assumed),
+        Identity(spec, checkpoint.sha256, metadata, checkpoint.assumed, training=training),
         torch_predictor(checkpoint, device=device),
         context=checkpoint.context,
         dim=checkpoint.dim,

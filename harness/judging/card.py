@@ -8,6 +8,8 @@ from lvm_gates.harness.base.estimate import Estimate
 from lvm_gates.harness.base.record import Record
 from lvm_gates.harness.judging.judge import Check
 from lvm_gates.harness.judging.release import Verdict
+from lvm_gates.harness.predictors.training_history import Training
+from lvm_gates.harness.statistics.breakdown import Breakdown
 from lvm_gates.harness.statistics.generalisation import Generalisation
 from lvm_gates.harness.statistics.leak_effect import LeakEffect
 from lvm_gates.harness.statistics.offsets import OffsetSweep
@@ -122,6 +124,8 @@ class CardRecord(Record, frozen=True, kw_only=True):
         gates: A-E.
         skill: profile `skill`.
         added_gates: gates from outside, by name.
+        training: how it was trained; null where that is not known.
+        breakdown: split -> where the model is weak; empty of controls, and in reports from before it was looked for.
     """
 
     name: str
@@ -139,6 +143,8 @@ class CardRecord(Record, frozen=True, kw_only=True):
     gates: Gates
     skill: Skill = Skill()
     added_gates: dict[str, AddedGate] = msgspec.field(default_factory=dict)
+    training: Training | None = None
+    breakdown: dict[str, Breakdown] = msgspec.field(default_factory=dict)
 
     def gate(self, name: str) -> AnyGate:
         """A gate by its name.

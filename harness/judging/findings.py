@@ -84,3 +84,14 @@ class Findings:
         piece = self.asking(named, split)
         do(piece)
         return load_array(piece.file)
+
+    def all_recorded(self, named: NamedPredictor) -> dict[SplitName, Bool[np.ndarray, " n"]]:
+        """Split -> windows that stand in what a model says it was trained on; empty where it says nothing."""
+        return {split: self.recorded(named, split) for split in JUDGED if named.trained_on is not None}
+
+    def left_out_of(self, named: NamedPredictor) -> dict[str, Bool[np.ndarray, " n"]]:
+        """`left_out` of one model: windows that it says it was trained on are left out too."""
+        left_out = dict(self.left_out)
+        for split, leaked in {} if self._published else self.all_recorded(named).items():
+            left_out[split] = left_out[split] | leaked
+        return left_out

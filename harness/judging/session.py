@@ -104,6 +104,10 @@ class GateRun:
         """Which windows of each split no model or control is judged on, because they are leaked."""
         return self.findings.left_out
 
+    def left_out_of(self, model: str) -> dict[str, Bool[np.ndarray, " n"]]:
+        """The same of one model or control: windows that a model says it was trained on are left out too."""
+        return self.findings.left_out_of(self.loaded[model]) if model in self.loaded else dict(self.left_out)
+
     def observations(self, name: str, split: SplitName) -> Observations:
         """What a model or control did on a split."""
         return self.observing.observations(name, split)
@@ -164,11 +168,9 @@ class GateRun:
             skill_inputs = None if self.published else self.rivals.without_domain
             return self._make(Identity(model), self.outside_reasons, skill_inputs)
         named = self.loaded[model]
-        recorded = {s: self.findings.recorded(named, s) for s in JUDGED if named.trained_on is not None}
+        recorded = self.findings.all_recorded(named)
         seen = judge_training_data(named.identity.provenance, named.trained_on, recorded, self.inputs)
-        left_out = dict(self.left_out)
-        for split, leaked in {} if self.published else recorded.items():
-            left_out[split] = left_out[split] | leaked
+        left_out = self.left_out_of(model)
         skill_inputs = None if self.published else self.rivals.of_model(named)
         faults = self.observing.faults(model)
         return self._make(named.identity, self.outside_reasons, skill_inputs, left_out, seen, faults)

@@ -78,6 +78,7 @@ class Card:
             provenance=_without_hashes(self.identity.provenance),
             assumed=list(self.identity.assumed),
             files=dict(self.identity.files),
+            training=self.identity.training,
             leaks=self.leaks,
             training_data=self.training_data,
             gates=Gates(**gates, e=self._judged("E", JudgedGeneralisation)),

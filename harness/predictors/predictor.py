@@ -15,6 +15,7 @@ from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import slices, unit
 from lvm_gates.harness.leaks.record import TrainingRecord
 from lvm_gates.harness.predictors.isolation.factory import as_array, told
+from lvm_gates.harness.predictors.training_history import Training
 from lvm_gates.harness.predictors.width import broke
 
 # Largest distance between two answers to one context, as unit vectors. Float32 moves them by up to 8.5e-7: measured on
@@ -56,6 +57,7 @@ class Identity:
         provenance: what the checkpoint records of its training (recipe, corpus), plain values.
         assumed: what the file does not say and was taken to be so, in words.
         files: SHA-256 of every file that is known to have a part in it, by name, where that is not one checkpoint.
+        training: the run that it is of, where its history lies beside it.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Identity:
     provenance: dict[str, Any] | None = None
     assumed: tuple[str, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
+    training: Training | None = None
 
 
 @dataclass(frozen=True)

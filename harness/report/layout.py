@@ -1,6 +1,7 @@
-"""Eighty columns of terminal: tables without frames, and paragraphs that hang under their mark."""
+"""Terminals of eighty columns and more: tables without frames, and paragraphs that hang under their mark."""
 
 import re
+import shutil
 from collections.abc import Iterable
 from io import StringIO
 
@@ -10,20 +11,28 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 80
+# Lines longer than this are hard to read, however wide the terminal is.
+_WIDEST = 140
 VERDICT_STYLES = {"release": "bold green", "hold": "bold yellow", "blocked": "bold red"}
 
 
-def render(parts: Iterable[RenderableType], *, colour: bool) -> str:
+def available(terminal: bool) -> int:
+    """Columns to write: those of the terminal, from `WIDTH` up; `WIDTH` into files and pipes."""
+    return min(max(shutil.get_terminal_size().columns, WIDTH), _WIDEST) if terminal else WIDTH
+
+
+def render(parts: Iterable[RenderableType], *, colour: bool, width: int = WIDTH) -> str:
     """Print ``parts`` one under another.
 
     Args:
         parts: what rich can print.
         colour: whether to write ANSI colours.
+        width: columns of a line.
     """
     # An explicit colour system: rich would otherwise look at TERM and NO_COLOR, and the caller has decided already.
     console = Console(
         file=StringIO(),
-        width=WIDTH,
+        width=width,
         force_terminal=colour,
         color_system="standard" if colour else None,
         highlight=False,

@@ -79,9 +79,9 @@ def boards(reports: Sequence[Report]) -> list[Board]:
     return [_board(group) for group in grouped.values()]
 
 
-def render_terminal(found: Sequence[Board], *, colour: bool) -> str:
-    """The tables in lines of at most eighty columns."""
-    return layout.render(_parts(found), colour=colour)
+def render_terminal(found: Sequence[Board], *, colour: bool, width: int = layout.WIDTH) -> str:
+    """The tables in lines of at most ``width`` columns, eighty or more."""
+    return layout.render(_parts(found, width), colour=colour, width=width)
 
 
 def render_markdown(found: Sequence[Board]) -> str:
@@ -147,7 +147,7 @@ def _report(number: int, report: Report) -> str:
     return f"#{number} {visible(report.label)}: profile {card.profile}, require {card.require}, windows {sizes}"
 
 
-def _parts(found: Sequence[Board]) -> Iterator[RenderableType]:
+def _parts(found: Sequence[Board], line: int) -> Iterator[RenderableType]:
     for i, board in enumerate(found):
         if i:
             yield Text()
@@ -158,7 +158,7 @@ def _parts(found: Sequence[Board]) -> Iterator[RenderableType]:
             table.add_column(heading, no_wrap=True, justify="left" if left else "right")
         entries = [*board.models, *board.controls]
         rows = [_cells(entry, entry.val.name) for entry in entries]
-        width = _name_width(rows)
+        width = _name_width(rows, line)
         for j, (entry, cells) in enumerate(zip(entries, rows, strict=True)):
             name = Text(layout.fit(cells[0], width), style="bold" if entry.val.is_model else "")
             verdict = Text(cells[2], style=layout.VERDICT_STYLES[entry.val.verdict])
@@ -170,10 +170,10 @@ def _parts(found: Sequence[Board]) -> Iterator[RenderableType]:
     yield from map(layout.bullet, _NOTES)
 
 
-def _name_width(rows: Sequence[Sequence[str]]) -> int:
+def _name_width(rows: Sequence[Sequence[str]], line: int) -> int:
     """What the other columns leave of the line."""
     widths = [max(map(len, column)) for column in list(zip(_HEADINGS, *rows, strict=True))[1:]]
-    return max(_NARROWEST_NAME, layout.WIDTH - sum(widths) - len(widths))
+    return max(_NARROWEST_NAME, line - sum(widths) - len(widths))
 
 
 def _cells(entry: Entry, name: str) -> list[str]:

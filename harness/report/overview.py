@@ -15,6 +15,21 @@ CONTROL = "control:"
 # Columns of the terminal and the HTML file. `skill` is the metric of the session's task, and so F unless another task
 # was asked for.
 HEADINGS: tuple[str, ...] = ("c(+1)", "R@1", "MRR", "novel", "rollout", "cosine", "skill")
+MEANINGS: tuple[tuple[str, str], ...] = (
+    ("c(+1)", "mean cosine of the prediction to the target"),
+    ("peak", "offset of the chunk that the predictions are nearest to; +1 is the target, 0 the last chunk read"),
+    ("R@1", "share of windows whose target comes first among the chunks of its article"),
+    ("MRR", "mean of one over the rank of the target among them"),
+    ("novel", "the same among those chunks that are outside the context"),
+    ("rollout", "mean cosine over the steps when a model reads its own predictions"),
+    ("cosine", "mean cosine on the windows that profile skill counts"),
+    ("skill", "gain over everything that needs no network"),
+    ("gates", "initials of those that passed; a dot is one that failed"),
+    (
+        "as expected",
+        "whether a control did what it must; one that fails its check withholds every verdict",
+    ),
+)
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,11 @@ class Side:
     keys: Int[np.ndarray, "2 n"]
 
 
-def render_comparison(one: Side, other: Side, *, context: int, paired: bool, colour: bool) -> str:
-    """The comparison in lines of at most eighty columns."""
-    return layout.render(_parts(one, other, context, paired), colour=colour)
+def render_comparison(
+    one: Side, other: Side, *, context: int, paired: bool, colour: bool, width: int = layout.WIDTH
+) -> str:
+    """The comparison in lines of at most ``width`` columns, eighty or more."""
+    return layout.render(_parts(one, other, context, paired), colour=colour, width=width)
 
 
 def _parts(one: Side, other: Side, context: int, paired: bool) -> Iterator[RenderableType]:

@@ -1,6 +1,6 @@
 """Every metric of a card as plain tables, for readers who want more than the metrics that decide."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lvm_gates.harness.base.estimate import Estimate
@@ -8,6 +8,7 @@ from lvm_gates.harness.judging.card import CardRecord, Skill
 from lvm_gates.harness.judging.judge import show_offset
 from lvm_gates.harness.report import words
 from lvm_gates.harness.report.view import SPLITS
+from lvm_gates.harness.results.paired import PairedDifferences
 from lvm_gates.harness.statistics.offsets import OffsetSweep
 from lvm_gates.harness.statistics.perturbations import AblationEffects
 from lvm_gates.harness.statistics.retrieval import Pool
@@ -80,6 +81,28 @@ def skill_tables(skill: Skill) -> list[Table]:
                 for step in found.rollout
             ],
         ),
+    ]
+
+
+def difference_tables(by_split: Mapping[str, PairedDifferences]) -> list[Table]:
+    """A model minus the accepted one, a table a split."""
+    return [
+        Table(
+            f"{split}, {words.count(found.windows)} windows in common",
+            ("metric", "accepted", "this model", "difference [95 %]", "detectable", "n"),
+            [
+                [
+                    one.metric,
+                    words.number(one.first),
+                    words.number(one.second),
+                    words.metric_text(one.estimate, signed=True),
+                    words.number(one.detectable).replace(words.UNDEFINED, "-"),
+                    words.count(one.estimate.n),
+                ]
+                for one in found.differences
+            ],
+        )
+        for split, found in by_split.items()
     ]
 
 

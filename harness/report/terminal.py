@@ -1,4 +1,4 @@
-"""The scorecard in a terminal: eighty columns, and every mark a word, so that nothing is lost without colour."""
+"""The scorecard in a terminal, eighty columns or what there is; every mark is a word, so that colour adds nothing."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,8 @@ from rich.text import Text
 from lvm_gates.harness.base.visible import all_visible
 from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.report import words
-from lvm_gates.harness.report.layout import VERDICT_STYLES, fit, hanging, render, table
+from lvm_gates.harness.report.advice import what_now
+from lvm_gates.harness.report.layout import VERDICT_STYLES, WIDTH, fit, hanging, render, table
 from lvm_gates.harness.report.overview import (
     HEADINGS,
     Line,
@@ -24,20 +25,25 @@ from lvm_gates.harness.report.overview import (
 from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, Gate, gates, notes, remarks
 from lvm_gates.harness.results.model import Scorecard
 
+# Of the name of a model at eighty columns; a wider terminal gives it the rest.
 _NAME_WIDTH = 17
+# From here on there is room for the interval of the skill.
+_WIDE = 112
+_INTERVAL = len(" [+.123, +.123]") + 1
 
 
-def render_terminal(scorecard: Scorecard, *, colour: bool) -> str:
-    """The scorecard for people, in lines of at most eighty columns.
+def render_terminal(scorecard: Scorecard, *, colour: bool, width: int = WIDTH) -> str:
+    """The scorecard for people.
 
     Args:
         scorecard: as `harness.results.scorecard.build_scorecard` makes it, or read from ``scorecard.json``.
         colour: whether to write ANSI colours.
+        width: columns of a line at most, eighty or more.
     """
-    return render(_parts(all_visible(scorecard)), colour=colour)
+    return render(_parts(all_visible(scorecard), width), colour=colour, width=width)
 
 
-def _parts(scorecard: Scorecard) -> Iterator[RenderableType]:
+def _parts(scorecard: Scorecard, width: int) -> Iterator[RenderableType]:
     yield _heading(scorecard)
     if said := stopped(scorecard):
         yield Text(said, style="dim")
@@ -46,7 +52,7 @@ def _parts(scorecard: Scorecard) -> Iterator[RenderableType]:
         yield Text()
         yield from _model(scorecard, card)
     yield Text()
-    yield from _controls(scorecard)
+    yield from _controls(scorecard, width)
 
 
 def _heading(scorecard: Scorecard) -> Text:
@@ -69,6 +75,9 @@ def _model(scorecard: Scorecard, card: CardRecord) -> Iterator[RenderableType]:
     yield Text.assemble((words.VERDICTS[card.verdict], VERDICT_STYLES[card.verdict]), "  ", (card.name, "bold"))
     for reason in card.reasons:
         yield _bullet(reason)
+    for i, sentence in enumerate(what_now(scorecard, card)):
+        label = "" if i else "worth knowing: " if card.verdict == "release" else "what now: "
+        yield _hanging(f"> {label}{sentence}", "bold" if card.verdict != "release" else "")
     if card.tolerated:
         yield _bullet(f"tolerated by --require={scorecard.require}: {', '.join(card.tolerated)} (FAIL*)")
     if card.assumed:
@@ -103,10 +112,12 @@ def _section(gate: Gate) -> list[str]:
     return [title, *beside, "", "PASS" if gate.passed else "FAIL*" if gate.tolerated else "FAIL"]
 
 
-def _controls(scorecard: Scorecard) -> Iterator[RenderableType]:
+def _controls(scorecard: Scorecard, width: int) -> Iterator[RenderableType]:
     shown = lines(scorecard, "VAL")
+    wide = width >= _WIDE
+    name_width = _NAME_WIDTH + width - WIDTH - (_INTERVAL if wide else 0)
     grid = table()
-    grid.add_column("on VAL", no_wrap=True, overflow="ellipsis", max_width=_NAME_WIDTH)
+    grid.add_column("on VAL", no_wrap=True, overflow="ellipsis", max_width=name_width)
     grid.add_column("c(+1)", justify="right", no_wrap=True)
     grid.add_column("peak", justify="right", no_wrap=True)
     for name in HEADINGS[1:]:
@@ -115,7 +126,7 @@ def _controls(scorecard: Scorecard) -> Iterator[RenderableType]:
     grid.add_column("verdict", no_wrap=True)
     for i, line in enumerate(shown):
         last_model = line.is_model and (i + 1 == len(shown) or not shown[i + 1].is_model)
-        grid.add_row(*_cells(line), end_section=last_model)
+        grid.add_row(*_cells(line, name_width, wide), end_section=last_model)
     yield grid
     for note in conduct_notes(scorecard):
         yield _hanging(note, "red" if note.startswith("!") else "yellow")
@@ -124,11 +135,13 @@ def _controls(scorecard: Scorecard) -> Iterator[RenderableType]:
     yield Text(explanation(scorecard), style="dim")
 
 
-def _cells(line: Line) -> list[RenderableType]:
+def _cells(line: Line, name_width: int, wide: bool) -> list[RenderableType]:
     metrics = [words.short(line.metrics[name]) for name in HEADINGS]
+    if wide and (skill := line.metrics[HEADINGS[-1]]) is not None:
+        metrics[-1] = words.metric_text(skill, signed=True, bare=True).replace(words.UNDEFINED, "undef")
     metrics[-1] += "c" if line.beyond else ""
     peak = "-" if line.peak is None else f"{line.peak:+d}" if line.peak else "0"
-    name = Text(fit(f"{line.mark} {line.name}".strip(), _NAME_WIDTH), style="bold" if line.is_model else "")
+    name = Text(fit(f"{line.mark} {line.name}".strip(), name_width), style="bold" if line.is_model else "")
     verdict = Text(words.VERDICTS[line.verdict], style=VERDICT_STYLES[line.verdict])
     return [name, metrics[0], peak, *metrics[1:], line.letters, verdict]
 

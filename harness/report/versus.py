@@ -31,9 +31,9 @@ class Pair:
     by_split: Mapping[str, PairedDifferences]
 
 
-def render_versus(pair: Pair, *, colour: bool) -> str:
-    """The comparison in lines of at most eighty columns."""
-    return layout.render(_parts(pair), colour=colour)
+def render_versus(pair: Pair, *, colour: bool, width: int = layout.WIDTH) -> str:
+    """The comparison in lines of at most ``width`` columns, eighty or more."""
+    return layout.render(_parts(pair), colour=colour, width=width)
 
 
 def _parts(pair: Pair) -> Iterator[RenderableType]:

@@ -17,6 +17,7 @@ from lvm_gates.harness.judging.control_checks import Conduct
 from lvm_gates.harness.judging.early import SequentialRun
 from lvm_gates.harness.judging.gates import ABSOLUTE, SKILL
 from lvm_gates.harness.judging.session import GateRun
+from lvm_gates.harness.results.breakdowns import breakdowns
 from lvm_gates.harness.results.model import (
     SCHEMA_VERSION,
     Arguments,
@@ -61,10 +62,14 @@ def build_scorecard(run: GateRun, arguments: Arguments, incomplete: Mapping[str,
             for gate in (*ABSOLUTE, *SKILL, *run.settings.additions.gates)
         ],
         audits=[AuditRecord.of(audit) for audit in run.audits],
-        models=[_withhold(run.card(name).record(), incomplete.get(name, [])) for name in run.settings.models],
+        models=[_withhold(_model(run, name), incomplete.get(name, [])) for name in run.settings.models],
         controls=[_control(run, name) for name in run.control_names],
         sequential=run.sequential if isinstance(run, SequentialRun) else None,
     )
+
+
+def _model(run: GateRun, name: str) -> CardRecord:
+    return msgspec.structs.replace(run.card(name).record(), breakdown=breakdowns(run, name))
 
 
 def _withhold(card: CardRecord, missing: list[str]) -> CardRecord:

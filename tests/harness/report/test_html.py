@@ -1,19 +1,26 @@
 """The HTML scorecard: one file that loads nothing, verdict first, every name escaped."""
 
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scorecard_sample import NAN, SPLITS, card, numbered, scorecard, typed, typed_card, without_skill
 
-from lvm_gates.harness.report import plots, words
-from lvm_gates.harness.report.html import render_html
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.report import html as html_module
+from lvm_gates.harness.report import words
+from lvm_gates.harness.report.chart import WIDTH, Axis, Point, Series, draw, swatch, values_axis
+from lvm_gates.harness.report.html import Accepted, render_html
 from lvm_gates.harness.report.tables import Table, metric_tables, skill_tables
+from lvm_gates.harness.results.paired import Difference, PairedDifferences
 
+LOOKS = ("model", "accepted", "second", "oracle", "c0", "c1", "c2", "c3", "c4", "bad")
 VOID = {"meta", "br", "img", "link", "input", "hr"}
+HOSTILE = "<script>alert(1)</script>$x^2$"
 
 
 class Page(HTMLParser):
@@ -25,12 +32,20 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.loads: list[str] = []
         self.words: list[str] = []
+        self.labels: list[str] = []
+        self.columns: list[list[str]] = []
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "svg" and ("role", "img") in attrs:
+            self.labels.append(dict(attrs).get("aria-label") or "")
+        if tag == "table":
+            self.columns.append([])
+        if tag == "th":
+            self.columns[-1].append(dict(attrs).get("scope") or "")
         for name, value in attrs:
             if name == "id":
                 self.ids.append(value or "")
@@ -46,7 +61,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] not in ("style", "script", "title"):
             self.words.append(data)
 
     @property
@@ -54,17 +69,11 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-@pytest.fixture
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page in a hundredth of the time."""
-    monkeypatch.setattr(plots, "draw", lambda *args, **kwargs: "")
-
-
 @pytest.fixture(scope="module")
 def html() -> str:
     models = [
         card("m.pt", 0.97, "release", ["5 of 5 gates passed"]),
-        card("<script>alert(1)</script>$x^2$", NAN, "blocked", ["2 predictions are not finite", "0 of 5 gates passed"]),
+        card(HOSTILE, NAN, "blocked", ["2 predictions are not finite", "0 of 5 gates passed"]),
     ]
     whole = scorecard(models)
     whole["controls"][0]["misbehaved"] = ["passes gate A"]
@@ -84,8 +93,27 @@ def test_is_well_formed_with_unique_ids(page: Page) -> None:
 def test_loads_nothing(html: str, page: Page) -> None:
     assert all(reference.startswith("#") for reference in page.loads)
     assert {reference[1:] for reference in page.loads} <= set(page.ids)
-    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", html))
-    assert not re.search(r"@import|<script|<link|<iframe", html)
+    assert not re.search(r"url\(|@import|<link|<iframe|https?://|\bfetch\(|XMLHttpRequest", html)
+    assert "default-src 'none'" in html
+
+
+def test_the_one_script_is_the_one_that_the_page_allows(html: str) -> None:
+    script = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    assert len(script) == 1
+    digest = base64.b64encode(hashlib.sha256(script[0].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html
+
+
+def test_every_chart_says_what_it_shows_and_every_table_has_headings(page: Page) -> None:
+    assert len(page.labels) == 20  # ten a model
+    assert all(re.fullmatch(r"[A-Z].{30,}\.", label, flags=re.DOTALL) for label in page.labels)
+    assert (
+        "Gate A: which chunk is the prediction nearest to?, VAL: nearest to k=+1, the target: cosine .970"
+        in (page.labels[0])
+    )
+    assert any("undefined" in label for label in page.labels)
+    assert len(page.columns) > 10
+    assert all(scopes and set(scopes) <= {"col", "row", "rowgroup"} for scopes in page.columns)
 
 
 def test_verdicts_and_reasons_come_first(page: Page) -> None:
@@ -95,9 +123,9 @@ def test_verdicts_and_reasons_come_first(page: Page) -> None:
         assert text.index(piece) < first_table
 
 
-def test_names_are_escaped_in_text_and_plots(html: str, page: Page) -> None:
-    assert "<script>" not in html
-    assert page.text.count("<script>alert(1)</script>$x^2$") > 4  # heading, tables and the legends of the plots
+def test_names_are_escaped_in_text_and_charts(html: str, page: Page) -> None:
+    assert "<script>alert" not in html
+    assert page.text.count(HOSTILE) > 4  # heading, tables and the legends of the charts
 
 
 def test_metrics_thresholds_and_their_sources_are_there(page: Page) -> None:
@@ -105,10 +133,11 @@ def test_metrics_thresholds_and_their_sources_are_there(page: Page) -> None:
         assert piece in page.text
 
 
-def test_plots_of_every_gate_and_of_skill(html: str) -> None:
-    assert html.count("<svg") == 10
-    for title in ("offset sweep", "retrieval", "ablations", "rollout", "frontier of rivals"):
-        assert title in html
+def test_charts_of_every_gate_and_of_skill(page: Page) -> None:
+    for title in ("Gate A: which", "Gate B: is", "Gate C: does", "Gate D: does", "Skill: does it beat"):
+        assert page.text.count(title) == 2
+    for split in ("VAL", "OOD"):
+        assert sum(f", {split}: " in label for label in page.labels) == 10
 
 
 def test_conduct_of_controls_is_shown(page: Page) -> None:
@@ -147,11 +176,6 @@ def test_only_an_audit_that_blocks_is_marked_as_bad(said: dict[str, bool], marke
     assert ('<td class="mark fail">not checkable' in html) == marked
 
 
-def test_svg_names_what_it_shows(html: str) -> None:
-    assert html.count('<svg role="img" aria-label="Gate A: offset sweep, ') == 2
-
-
-@pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize(
     ("profile", "other", "title"), [("5cat", "skill", "spread: no collapse"), ("skill", "5cat", "E generalisation")]
 )
@@ -162,7 +186,6 @@ def test_the_gates_that_do_not_decide_stand_further_down(profile: str, other: st
     assert text.index(heading) < text.index(title)
 
 
-@pytest.mark.usefixtures("no_plots")
 def test_a_line_of_the_controls_table_shows_the_metrics_of_its_split() -> None:
     model = card("m.pt", 0.97, "release", [])
     for tenth, split in enumerate(SPLITS, start=1):
@@ -180,9 +203,9 @@ def test_a_line_of_the_controls_table_shows_the_metrics_of_its_split() -> None:
         for i, metric in enumerate(metrics):
             metric["value"] = tenth / 10 + i / 100
     text = Page(render_html(typed(scorecard([model])))).text
-    assert "VAL model or control c(+1) peak R@1 MRR novel rollout cosine skill gates verdict conduct m.pt" in text
-    assert "m.pt 0.100 +1 0.110 0.120 0.130 0.140 0.150 0.160 ABCDE RELEASE model" in text
-    assert "m.pt 0.200 +2 0.210 0.220 0.230 0.240 0.250 0.260 ABCDE RELEASE model" in text
+    assert "VAL model or control c(+1) peak R@1 MRR novel rollout cosine skill gates verdict as expected m.pt" in text
+    assert "m.pt 0.100 +1 0.110 0.120 0.130 0.140 0.150 0.160 ABCDE RELEASE a model" in text
+    assert "m.pt 0.200 +2 0.210 0.220 0.230 0.240 0.250 0.260 ABCDE RELEASE a model" in text
     assert text.index("VAL model or control") < text.index("m.pt 0.100") < text.index("OOD model or control")
 
 
@@ -259,27 +282,100 @@ def test_every_row_of_the_skill_table_holds_the_metrics_that_its_label_names() -
     )
 
 
-def drawn(ax: Axes, label: str) -> list[Any]:
-    """The segments of all lines of one label, in the order in which they were drawn."""
-    return [segment for lines in ax.collections if lines.get_label() == label for segment in lines.get_segments()]
+def weak(target: str) -> dict[str, Any]:
+    """A breakdown of one split, with text."""
+    value = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 40}
+    slices = [
+        {"by": "position", "from": start, "to": start + 0.25, "cosine": value, "MRR": value, "over_ridge": value}
+        for start in (0.0, 0.25, 0.5, 0.75)
+    ]
+    window = {"row": 7, "article": 3, "chunk": 5, "cosine": -0.25, "ridge": 0.125, "rank": 9.0, "candidates": 40}
+    window |= {"coherence": 0.5, "nearest": 0, "context": ["long before", "just before"], "target": target}
+    article = {"article": 3, "chunks": 40, "windows": 30, "cosine": 0.25, "ridge": 0.5, "text": "It began so."}
+    return {"slices": slices, "windows": [window], "articles": [article]}
 
 
-def test_a_plot_draws_the_limits_of_its_split() -> None:
-    model, limits = typed_card(card("m.pt", 0.97, "release", [])), {"VAL": 0.25, "OOD": 0.125}
-    sweep, bars = (list(Figure().subplots(1, 2)) for _ in range(2))
-    plots.offset_curves(sweep, model, {}, limits)
-    plots.ablation_bars(bars, model, {"shuffled": limits, "foreign last": {"VAL": 0.5, "OOD": 0.75}})
-    for ax, split in zip(sweep, SPLITS, strict=True):
-        assert [set(line[:, 1]) for line in drawn(ax, "c(+1) wanted")] == [{limits[split]}]
-    for ax, foreign, split in zip(bars, (0.5, 0.75), SPLITS, strict=True):
-        assert [set(line[:, 0]) for line in drawn(ax, "limit (pass: left of it)")] == [{limits[split]}, {foreign}]
+def run_of(*cosines: float) -> dict[str, Any]:
+    """A training run with a collapse and a schedule."""
+    epochs = [{"epoch": i, "val_cosine": one, "val_loss": 0.1 / i} for i, one in enumerate(cosines, start=1)]
+    events = [
+        {"epoch": 2, "kind": "schedule", "text": "learning rate 1 to .5"},
+        {"epoch": 3, "kind": "collapse", "text": "cosine fell"},
+    ]
+    return {"judged": 2, "epochs": epochs, "events": events}
 
 
-def test_a_plot_draws_the_chance_of_each_score_in_each_candidate_set() -> None:
-    model = numbered(card("m.pt", 0.97, "release", []), [])
-    axes = list(Figure().subplots(1, 2))
-    plots.retrieval_bars(axes, typed_card(model))
-    for ax, split in zip(axes, SPLITS, strict=True):
-        pools = model["gates"]["B"][split].values()
-        chance = [pool["chance_of"][score] for score in ("R@1", "R@5", "MRR") for pool in pools if "MRR" in pool]
-        assert [set(line[:, 1]) for line in drawn(ax, "chance")] == [{value} for value in chance]
+def test_what_is_predicted_worst_is_shown_with_its_text() -> None:
+    both = {split: weak(HOSTILE) for split in SPLITS}
+    page = Page(html := render_html(typed(scorecard([card("m.pt", 0.97, "release", [], breakdown=both)]))))
+    assert page.open == []
+    assert "<script>alert" not in html
+    line = f"3, 5 -.250 .125 9 of 40 k=0 .500 just before target: {HOSTILE} the whole context long before just before"
+    assert page.text.count(line) == 2
+    assert page.text.count("3 40 30 .250 .500 It began so.") == 2
+    assert sum(label.startswith("Where it is weak") for label in page.labels) == 2
+    assert "start of article" in page.text
+    assert "lvm-data embed" not in page.text
+
+
+def test_the_training_run_is_drawn_with_its_collapse_and_its_schedules() -> None:
+    page = Page(
+        html := render_html(typed(scorecard([card("m.pt", 0.97, "release", [], training=run_of(0.5, 0.7, 0.3))])))
+    )
+    said = "epoch 2 of 3, with VAL cosine .700; the best was .700 in epoch 2; collapse in epoch 3 (cosine fell)"
+    assert sum(said in label for label in page.labels) == 1
+    for tip in ("epoch 2: learning rate 1 to .5", "epoch 3: cosine fell", "epoch 2: judged here"):
+        assert f"<title>{tip}</title>" in html
+
+
+def test_the_accepted_model_is_drawn_beside_each_with_the_differences() -> None:
+    whole = typed(scorecard([card("new.pt", 0.97, "release", [])]))
+    gap = Difference("cosine", 0.9, 0.97, Estimate(0.07, 0.05, 0.09, 400, 30, 29.0))
+    accepted = Accepted(
+        typed_card(card("old.pt", 0.9, "release", [])),
+        {"new.pt": {"VAL": PairedDifferences([gap], 400, (400, 400), [])}},
+    )
+    page = Page(html := render_html(whole, accepted))
+    assert "cosine 0.900 0.970 +0.070 [+0.050, +0.090]" in page.text
+    assert page.text.count("accepted: old.pt") == 5  # a legend for each gate and for skill
+    assert html.count("<title>accepted: old.pt, +1: .900 [.890, .910]</title>") == 4  # offsets and steps of both splits
+
+
+def test_a_chart_has_a_point_for_every_value_and_none_for_what_is_undefined() -> None:
+    points = [Point(0.0, 0.25, 0.125, 0.5, "a & b"), Point(1.0, NAN), Point(2.0, 0.75)]
+    x, y = Axis("x", 0.0, 2.0, [(0.0, "none")]), values_axis("y", [0.0, 1.0])
+    svg = str(draw([Series("m", "model", points)], x, y, alt='"so"', height=200))
+    assert svg.count('class="pt"') == 2
+    assert svg.count('class="interval"') == 1
+    assert "<title>a &amp; b</title>" in svg
+    assert 'aria-label="&#34;so&#34;"' in svg
+    marks = re.findall(r'class="mark" transform="translate\(([\d.]+) ([\d.]+)\)"', svg)
+    (left, low), (right, high) = [tuple(map(float, mark)) for mark in marks]
+    assert left < right <= WIDTH
+    assert low > high, "larger values stand higher"
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([0.0, 1.0], ["0", ".2", ".4", ".6", ".8", "1.0"]),
+        ([-0.35, 0.05], ["−.3", "−.2", "−.1", "0"]),
+        ([0.41, 0.43], [".410", ".415", ".420", ".425", ".430"]),
+        ([NAN, 0.5], [".46", ".48", ".50", ".52", ".54"]),
+    ],
+)
+def test_ticks_are_round(values: list[float], labels: list[str]) -> None:
+    assert [label for _, label in values_axis("", values).ticks] == labels
+
+
+def test_no_chart_depends_on_colour_alone() -> None:
+    pictures = [str(swatch(Series("", look, []))) for look in LOOKS]
+    assert len({re.sub(r'class="swatch [^"]+"', "", picture) for picture in pictures}) == len(LOOKS)
+
+
+def test_the_style_keeps_the_page_on_a_phone() -> None:
+    style = (Path(html_module.__file__).parent / html_module.STYLE).read_text()
+    assert not re.search(r"(?<!-)(?<!max-)(?:min-)?width: *(?:[4-9]\d\d|\d{4,})px", style), "wider than a phone"
+    dark = re.findall(r"prefers-color-scheme: dark\) \{\s*:root \{(.*?)\}", style, flags=re.DOTALL)[0]
+    light = style.split("}")[0]
+    assert set(re.findall(r"--[a-z]+(?=:)", dark)) == set(re.findall(r"--[a-z]+(?=:)", light))
