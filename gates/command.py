@@ -7,6 +7,7 @@ from the working directory, as everywhere.
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import click
 
 from lvm_gates.gates.options import NO_MODEL, OPTIONS, SESSION_OPTIONS, as_arguments, click_option
 
+COMPARE = "compare"
 USAGE_ERROR = 4
 """Exit status of pytest for an error of use; Click's own, 2, is an interrupted session there."""
 
@@ -31,6 +33,15 @@ Exit status:
 
 class GateCommand(click.Command):
     """A command that knows what was typed, and whose errors of use end as pytest's do."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *more: Any, **extra: Any) -> Any:
+        """See `click.Command`; ``lvm-gate compare ...`` is another command, and a model of that name ``./compare``."""
+        words = sys.argv[1:] if args is None else list(args)
+        if words[:1] == [COMPARE]:
+            from lvm_gates.harness.cli.report_compare import compare
+
+            return compare.main(words[1:], f"{prog_name or 'lvm-gate'} {COMPARE}", *more, **extra)
+        return super().main(words, prog_name, *more, **extra)
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         """See `click.Command`."""
@@ -64,7 +75,8 @@ main = click.version_option(package_name="lvm-gates", prog_name="lvm-gate")(
             click.Argument(["models"], nargs=-1, metavar="MODEL..."),
             *map(click_option, (*OPTIONS, *SESSION_OPTIONS)),
         ],
-        help="Gate each MODEL: a file, control:NAME or python:package.module:factory.",
+        help="Gate each MODEL: a file, control:NAME or python:package.module:factory.\n\n`lvm-gate compare` says whether "
+        "a report is not worse than an accepted one.",
         epilog=_EXIT,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -8,6 +8,7 @@ import click
 
 from lvm_gates.harness.base.visible import spelled
 from lvm_gates.harness.cli.group import SentenceGroup
+from lvm_gates.harness.cli.report_compare import compare
 
 if TYPE_CHECKING:
     from lvm_gates.harness.results.model import Scorecard
@@ -18,6 +19,9 @@ _REPORT = click.Path(path_type=Path)
 @click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Read the reports that `pytest gates/ --report=DIR` wrote."""
+
+
+main.add_command(compare)
 
 
 @main.command()
@@ -36,48 +40,6 @@ def show(report: Path, html: Path | None) -> None:
     if html is not None:
         _write_html(found.scorecard, html)
         click.echo(f"written: {html}")
-
-
-@main.command()
-@click.argument("report_a", type=_REPORT)
-@click.argument("report_b", type=_REPORT)
-@click.option("--model-a", help="Model of REPORT_A, or control:NAME [default: the only one].")
-@click.option("--model-b", help="Model of REPORT_B, or control:NAME [default: the only one].")
-@click.option(
-    "--split",
-    "splits",
-    metavar="VAL|OOD",
-    multiple=True,
-    type=click.Choice(["VAL", "OOD"], case_sensitive=False),
-    help="May be repeated [default: both].",
-)
-def compare(report_a: Path, report_b: Path, model_a: str | None, model_b: str | None, splits: tuple[str, ...]) -> None:
-    """Compare two models window by window.
-
-    Prints paired differences, REPORT_B minus REPORT_A, with intervals clustered by article.
-    """
-    from lvm_gates.harness.base.errors import UserError
-    from lvm_gates.harness.report.versus import Pair, render_versus
-    from lvm_gates.harness.results.paired import compare as compare_windows
-    from lvm_gates.harness.results.reading import check_comparable, choose, read_report, read_samples
-
-    a, b = read_report(report_a), read_report(report_b)
-    check_comparable(a, b)
-    first, second = choose(a, model_a, "--model-a"), choose(b, model_b, "--model-b")
-    if (a.path.resolve(), first) == (b.path.resolve(), second):
-        raise UserError(f"{first}: is named on both sides; name another report, or another model with --model-b.")
-    by_split = {}
-    for split in dict.fromkeys(splits or ("VAL", "OOD")):
-        found = compare_windows(read_samples(a, first, split), read_samples(b, second, split))
-        if not found.windows:
-            raise UserError(
-                f"{a.label} and {b.label}: no {split} window in common; gate both models with the same --seed and "
-                "--max-samples."
-            )
-        by_split[split] = found
-    corpus = f"{a.scorecard.corpus.path}, fingerprint {str(a.fingerprint)[:12]}"
-    pair = Pair((first, a.label), (second, b.label), corpus, by_split)
-    click.echo(spelled(render_versus(pair, colour=sys.stdout.isatty()), sys.stdout.encoding), nl=False)
 
 
 @main.command()

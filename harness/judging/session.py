@@ -156,6 +156,11 @@ class GateRun:
             return {split: np.zeros(len(e.windows), dtype=bool) for split, e in self.inputs.evaluation.items()}
         return {split: self.leaks.left_out(split) for split in JUDGED}
 
+    def left_out_of(self, model: str) -> dict[str, Bool[np.ndarray, " n"]]:
+        """The same of one model: besides, the windows that stand in what it records of its training."""
+        recorded = {} if self.published or is_control(model) else self._all_recorded(self.loaded[model])
+        return {split: self.left_out[split] | recorded.get(split, False) for split in JUDGED}
+
     @cached_property
     def audits(self) -> list[Audit]:
         """Audits of the data, in the order of `auditors`."""
@@ -200,13 +205,13 @@ class GateRun:
         if is_control(model):
             return self._make(Identity(model), self.outside_reasons)
         named = self.loaded[model]
-        recorded = {split: self._recorded(named, split) for split in JUDGED if named.trained_on is not None}
-        seen = judge_training_data(named.identity.provenance, named.trained_on, recorded, self.inputs)
-        left_out = dict(self.left_out)
-        for split, leaked in {} if self.published else recorded.items():
-            left_out[split] = left_out[split] | leaked
+        seen = judge_training_data(named.identity.provenance, named.trained_on, self._all_recorded(named), self.inputs)
+        left_out = self.left_out_of(model)
         inputs = self._skill_inputs if self._learnt_from_what_rivals_did(named) else self._skill_inputs_of_strangers
         return self._make(named.identity, self.outside_reasons, inputs, left_out, seen, self.faults(model))
+
+    def _all_recorded(self, named: NamedPredictor) -> dict[SplitName, Bool[np.ndarray, " n"]]:
+        return {split: self._recorded(named, split) for split in JUDGED if named.trained_on is not None}
 
     def _control_card(self, name: str) -> Card:
         return self._make(Identity(CONTROL + name), [], self._skill_inputs_of_controls)

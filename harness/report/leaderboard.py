@@ -13,6 +13,7 @@ from rich.text import Text
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
 from lvm_gates.harness.base.visible import all_visible, visible
 from lvm_gates.harness.report import layout, overview, words
+from lvm_gates.harness.report.markdown import markup, table
 from lvm_gates.harness.results.reading import Report
 
 REFERENCE = ("oracle", "persistence", "linear", "ewma")
@@ -88,18 +89,10 @@ def render_markdown(found: Sequence[Board]) -> str:
     """The tables in Markdown, names in full."""
     blocks = []
     for board in found:
-        rows = [list(_HEADINGS), ["---"] * len(_HEADINGS)]
-        rows += [_cells(entry, entry.val.name) for entry in board.models]
-        rows += [_cells(entry, f"*{entry.val.name}*") for entry in board.controls]
-        lines = ["| " + " | ".join(_markup(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
-        notes = [f"- {_markup(note)}" for note in [*board.reports, *_NOTES, board.explanation] if note]
-        blocks.append("\n".join([f"### {_markup(board.title)}", "", *lines, "", *notes]))
+        rows = [_cells(entry, entry.val.name) for entry in [*board.models, *board.controls]]
+        notes = [f"- {markup(note)}" for note in [*board.reports, *_NOTES, board.explanation] if note]
+        blocks.append("\n".join([f"### {markup(board.title)}", "", *table(_HEADINGS, rows), "", *notes]))
     return "\n\n".join(blocks) + "\n"
-
-
-def _markup(text: str) -> str:
-    """Markdown lets tags through to the page that is made of it."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _board(group: Sequence[tuple[int, Report]]) -> Board:
