@@ -75,8 +75,8 @@ main = click.version_option(package_name="lvm-gates", prog_name="lvm-gate")(
             click.Argument(["models"], nargs=-1, metavar="MODEL..."),
             *map(click_option, (*OPTIONS, *SESSION_OPTIONS)),
         ],
-        help="Gate each MODEL: a file, control:NAME or python:package.module:factory.\n\n`lvm-gate compare` says whether "
-        "a report is not worse than an accepted one.",
+        help="Gate each MODEL: a file, control:NAME or python:package.module:factory.\n\n"
+        "`lvm-gate compare` says whether a report is not worse than an accepted one.",
         epilog=_EXIT,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

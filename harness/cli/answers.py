@@ -2,7 +2,8 @@
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -20,11 +21,22 @@ class AnsweringCommand(click.Command):
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         """See `click.Command`."""
-        try:
+        with _misused():
             return super().make_context(*args, **more)
-        except click.UsageError as error:
-            error.exit_code = MISUSED  # type: ignore[misc]  # of this command alone
-            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See `click.Command`."""
+        with _misused():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _misused() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        error.exit_code = MISUSED  # type: ignore[misc]  # of this command alone
+        raise
 
 
 def answered(ask: Callable[[], int], refused: Callable[[str], None]) -> int:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,41 +27,84 @@ main.add_command(compare)
 @main.command()
 @click.argument("report", type=_REPORT)
 @click.option("--html", type=click.Path(path_type=Path), help="Write the HTML scorecard to this file as well.")
-def show(report: Path, html: Path | None) -> None:
-    """Print a scorecard.
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: the scorecard as it is read.")
+@click.option("--markdown", is_flag=True, help="Print Markdown.")
+@click.pass_context
+def show(ctx: click.Context, report: Path, html: Path | None, as_json: bool, markdown: bool) -> None:
+    """Print a scorecard; ends as its session did.
 
-    REPORT is a report folder or a scorecard.json.
+    REPORT is a report folder or a scorecard.json. The exit status is 0 where every model is released, else 1.
     """
+    from lvm_gates.harness.report.digest import render_markdown
     from lvm_gates.harness.report.terminal import render_terminal
     from lvm_gates.harness.results.reading import read_report
 
+    _one_form(ctx, as_json, markdown)
     found = read_report(report)
-    click.echo(spelled(render_terminal(found.scorecard, colour=sys.stdout.isatty()), sys.stdout.encoding), nl=False)
+    if as_json:
+        _print_json(found.scorecard)
+    elif markdown:
+        _print(render_markdown(found.scorecard))
+    else:
+        _print(render_terminal(found.scorecard, colour=sys.stdout.isatty()))
     if html is not None:
         _write_html(found.scorecard, html)
-        click.echo(f"written: {html}")
+        click.echo(f"written: {html}", err=as_json or markdown)
+    ctx.exit(0 if found.is_released else 1)
 
 
 @main.command()
 @click.argument("reports", nargs=-1, required=True, type=_REPORT)
+@click.option("--json", "in_json", is_flag=True, help="Print JSON.")
 @click.option("--markdown", is_flag=True, help="Print Markdown tables.")
-def leaderboard(reports: tuple[Path, ...], markdown: bool) -> None:
+@click.option(
+    "--reported/--no-reported", default=True, help="The models of the original documents below [default: on]."
+)
+@click.pass_context
+def leaderboard(ctx: click.Context, reports: tuple[Path, ...], in_json: bool, markdown: bool, reported: bool) -> None:
     """Rank the models of REPORTS by skill.
 
-    The order is that of the lower bound of the skill metric on OOD; each corpus has a table of its own.
+    Each of REPORTS is a report, or a folder with reports somewhere below. The order is that of the lower bound of the
+    skill metric on OOD; each corpus has a table of its own.
     """
     from lvm_gates.harness.base.errors import UserError
-    from lvm_gates.harness.report.leaderboard import boards, render_markdown, render_terminal
+    from lvm_gates.harness.report.leaderboard import as_json, boards, render_markdown, render_terminal
+    from lvm_gates.harness.report.reported import reported as original
+    from lvm_gates.harness.results.baseline import below
     from lvm_gates.harness.results.reading import read_report
 
-    found = [read_report(path) for path in reports]
+    _one_form(ctx, in_json, markdown)
+    found = [read_report(path) for given in reports for path in below(given)]
     paths = [report.path.resolve() for report in found]
     if len(set(paths)) < len(paths):
         twice = next(report for i, report in enumerate(found) if paths[i] in paths[:i])
         raise UserError(f"{twice.label}: is given twice; name each report once.")
-    tables = boards(found)
-    text = render_markdown(tables) if markdown else render_terminal(tables, colour=sys.stdout.isatty())
-    click.echo(spelled(text, sys.stdout.encoding), nl=False)
+    tables, others = boards(found), [one for one in original() if one.is_measured] if reported else []
+    if in_json:
+        _print_json(as_json(tables, others))
+    elif markdown:
+        _print(render_markdown(tables, others))
+    else:
+        _print(render_terminal(tables, others, colour=sys.stdout.isatty()))
+
+
+@main.command()
+@click.argument("report", type=_REPORT)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A .svg, or a .json for shields.io.")
+@click.option("--label", default="lvm-gates", show_default=True)
+def badge(report: Path, out: Path, label: str) -> None:
+    """Write a badge with the verdict of REPORT.
+
+    A .json is what https://shields.io/badges/endpoint-badge reads.
+    """
+    from lvm_gates.harness.base.atomic import atomic_write
+    from lvm_gates.harness.report.badge import render_badge
+    from lvm_gates.harness.results.reading import read_report
+
+    content = render_badge(read_report(report).scorecard, label, out)
+    with atomic_write(out) as stream:
+        stream.write(content)
+    click.echo(f"written: {out}")
 
 
 @main.command()
@@ -70,6 +113,23 @@ def schema() -> None:
     from lvm_gates.harness.results.schema import schema_text
 
     click.echo(schema_text(), nl=False)
+
+
+def _one_form(ctx: click.Context, as_json: bool, markdown: bool) -> None:
+    if as_json and markdown:
+        raise click.UsageError("--json and --markdown contradict each other; give one of them.", ctx)
+
+
+def _print(text: str) -> None:
+    click.echo(spelled(text, sys.stdout.encoding), nl=False)
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    from lvm_gates.harness.base.record import jsonable
+
+    click.echo(json.dumps(jsonable(value), indent=1))
 
 
 def _write_html(scorecard: "Scorecard", file: Path) -> None:

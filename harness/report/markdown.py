@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-_LIVE = re.compile(r"([\\`*_\[\]|])")
+_LIVE = re.compile(r"([\\`*_|]|(?<=\])\()")
 _MENTION = re.compile(r"(?<!\w)@")
 
 

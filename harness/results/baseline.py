@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.paths import is_file, is_folder
-from lvm_gates.harness.results.folder import SAMPLES, SCORECARD
+from lvm_gates.harness.results.folder import SAMPLES, SCORECARD, is_withdrawn
 from lvm_gates.harness.results.reading import Report, read_report
 
 LAST, GIT = "last:", "git:"
@@ -53,7 +53,7 @@ def last_release(folder: Path) -> Report:
         UserError: none is, or one there cannot be read.
     """
     found = [read_report(file.parent) for file in scorecards(folder)]
-    released = [r for r in found if r.models and all(card.verdict == "release" for card in r.scorecard.models)]
+    released = [report for report in found if report.is_released]
     if not released:
         raise UserError(f"{folder}: holds {len(found)} reports and no release; accept a released model's report first.")
     return max(released, key=lambda report: (report.scorecard.created, str(report.path)))
@@ -68,6 +68,14 @@ def scorecards(folder: Path) -> list[Path]:
     if not is_folder(folder):
         raise UserError(f"{folder}: no such folder; name one that holds reports.")
     return sorted(file for file in folder.rglob(SCORECARD) if is_file(file))
+
+
+def below(given: Path) -> list[Path]:
+    """The reports that are meant: a report itself, or every one below a folder that is none."""
+    if not is_folder(given) or is_file(given / SCORECARD) or is_withdrawn(given):
+        return [given]
+    # A folder that lacks its report says so in the words of `read_report`.
+    return [file.parent for file in scorecards(given)] or [given]
 
 
 def read_git(given: str) -> bytes:

@@ -52,6 +52,11 @@ class Report:
         """Models, then controls."""
         return list(dict.fromkeys([*self.models, *(card.name for card in self.scorecard.controls)]))
 
+    @property
+    def is_released(self) -> bool:
+        """Whether every model is, and there is one: what the session ended with 0 for."""
+        return bool(self.models) and all(card.verdict == "release" for card in self.scorecard.models)
+
     def card(self, name: str) -> CardRecord:
         """What was found of a model or control.
 
