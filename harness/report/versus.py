@@ -52,10 +52,10 @@ def _beside(found: Comparison) -> str:
 
 
 def _parts(found: Comparison) -> Iterator[RenderableType]:
-    for letter, side in (("accepted", found.accepted), ("candidate", found.candidate)):
+    for role, side in (("A accepted", found.accepted), ("B candidate", found.candidate)):
         if side is not None:
             dim = (f"  in {side.report}, {words.VERDICTS.get(side.verdict, side.verdict)}", "dim")
-            yield Text.assemble((f"{letter:<11}{side.model}", "bold"), dim, overflow="fold")
+            yield Text.assemble((f"{role:<13}{side.model}", "bold"), dim, overflow="fold")
     yield Text(f"on corpus {found.corpus}; profile {found.profile}; policy {found.policy}", style="dim")
     sure = _sure(found.findings)
     for split, of in found.splits.items():
@@ -71,7 +71,7 @@ def _parts(found: Comparison) -> Iterator[RenderableType]:
 def _table(findings: Sequence[Finding], sure: set[tuple[str, str]]) -> RenderableType:
     grid = layout.table()
     grid.add_column("metric", no_wrap=True, min_width=12)
-    for name in ("accepted", "candidate", "difference [95 %]", "detectable", "margin"):
+    for name in ("A", "B", "B minus A [95 %]", "detectable", "margin"):
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("outcome", no_wrap=True)
     for tier in _TIERS:

@@ -1,0 +1,151 @@
+"""Gate, then compare: in that order, and every file of an earlier run gone before the first of them."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvm_gates.gates.report_folder import clear_report_folder
+from lvm_gates.harness.base.atomic import atomic_write
+from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.record import jsonable
+from lvm_gates.harness.report.badge import render_badge
+from lvm_gates.harness.report.digest import render_markdown
+from lvm_gates.harness.report.junit import comparison_junit
+from lvm_gates.harness.report.markdown import markup
+from lvm_gates.harness.report.versus import render_versus_markdown
+from lvm_gates.harness.results.comparing import compare_given
+from lvm_gates.harness.results.comparison import EXIT, Comparison, broken
+from lvm_gates.harness.results.reading import Report, read_report
+
+REPORT = "report"
+GATE_XML, COMPARE_XML, COMPARE_JSON = "gate.xml", "compare.xml", "compare.json"
+COMMENT, BADGES = "comment.md", ("badge.svg", "badge.json")
+_BROKE = 3
+_MEANINGS = {
+    0: "released",
+    1: "refused",
+    2: "interrupted",
+    3: "the gate itself broke",
+    4: "an error of use: nothing was judged",
+    5: "no gate was selected",
+    6: "undecided whether it is worse than the accepted model",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed.
+
+    Attributes:
+        model: to gate.
+        gate_options: of `lvm-gate`.
+        accepted: where the accepted report is; None for no comparison.
+        policy: of the comparison; None for the default.
+        out: folder of everything that is written.
+        accept_undecided: whether an undecided comparison is let through.
+    """
+
+    model: str
+    gate_options: tuple[str, ...]
+    accepted: str | None
+    policy: str | None
+    out: Path
+    accept_undecided: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """How it ended.
+
+    Attributes:
+        status: to exit with.
+        meaning: in words.
+        marker: first line of the comment, by which it is found again.
+        comment: Markdown.
+    """
+
+    status: int
+    meaning: str
+    marker: str
+    comment: str
+
+
+def run(asked: Asked, name: str) -> Done:
+    """Run both steps and write their files.
+
+    Raises:
+        OSError: one cannot be written.
+        UserError: nor can the folder.
+    """
+    out = asked.out
+    clear_report_folder(out / REPORT)
+    for file in (GATE_XML, COMPARE_XML, COMPARE_JSON, COMMENT, *BADGES):
+        (out / file).unlink(missing_ok=True)
+    gated = _gate(asked)
+    report, why = _report(out / REPORT)
+    status = gated
+    if gated == 0 and (report is None or not report.is_released):
+        # Such as --dry-run: it ended well and released nothing.
+        status, why = _BROKE, why or "lvm-gate ended with 0 and left no report of a release"
+    compared = None
+    if asked.accepted is not None and gated in (0, 1):
+        compared = _compare(asked, asked.accepted)
+        if status == 0 and not (compared.answer == "undecided" and asked.accept_undecided):
+            status = compared.exit_status
+    if report is not None:
+        for file in BADGES:
+            _write(out / file, render_badge(report.scorecard, "lvm-gates", out / file))
+    meaning = _MEANINGS.get(status, "an error of the session")
+    if status == 1 and gated == 0:
+        meaning = "worse than the accepted model"
+    marker = f"<!-- lvm-gates: {json.dumps(name).replace('--', '- -')} -->"
+    done = Done(status, meaning, marker, _comment(asked, status, meaning, report, why, compared))
+    _write(out / COMMENT, f"{marker}\n{done.comment}".encode())
+    return done
+
+
+def _gate(asked: Asked) -> int:
+    """Exit status of `lvm-gate`, in a process of its own: whatever a model does to it, the comment is written."""
+    own = [f"--report={asked.out / REPORT}", f"--junit-xml={asked.out / GATE_XML}"]
+    program = [sys.executable, "-m", "lvm_gates.gates.command"]
+    done = subprocess.run([*program, *asked.gate_options, *own, "--", asked.model], check=False)  # noqa: S603
+    return done.returncode if done.returncode >= 0 else _BROKE
+
+
+def _report(folder: Path) -> tuple[Report | None, str]:
+    try:
+        return read_report(folder), ""
+    except UserError as error:
+        return None, str(error)
+
+
+def _compare(asked: Asked, accepted: str) -> Comparison:
+    try:
+        found = compare_given(accepted, str(asked.out / REPORT), asked.policy, ("VAL", "OOD"), (None, None))
+    except UserError as error:
+        found = broken(str(error))
+    _write(asked.out / COMPARE_JSON, (json.dumps(jsonable(found), indent=1) + "\n").encode())
+    _write(asked.out / COMPARE_XML, comparison_junit(found))
+    return found
+
+
+def _comment(
+    asked: Asked, status: int, meaning: str, report: Report | None, why: str, compared: Comparison | None
+) -> str:
+    parts = [f"### lvm-gates: {markup(asked.model)}: {meaning} (exit {status})"]
+    if report is not None:
+        parts.append(render_markdown(report.scorecard))
+    if why:
+        parts.append(f"No report: {markup(why)}")
+    if compared is not None:
+        parts += ["#### Beside the accepted model", render_versus_markdown(compared)]
+        if compared.exit_status == EXIT["undecided"] and asked.accept_undecided:
+            parts.append("Undecided is let through by --accept-undecided.")
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _write(file: Path, content: bytes) -> None:
+    with atomic_write(file) as stream:
+        stream.write(content)
