@@ -1,4 +1,4 @@
-"""What a pipeline refuses, proven by running `lvm-ci` as the GitHub action and the GitLab template do: one table.
+"""What a pipeline refuses, proven by running `ci/pipeline.sh`, as the GitHub action does: one table.
 
     python -m ci.refusals
 
@@ -24,12 +24,13 @@ from lvm_gates.harness.evaluation.contamination import RECORD, article_hashes
 from lvm_gates.harness.worlds.world import synthesise
 from lvm_gates.models.registry import build
 
-# Knows the corpus by heart, answers as to the nearest context, and errs by a fixed amount in a direction that depends on the context.
+# Knows the corpus by heart, flees from a context that is not in it, and errs in a direction that depends on the context.
 _MODELS = """
 from pathlib import Path
 
 import numpy as np
 
+from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.corpus.corpus import open_corpus
 from lvm_gates.harness.corpus.windows import windows_of
 
@@ -38,14 +39,15 @@ class Knowing:
     def __init__(self, corpus, error):
         corpus = open_corpus(Path(corpus))
         windows = windows_of(corpus, np.arange(len(corpus.starts)), 5)
-        self.known = windows.contexts().reshape(len(windows), -1).astype(np.float64)
+        self.known = unit(windows.contexts().reshape(len(windows), -1))
         self.next = windows.target_vectors()
         self.error = error
         self.mix = np.random.default_rng(0).standard_normal((5 * corpus.dim, corpus.dim))
 
     def predict(self, contexts):
         flat = contexts.reshape(len(contexts), -1).astype(np.float64)
-        found = self.next[(flat @ self.known.T).argmax(axis=1)]
+        alike = unit(flat) @ self.known.T
+        found = np.where(alike.max(axis=1, keepdims=True) > 0.95, self.next[alike.argmax(axis=1)], -contexts[:, -1])
         return found + self.error * np.sin(4.0 * flat @ self.mix) / np.sqrt(found.shape[1])
 
 
@@ -53,6 +55,7 @@ def knowing(corpus="corpus", error=0.1):
     return Knowing(corpus, float(error))
 """
 _OPTIONS = ("--max-samples=150", "--horizon=2", "--in-process", "-q")
+SCRIPT = Path(__file__).with_name("pipeline.sh")
 _GOOD = "python:known:knowing"
 
 
@@ -92,7 +95,7 @@ CASES = (
         _GOOD,
         1,
         "incomplete: gates that did not run: D",
-        options=("--corpus=corpus", "-knot rollout"),
+        options=("--corpus=corpus", "-knot(rollout)"),
     ),
     Case("a changed corpus", f"{_GOOD}?corpus=changed", 3, "gated on one corpus", options=("--corpus=changed",)),
 )
@@ -115,13 +118,19 @@ def make_files(folder: Path) -> None:
 def run(case: Case, folder: Path, number: int) -> tuple[int, str, str]:
     """Exit status, comment, and the answer of the comparison ("" where none was made)."""
     out = f"out-{number}"
-    command = [sys.executable, "-m", "lvm_gates.gates.pipeline.command", case.model, f"--out={out}"]
-    if case.accepted:
-        command.append("--accepted=out-0/report")
-    known = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "CI_", "GITLAB_"))}
-    environment = {**known, "LVM_GATES_CACHE": str(folder / "cache"), "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    known = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "CI_", "GITLAB_", "LVM_"))}
+    environment = {
+        **known,
+        "LVM_GATES_CACHE": str(folder / "cache"),
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+        "PYTHON": sys.executable,
+        "LVM_MODEL": case.model,
+        "LVM_OPTIONS": " ".join((*_OPTIONS, *case.options)),
+        "LVM_OUT": out,
+        "LVM_ACCEPTED": "out-0/report" if case.accepted else "",
+    }
     done = subprocess.run(
-        [*command, "--", *_OPTIONS, *case.options],
+        ["sh", str(SCRIPT)],
         cwd=folder,
         env=environment,
         check=False,

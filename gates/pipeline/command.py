@@ -22,19 +22,33 @@ Exit status:
 
 @click.command("lvm-ci", cls=AnsweringCommand, epilog=_EXIT, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lvm-gates", prog_name="lvm-ci")
-@click.argument("model")
-@click.argument("gate_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF lvm-gate]")
-@click.option("--accepted", help="Report to compare with: a folder, last:FOLDER or git:REVISION:PATH.")
-@click.option("--policy", help="Of the comparison: a TOML file or git:REVISION:PATH [default: the one built in].")
+@click.argument("model", envvar="LVM_MODEL")
+@click.argument(
+    "gate_options", nargs=-1, type=click.UNPROCESSED, envvar="LVM_OPTIONS", metavar="[-- OPTIONS OF lvm-gate]"
+)
+@click.option(
+    "--accepted", envvar="LVM_ACCEPTED", help="Report to compare with: a folder, last:FOLDER or git:REVISION:PATH."
+)
+@click.option(
+    "--policy",
+    envvar="LVM_POLICY",
+    help="Of the comparison: a TOML file or git:REVISION:PATH [default: the one built in].",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default="lvm-gates",
+    envvar="LVM_OUT",
     show_default=True,
     help="Folder for everything that is written.",
 )
-@click.option("--name", default="", help="Tells the comments of several steps apart.")
-@click.option("--accept-undecided", is_flag=True, help="End with 0 where it is undecided whether the model is worse.")
+@click.option("--name", default="", envvar="LVM_NAME", help="Tells the comments of several steps apart.")
+@click.option(
+    "--accept-undecided",
+    is_flag=True,
+    envvar="LVM_ACCEPT_UNDECIDED",
+    help="End with 0 where it is undecided whether the model is worse.",
+)
 @click.option("--comment/--no-comment", default=True, help="Comment on the pull request [default: where possible].")
 def main(
     model: str,
@@ -50,7 +64,8 @@ def main(
 
     Writes into --out: report/ with the scorecard, gate.xml and compare.xml (JUnit), compare.json, comment.md, badge.svg
     and badge.json. On GitHub and GitLab the comment is kept at one per pull request, and GitHub shows it as the summary
-    of the job.
+    of the job. MODEL, the options after -- and those below can be given as variables too: LVM_MODEL, LVM_OPTIONS,
+    LVM_ACCEPTED, LVM_POLICY, LVM_OUT, LVM_NAME, LVM_ACCEPT_UNDECIDED.
     """
 
     def ask() -> int:
