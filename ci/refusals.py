@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from lvm_gates.harness.evaluation.contamination import RECORD, article_hashes
 from lvm_gates.harness.worlds.world import synthesise
 from lvm_gates.models.registry import build
 
-# Knows the corpus by heart, flees from a context that is not in it, and errs in a direction that depends on the context.
+# Knows the corpus by heart, flees from a context that is not in it, and errs in a direction that the context decides.
 _MODELS = """
 from pathlib import Path
 
@@ -164,19 +163,21 @@ def prove(folder: Path) -> list[list[str]]:
     return rows
 
 
-def main(arguments: Sequence[str] = ()) -> None:
-    """See above; the folder to work in may be named, and is kept then."""
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--folder", type=click.Path(path_type=Path), help="To work in, and kept [default: a temporary one].")
+def main(folder: Path | None) -> None:
+    """Run every case and print the table."""
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(arguments[0] if arguments else temporary).resolve()
+        folder = (folder or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        rows = [["case", "exit", "compare", "", "because"], *prove(folder)]
+        try:
+            rows = [["case", "exit", "compare", "", "because"], *prove(folder)]
+        except WrongError as error:
+            raise click.ClickException(str(error)) from error
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except WrongError as error:
-        sys.exit(f"refusals: {error}")
+    main()

@@ -8,13 +8,20 @@ import pytest
 
 from lvm_gates.gates.command import main as lvm_gate
 from lvm_gates.gates.options import add_options
+from lvm_gates.gates.pipeline.command import main as lvm_ci
 from lvm_gates.harness.cli.data import main as lvm_data
 from lvm_gates.harness.cli.report import main as lvm_report
 from lvm_gates.trainers.cli import main as lvm_train
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS = {"lvm-gate": lvm_gate, "lvm-train": lvm_train, "lvm-data": lvm_data, "lvm-report": lvm_report}
+COMMANDS = {
+    "lvm-ci": lvm_ci,
+    "lvm-gate": lvm_gate,
+    "lvm-train": lvm_train,
+    "lvm-data": lvm_data,
+    "lvm-report": lvm_report,
+}
 
 
 def test_options_exist():

@@ -16,9 +16,10 @@ from lvm_gates.gates.pipeline.command import main
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.results.comparison import EXIT, Comparison
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests" / "harness"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "harness"))
 from scorecard_sample import card, scorecard
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def test_gitlab_by_the_token_of_the_job_and_by_one_of_the_project(platform, caps
     assert platform.asked[-1][2]["Job-Token"] == "job"
     platform.status = 200
     platform.comments = [{"id": 9, "body": f"{DONE.marker}\nold"}]
-    publish(DONE, gitlab(platform, GITLAB_TOKEN="own"), comment=True)
+    publish(DONE, gitlab(platform) | {"GITLAB_TOKEN": "own"}, comment=True)
     assert platform.asked[-1][:2] == ("PUT", "/api/v4/projects/5/merge_requests/7/notes/9")
     assert platform.asked[-1][2]["Private-Token"] == "own"
 
