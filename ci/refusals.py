@@ -88,7 +88,7 @@ CASES = (
     Case("the same again", f"{_GOOD}?error=.1001", 0, "**NOT WORSE**"),
     Case("a worse one", f"{_GOOD}?error=.4", 1, "cosine on VAL is worse by more than 0.01"),
     Case("one trained on judged articles", "leaked.pt", 1, "contaminated: trained on"),
-    Case("a damaged file", "damaged.pt", 4, "No report:"),
+    Case("a damaged file", "damaged.pt", 4, "damaged.pt: "),
     Case(
         "a gate left out",
         _GOOD,

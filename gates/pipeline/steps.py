@@ -3,13 +3,18 @@
 import json
 import subprocess
 import sys
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import click
 
 from lvm_gates.gates.report_folder import clear_report_folder
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.record import jsonable
+from lvm_gates.harness.base.visible import visible
 from lvm_gates.harness.report.badge import render_badge
 from lvm_gates.harness.report.digest import render_markdown
 from lvm_gates.harness.report.junit import comparison_junit
@@ -23,6 +28,7 @@ REPORT = "report"
 GATE_XML, COMPARE_XML, COMPARE_JSON = "gate.xml", "compare.xml", "compare.json"
 COMMENT, BADGES = "comment.md", ("badge.svg", "badge.json")
 _BROKE = 3
+_LAST_LINES = 20
 _MEANINGS = {
     0: "released",
     1: "refused",
@@ -83,12 +89,12 @@ def run(asked: Asked, name: str) -> Done:
     clear_report_folder(out / REPORT)
     for file in (GATE_XML, COMPARE_XML, COMPARE_JSON, COMMENT, *BADGES):
         (out / file).unlink(missing_ok=True)
-    gated = _gate(asked)
+    gated, last = _gate(asked)
     report, why = _report(out / REPORT)
     status = gated
     if gated == 0 and (report is None or not report.is_released):
         # Such as --dry-run: it ended well and released nothing.
-        status, why = _BROKE, why or "lvm-gate ended with 0 and left no report of a release"
+        status, why = _BROKE, why or "lvm-gate ended with 0, and its report is of no release"
     compared = None
     if asked.accepted is not None and gated in (0, 1):
         compared = _compare(asked, asked.accepted)
@@ -101,17 +107,36 @@ def run(asked: Asked, name: str) -> Done:
     if status == 1 and gated == 0:
         meaning = "worse than the accepted model"
     marker = f"<!-- lvm-gates: {json.dumps(name).replace('--', '- -')} -->"
-    done = Done(status, meaning, marker, _comment(asked, status, meaning, report, why, compared))
+    if report is None:
+        why = "\n\n".join([f"No report: {markup(why)}", *([_quoted(last)] if last else [])])
+    parts = [f"### lvm-gates: {markup(asked.model)}: {meaning} (exit {status})", why]
+    parts += [render_markdown(report.scorecard)] if report is not None else []
+    parts += _beside(asked, compared) if compared is not None else []
+    done = Done(status, meaning, marker, "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n")
     _write(out / COMMENT, f"{marker}\n{done.comment}".encode())
     return done
 
 
-def _gate(asked: Asked) -> int:
-    """Exit status of `lvm-gate`, in a process of its own: whatever a model does to it, the comment is written."""
+def _gate(asked: Asked) -> tuple[int, list[str]]:
+    """Exit status of `lvm-gate` and its last lines; in a process of its own: no model keeps us from speaking."""
     own = [f"--report={asked.out / REPORT}", f"--junit-xml={asked.out / GATE_XML}"]
     program = [sys.executable, "-m", "lvm_gates.gates.command"]
-    done = subprocess.run([*program, *asked.gate_options, *own, "--", asked.model], check=False)  # noqa: S603
-    return done.returncode if done.returncode >= 0 else _BROKE
+    status, last = heard([*program, *asked.gate_options, *own, "--", asked.model])
+    return (status if status >= 0 else _BROKE), last
+
+
+def heard(command: Sequence[str]) -> tuple[int, list[str]]:
+    """Run a command whose output passes through; returns its exit status and its last lines."""
+    last: deque[str] = deque(maxlen=_LAST_LINES)
+    running = subprocess.Popen(  # noqa: S603
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="backslashreplace"
+    )
+    with running:
+        assert running.stdout is not None  # it is a pipe
+        for line in running.stdout:
+            click.echo(line, nl=False)
+            last.append(line.rstrip())
+    return running.returncode, [visible(line) for line in last]
 
 
 def _report(folder: Path) -> tuple[Report | None, str]:
@@ -131,19 +156,16 @@ def _compare(asked: Asked, accepted: str) -> Comparison:
     return found
 
 
-def _comment(
-    asked: Asked, status: int, meaning: str, report: Report | None, why: str, compared: Comparison | None
-) -> str:
-    parts = [f"### lvm-gates: {markup(asked.model)}: {meaning} (exit {status})"]
-    if report is not None:
-        parts.append(render_markdown(report.scorecard))
-    if why:
-        parts.append(f"No report: {markup(why)}")
-    if compared is not None:
-        parts += ["#### Beside the accepted model", render_versus_markdown(compared)]
-        if compared.exit_status == EXIT["undecided"] and asked.accept_undecided:
-            parts.append("Undecided is let through by --accept-undecided.")
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+def _beside(asked: Asked, compared: Comparison) -> list[str]:
+    parts = ["#### Beside the accepted model", render_versus_markdown(compared)]
+    if compared.exit_status == EXIT["undecided"] and asked.accept_undecided:
+        parts.append("Undecided is let through by --accept-undecided.")
+    return parts
+
+
+def _quoted(lines: Sequence[str]) -> str:
+    """Lines as they were printed; indented, so that no line of theirs can end the quotation."""
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -108,6 +108,22 @@ def badge(report: Path, out: Path, label: str) -> None:
 
 
 @main.command()
+@click.argument("reports", nargs=-1, required=True, type=_REPORT)
+def margins(reports: tuple[Path, ...]) -> None:
+    """Print a policy for `compare` whose margins are what seeds differ by.
+
+    REPORTS are of one recipe, three seeds or more, gated alike; the tiers are those of the policy built in.
+    """
+    from lvm_gates.harness.results.baseline import below
+    from lvm_gates.harness.results.comparing import read_policy
+    from lvm_gates.harness.results.reading import read_report
+    from lvm_gates.harness.results.spread import as_toml, spreads, with_margins
+
+    found = spreads([read_report(path) for given in reports for path in below(given)])
+    _print(as_toml(with_margins(read_policy(None)[0], found)))
+
+
+@main.command()
 def schema() -> None:
     """Print the JSON Schema of scorecard.json."""
     from lvm_gates.harness.results.schema import schema_text

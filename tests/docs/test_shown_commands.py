@@ -57,6 +57,7 @@ BY_TEST = {
     "torchrun": "tests/trainers/test_several_processes.py",
     "python -m ci.noninferiority": "tests/ci/test_decided_by_intervals.py",
     "python -m ci.refusals": "tests/ci/test_refused_models.py",
+    "lvm-report margins": "tests/harness/cli/test_report_forms.py",
     "lvm-ci": "tests/gates/test_pipeline.py",
     "lvm-gate compare": "tests/harness/cli/test_report_compare.py",
     "lvm-gate": "tests/gates/test_foreign_repository.py",

@@ -37,15 +37,15 @@ def gate(monkeypatch):
     typed = []
 
     def ends(status, verdict="release"):
-        def run(command, **_):
+        def heard(command):
             typed.append(command)
             (report,) = (word.removeprefix("--report=") for word in command if word.startswith("--report="))
             if verdict is not None:
                 made = scorecard([card("m.pt", 0.97, verdict, ["because"])])
                 (Path(report) / "scorecard.json").write_text(json.dumps(made))
-            return subprocess.CompletedProcess(command, status)
+            return status, ["its last line"]
 
-        monkeypatch.setattr(steps.subprocess, "run", run)
+        monkeypatch.setattr(steps, "heard", heard)
         return typed
 
     return ends
@@ -158,6 +158,22 @@ def test_what_is_written(here, gate, comparison, monkeypatch):
     assert "<img>" not in comment
     assert comment.count("-->") == 1
     assert "**BROKEN**" in comment
+
+
+def test_where_there_is_no_report_the_comment_says_what_was_printed(here, gate):
+    gate(4, None)
+    lvm_ci("m.pt")
+    comment = (here / "lvm-gates" / "comment.md").read_text()
+    assert "No report: " in comment
+    assert "\n    its last line\n" in comment
+
+
+def test_what_is_printed_passes_through(capfd):
+    code = "import sys; print(*range(30), sep=chr(10)); print('\\x1b[2J\\n```', file=sys.stderr); sys.exit(6)"
+    status, last = steps.heard([sys.executable, "-c", code])
+    assert (status, len(last)) == (6, 20)
+    assert capfd.readouterr().out.startswith("0\n1\n")
+    assert "\\x1b[2J" in last
 
 
 def test_a_folder_that_cannot_be_written(here, gate):
