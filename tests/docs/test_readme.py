@@ -48,8 +48,10 @@ def test_commands_and_their_options_exist(line):
     if isinstance(command, click.Group):
         command = command.get_command(click.Context(command), rest.pop(0))
         assert command is not None, line
-    known = {option for parameter in command.params for option in parameter.opts}
-    assert {word.partition("=")[0] for word in rest if word.startswith("--")} <= known, line
+    own, passed_on = (rest[: rest.index("--")], rest[rest.index("--") + 1 :]) if "--" in rest else (rest, [])
+    for words, taker in ((own, command), (passed_on, lvm_gate)):
+        known = {option for parameter in taker.params for option in parameter.opts}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, line
 
 
 def test_make_targets_exist():
