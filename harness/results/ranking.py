@@ -19,6 +19,7 @@ from lvm_gates.harness.files.npz_file import NpzFile
 from lvm_gates.harness.results.folder import SAMPLES
 from lvm_gates.harness.results.paired import Sampled, common_windows
 from lvm_gates.harness.results.reading import Report, read_samples
+from lvm_gates.harness.results.samples import member_name
 from lvm_gates.harness.statistics.skill_metrics import TaskSkill
 
 _NOVEL = POOLS.index("novel")
@@ -88,7 +89,7 @@ class _Side:
 def _side(one: Ranked, split: str) -> _Side | None:
     skill, task = one.report.card(one.name).skill.of(split), one.report.scorecard.task
     file = one.report.path.parent / SAMPLES
-    if skill is None or not is_file(file):
+    if skill is None or not is_file(file) or member_name(split, one.name, "cosine") not in NpzFile.open(file).members:
         return None
     sampled = read_samples(one.report, one.name, split)
     counted = _counted(file, sampled, split)

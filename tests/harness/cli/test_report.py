@@ -217,9 +217,9 @@ def test_corpora_that_nobody_can_identify_share_no_table(altered):
     assert ", no fingerprint, task" in said
 
 
-def test_long_names_and_many_reports_fit(altered):
+def test_long_names_and_many_reports_fit(alone):
     name = "/home/somebody/experiments/2025-01-01/a-very-long-name-of-a-run/best_model.pt"
-    paths = [altered("ridge", put("models", 0, "name", value=name), new=f"report-{i}") for i in range(11)]
+    paths = [alone("ridge", put("models", 0, "name", value=name), new=f"report-{i}") for i in range(11)]
     result = lvm_report("leaderboard", *paths)
     assert result.exit_code == 0, result.output
     assert narrow(result.output)
