@@ -68,7 +68,8 @@ def leaderboard(ctx: click.Context, reports: tuple[Path, ...], in_json: bool, ma
     skill metric on OOD; each corpus has a table of its own.
     """
     from lvm_gates.harness.base.errors import UserError
-    from lvm_gates.harness.report.leaderboard import as_json, boards, render_markdown, render_terminal
+    from lvm_gates.harness.report.leaderboard import boards
+    from lvm_gates.harness.report.leaderboard_forms import as_json, render_markdown, render_terminal
     from lvm_gates.harness.report.reported import reported as original
     from lvm_gates.harness.results.baseline import below
     from lvm_gates.harness.results.reading import read_report

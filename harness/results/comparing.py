@@ -5,7 +5,8 @@ from pathlib import Path
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.results.baseline import GIT, opened, read_git
-from lvm_gates.harness.results.comparison import BrokenError, Comparison, compare_reports
+from lvm_gates.harness.results.comparison import Comparison, compare_reports
+from lvm_gates.harness.results.fit import BrokenError
 from lvm_gates.harness.results.policy import DEFAULT, Policy, parse_policy
 from lvm_gates.harness.results.reading import choose
 

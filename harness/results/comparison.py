@@ -1,7 +1,6 @@
 """A candidate beside the accepted model: what the policy makes of their paired differences, or why they have none.
 
-Everything that keeps two reports from being compared raises `BrokenError`; there is no answer then, and a pipeline must
-refuse.
+What keeps two reports from being compared is in `harness.results.fit`.
 """
 
 from collections.abc import Sequence
@@ -9,20 +8,16 @@ from typing import Final, Literal
 
 import msgspec
 
-from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.record import Count, Record
 from lvm_gates.harness.judging.card import CardRecord
+from lvm_gates.harness.results.fit import BrokenError, check_card, check_fit, own_fault
 from lvm_gates.harness.results.noninferiority import Finding, judge
 from lvm_gates.harness.results.paired import PairedDifferences, compare
 from lvm_gates.harness.results.policy import Policy, Tier
-from lvm_gates.harness.results.reading import Report, check_comparable, read_samples
+from lvm_gates.harness.results.reading import Report, read_samples
 
 Answer = Literal["not worse", "worse", "undecided", "broken"]
 EXIT: Final[dict[Answer, int]] = {"not worse": 0, "worse": 1, "broken": 3, "undecided": 6}
-
-
-class BrokenError(UserError):
-    """The gate itself broke: the two cannot be compared, so nothing is known of the candidate."""
 
 
 class Side(Record, frozen=True, kw_only=True):
@@ -95,63 +90,6 @@ def broken(reason: str) -> Comparison:
     return Comparison(answer="broken", exit_status=EXIT["broken"], reasons=[reason])
 
 
-def check_fit(accepted: Report, candidate: Report) -> None:
-    """Whether the sessions behind two reports were whole, and asked the same.
-
-    Raises:
-        UserError: another corpus, profile, rule, task or limit; a control that failed its check; an audit in the way.
-    """
-    check_comparable(accepted, candidate)
-    a, b = accepted.scorecard, candidate.scorecard
-    for name in ("profile", "profile_version", "require", "task"):
-        mine, theirs = getattr(a, name), getattr(b, name)
-        if mine != theirs:
-            said = name.replace("_", " ")
-            raise BrokenError(
-                f"{accepted.label} has {said} {mine} and {candidate.label} {theirs}; gate both models by the same."
-            )
-    limits = [{(row.gate, row.label): row for row in card.thresholds} for card in (a, b)]
-    if changed := [key for key in {**limits[0], **limits[1]} if limits[0].get(key) != limits[1].get(key)]:
-        raise BrokenError(
-            f"{accepted.label} and {candidate.label}: have other limits for {' '.join(changed[0])}; gate both by the "
-            "same profile and added gates."
-        )
-    for report in (accepted, candidate):
-        for control in report.scorecard.controls:
-            if control.failed_checks:
-                raise BrokenError(
-                    f"{report.label}: {control.name} failed its check (not true that it {control.failed_checks[0]}), "
-                    "so its metrics cannot be trusted; repair the corpus or the gates and gate again."
-                )
-        for audit in report.scorecard.audits:
-            if audit.in_the_way:
-                raise BrokenError(
-                    f"{report.label}: data audit {audit.name}: {audit.status}; repair the corpus and gate again."
-                )
-
-
-def check_card(report: Report, card: CardRecord, *, accepted: bool) -> None:
-    """Whether a model was judged by every gate, and on what it may be judged on.
-
-    Raises:
-        BrokenError: gates that did not run, or an accepted model that is no standard.
-    """
-    if card.not_run:
-        raise BrokenError(
-            f"{report.label}: {', '.join(card.not_run)} did not run for {card.name}; gate it again without leaving out "
-            "gates."
-        )
-    if accepted and (fault := _own_fault(card)):
-        raise BrokenError(f"{report.label}: the accepted model is no standard to compare with ({fault}).")
-
-
-def _own_fault(card: CardRecord) -> str:
-    """Why no metric of a model means anything; "" where they do."""
-    if card.training_data is not None and card.training_data.status == "contaminated":
-        return f"it was trained on what it is judged on: {card.training_data.detail}"
-    return f"it broke while it was asked: {card.faults[0]}" if card.faults else ""
-
-
 def compare_reports(
     accepted: tuple[Report, CardRecord],
     candidate: tuple[Report, CardRecord],
@@ -222,7 +160,7 @@ def _check_windows(first: Report, second: Report, split: str, found: PairedDiffe
 
 def _faults(own: CardRecord, other: CardRecord, policy: Policy) -> list[Fault]:
     """What makes the candidate worse whatever its metrics are."""
-    found = [Fault(tier="critical", what=fault)] if (fault := _own_fault(other)) else []
+    found = [Fault(tier="critical", what=fault)] if (fault := own_fault(other)) else []
     if own.verdict == "release" and other.verdict != "release":
         why = other.reasons[0] if other.reasons else "no reason recorded"
         what = f"the accepted model is released, the candidate's verdict is {other.verdict}: {why}"

@@ -7,7 +7,7 @@ import numpy as np
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.corpus.splits import JUDGED
-from lvm_gates.harness.results.comparison import check_fit
+from lvm_gates.harness.results.fit import check_fit
 from lvm_gates.harness.results.paired import compare
 from lvm_gates.harness.results.policy import MetricRule, Policy
 from lvm_gates.harness.results.reading import Report, choose, read_samples

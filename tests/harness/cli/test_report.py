@@ -228,7 +228,7 @@ def test_long_names_and_many_reports_fit(alone):
 
 def test_markdown(reports, altered):
     odd = altered("ridge", put("models", 0, "name", value="a|b.pt"))
-    result = lvm_report("leaderboard", reports / "best", odd, "--markdown")
+    result = lvm_report("leaderboard", reports / "best", odd, "--markdown", "--no-reported")
     assert result.exit_code == 0, result.output
     rows = [line for line in result.output.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 2 + 4
