@@ -7,9 +7,10 @@
 # arguments. Ends as lvm-ci ends.
 set -eu
 python=${PYTHON:-python}
-if ! "$python" -c 'import lvm_gates.gates.pipeline' 2>/dev/null; then
-    "$python" -c 'import torch' 2>/dev/null ||
+# -P: what lies in the working directory is of somebody else and is not imported in place of ours.
+if ! "$python" -P -c 'import lvm_gates.gates.pipeline' 2>/dev/null; then
+    "$python" -P -c 'import torch' 2>/dev/null ||
         "$python" -m pip install --quiet torch --index-url https://download.pytorch.org/whl/cpu
     "$python" -m pip install --quiet "${LVM_INSTALL:-lvm-gates}"
 fi
-exec "$python" -m lvm_gates.gates.pipeline.command "$@"
+exec "$python" -P -m lvm_gates.gates.pipeline.command "$@"

@@ -120,7 +120,8 @@ def run(asked: Asked, name: str) -> Done:
 def _gate(asked: Asked) -> tuple[int, list[str]]:
     """Exit status of `lvm-gate` and its last lines; in a process of its own: no model keeps us from speaking."""
     own = [f"--report={asked.out / REPORT}", f"--junit-xml={asked.out / GATE_XML}"]
-    program = [sys.executable, "-m", "lvm_gates.gates.command"]
+    # -P: what lies in the working directory is of somebody else and is not imported in place of ours.
+    program = [sys.executable, "-P", "-m", "lvm_gates.gates.command"]
     status, last = heard([*program, *asked.gate_options, *own, "--", asked.model])
     return (status if status >= 0 else _BROKE), last
 

@@ -189,12 +189,12 @@ def test_a_folder_that_cannot_be_written(here, gate):
 
 def test_the_script_runs_what_is_installed_and_ends_as_it_ends(tmp_path):
     python = tmp_path / "python"
-    python.write_text('#!/bin/sh\n[ "$1" = -c ] && exit 0\nprintf "%s\\n" "$@"\nexit 6\n')
+    python.write_text('#!/bin/sh\n[ "$2" = -c ] && exit 0\nprintf "%s\\n" "$@"\nexit 6\n')
     python.chmod(0o755)
     command = ["sh", str(ROOT / "ci" / "pipeline.sh"), "m.pt", "--", "a b"]
     done = subprocess.run(command, env={"PYTHON": str(python)}, capture_output=True, text=True, check=False)
     assert done.returncode == 6, done.stderr
-    assert done.stdout.splitlines() == ["-m", "lvm_gates.gates.pipeline.command", "m.pt", "--", "a b"]
+    assert done.stdout.splitlines() == ["-P", "-m", "lvm_gates.gates.pipeline.command", "m.pt", "--", "a b"]
 
 
 VARIABLES = {name for parameter in main.params for name in [parameter.envvar] if name}
