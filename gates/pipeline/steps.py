@@ -1,6 +1,7 @@
 """Gate, then compare: in that order, and every file of an earlier run gone before the first of them."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import deque
@@ -29,6 +30,8 @@ GATE_XML, COMPARE_XML, COMPARE_JSON = "gate.xml", "compare.xml", "compare.json"
 COMMENT, BADGES = "comment.md", ("badge.svg", "badge.json")
 _BROKE = 3
 _LAST_LINES = 20
+# What comments are written with: no model needs it, and a model may be code of a pull request.
+_TOKENS = ("GITHUB_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN")
 _MEANINGS = {
     0: "released",
     1: "refused",
@@ -130,7 +133,12 @@ def heard(command: Sequence[str]) -> tuple[int, list[str]]:
     """Run a command whose output passes through; returns its exit status and its last lines."""
     last: deque[str] = deque(maxlen=_LAST_LINES)
     running = subprocess.Popen(  # noqa: S603
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="backslashreplace"
+        command,
+        env={name: value for name, value in os.environ.items() if name not in _TOKENS},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="backslashreplace",
     )
     with running:
         assert running.stdout is not None  # it is a pipe

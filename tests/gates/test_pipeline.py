@@ -176,6 +176,13 @@ def test_what_is_printed_passes_through(capfd):
     assert "\\x1b[2J" in last
 
 
+def test_a_model_is_not_given_the_token_that_comments_are_written_with(monkeypatch):
+    for name in ("GITHUB_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN", "HF_TOKEN"):
+        monkeypatch.setenv(name, "secret")
+    code = "import os; print(*(name for name in os.environ if name.endswith('_TOKEN')))"
+    assert steps.heard([sys.executable, "-c", code]) == (0, ["HF_TOKEN"])
+
+
 def test_a_folder_that_cannot_be_written(here, gate):
     gate(0)
     (here / "file").write_text("")
