@@ -73,9 +73,6 @@ def main(samples: int, only: tuple[str, ...]) -> None:
             _row(name, [covered(one) for one in found])
             if name.startswith("F"):
                 _row(f"{name}: lower bound > 0", [above_zero(one) for one in found])
-        if not only or "power" in only:
-            found = [list(simulate(draws.detected, g, unequal=unequal, samples=samples)) for g in ARTICLES]
-            _row("power at the detectable difference", [above_zero(one) for one in found])
 
 
 def _row(name: str, rates: Sequence[tuple[float, float]]) -> None:

@@ -18,10 +18,8 @@ from lvm_gates.harness.base.estimate import (
     independent_difference,
     independent_ratio,
     jackknife_interval,
-    paired_difference,
     ratio_of_means,
 )
-from lvm_gates.harness.results.paired import Difference
 from lvm_gates.harness.statistics.frontier import frontier_mrr
 
 Sizes = Int[np.ndarray, " g"]
@@ -138,15 +136,6 @@ def frontier(gain: float) -> Draw:
         return Drawn(gain, now, Estimate(value, low, high, int(sizes.sum())))
 
     return draw
-
-
-def detected(rng: np.random.Generator, sizes: Sizes) -> Drawn:
-    """A paired difference that is zero, moved by its own detectable size: found where its interval excludes zero."""
-    values, clusters = _values(rng, sizes, 0.05)
-    one = Difference("cosine", 0.0, 0.0, paired_difference(values, np.zeros(len(values)), clusters))
-    before = _before(values, clusters)
-    error = (before.high - before.value) / float(scipy_stats.t.ppf(0.975, len(sizes) - 1))
-    return Drawn(0.0, _shift(one.estimate, one.detectable), _shift(before, 2.8 * error))
 
 
 def _values(

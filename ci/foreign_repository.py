@@ -24,6 +24,8 @@ _DATA = {
     "lvm_gates/py.typed",
     "lvm_gates/gates/session.ini",
     "lvm_gates/harness/report/scorecard.html.j2",
+    "lvm_gates/harness/report/reported.toml",
+    "lvm_gates/harness/results/policy.toml",
     "lvm_gates/harness/judging/profiles/5cat.toml",
     "lvm_gates/harness/judging/profiles/5cat-published.toml",
     "lvm_gates/harness/judging/profiles/skill.toml",

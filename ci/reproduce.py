@@ -20,11 +20,11 @@ import click
 from ci.reproduction_table import Row, table
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.suggest import did_you_mean
+from lvm_gates.harness.report.reported import FILE as REPORTED
 from lvm_gates.trainers.cli import main as recipes
 from lvm_gates.trainers.p7 import PLANS
 
-REPORTED = Path(__file__).resolve().parent / "reported.toml"
-ROOT = REPORTED.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("5cat", "skill")
 
 

@@ -7,6 +7,7 @@ from the working directory, as everywhere.
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from lvm_gates.gates.options import NO_MODEL, OPTIONS, SESSION_OPTIONS, as_argum
 from lvm_gates.harness.base.launched import launched
 from lvm_gates.harness.cli.together import run_together
 
+COMPARE = "compare"
 USAGE_ERROR = 4
 """Exit status of pytest for an error of use; Click's own, 2, is an interrupted session there."""
 
@@ -43,11 +45,19 @@ class GateCommand(click.Command):
             error.exit_code = USAGE_ERROR  # type: ignore[misc]  # ours alone, and only of this one
             raise
 
-    def main(self, *given: Any, **named: Any) -> Any:
-        """See `click.Command.main`; beside other processes of one session, what ends it is shown by one of them."""
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *more: Any, **named: Any) -> Any:
+        """See `click.Command.main`; beside other processes of one session, what ends it is shown by one of them.
+
+        ``lvm-gate compare ...`` is another command, and a model of that name ``./compare``.
+        """
+        words = sys.argv[1:] if args is None else list(args)
+        if words[:1] == [COMPARE]:
+            from lvm_gates.harness.cli.report_compare import compare
+
+            return compare.main(words[1:], f"{prog_name or 'lvm-gate'} {COMPARE}", *more, **named)
         if launched():
-            run_together(partial(super().main, *given, **{**named, "standalone_mode": False}))
-        return super().main(*given, **named)
+            run_together(partial(super().main, words, prog_name, *more, **{**named, "standalone_mode": False}))
+        return super().main(words, prog_name, *more, **named)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """See `click.Command`."""
@@ -79,7 +89,8 @@ main = click.version_option(package_name="lvm-gates", prog_name="lvm-gate")(
             click.Argument(["models"], nargs=-1, metavar="MODEL..."),
             *map(click_option, (*OPTIONS, *SESSION_OPTIONS)),
         ],
-        help="Gate each MODEL: a file, control:NAME or python:package.module:factory.",
+        help="Gate each MODEL: a file, control:NAME or python:package.module:factory.\n\n"
+        "`lvm-gate compare` says whether a report is not worse than an accepted one.",
         epilog=_EXIT,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -56,9 +56,9 @@ def _truth(name: str, how: str) -> str:
 
 
 def _compare(path: Path, name: str) -> str:
-    """Both ways, so that the damaged report stands first once and second once."""
-    against = reports() / ("other" if name == "report" else "report")
-    first, second = ("--model-a", "control:persistence", "--model-b", "control:ewma"), ("--model-b", model_of(name))
+    """Both ways, so that the damaged report stands first once and second once, beside the same undamaged."""
+    against = reports() / name
+    first, second = (("--model-a", a, "--model-b", model_of(name)) for a in ("control:persistence", "control:ewma"))
     # The place of a report is part of what is printed: it is the same for all.
     with contextlib.chdir(path.parent):
         return _spoken("compare", path.name, against, *first) + _spoken("compare", against, path.name, *second)
@@ -76,7 +76,10 @@ def _read(path: Path, name: str, *, html: bool) -> str:
 
 
 def _spoken(*arguments: Any) -> str:
-    """What a command prints, as a digest; a refusal and a fault are raised as they are."""
+    """What a command prints, as a digest; a refusal and a fault are raised as they are.
+
+    A status other than 0 may be an answer: not released, worse, undecided.
+    """
     from click.testing import CliRunner
 
     from lvm_gates.harness.base.errors import UserError
@@ -85,6 +88,6 @@ def _spoken(*arguments: Any) -> str:
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
-    if result.exit_code != 0:
-        raise UserError(result.output.removeprefix("Error: ").rstrip("\n"))
-    return hashlib.sha256(result.output.encode("utf-8", "replace")).hexdigest()
+    if result.stderr:
+        raise UserError(result.stderr.removeprefix("Error: ").rstrip("\n"))
+    return hashlib.sha256(f"{result.exit_code} {result.stdout}".encode("utf-8", "replace")).hexdigest()

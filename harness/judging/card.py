@@ -115,6 +115,7 @@ class CardRecord(Record, frozen=True, kw_only=True):
         blocked: whether that is "blocked".
         reasons: for the verdict.
         tolerated: gates that failed and that the rule lets fail.
+        not_run: required gates that did not run; a model with any is never released.
         faults: how it broke while it was asked.
         provenance: what its checkpoint records of its training.
         assumed: what its file does not say and was taken to be so when it was loaded, in words.
@@ -134,6 +135,7 @@ class CardRecord(Record, frozen=True, kw_only=True):
     blocked: bool = False
     reasons: list[str]
     tolerated: list[str] = msgspec.field(default_factory=list)
+    not_run: list[str] = msgspec.field(default_factory=list)
     faults: list[str] = msgspec.field(default_factory=list)
     provenance: dict[str, Any] | None = None
     assumed: list[str] = msgspec.field(default_factory=list)

@@ -8,7 +8,7 @@ from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.judging.judge import show_offset
 from lvm_gates.harness.predictors.training_history import Training
 from lvm_gates.harness.report import words
-from lvm_gates.harness.report.overview import beyond
+from lvm_gates.harness.results.ranking import beyond
 from lvm_gates.harness.statistics.breakdown import Slice
 
 UNDEFINED = "undefined: not every prediction is finite"

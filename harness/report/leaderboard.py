@@ -3,28 +3,19 @@
 Models of different corpora, or judged by different tasks, share no scale: each pair of corpus and task has a table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import inf, isfinite
-
-from rich.console import RenderableType
-from rich.text import Text
 
 from lvm_gates.harness.base.estimate import UNDEFINED, Estimate
 from lvm_gates.harness.base.visible import all_visible, visible
-from lvm_gates.harness.report import layout, overview, words
+from lvm_gates.harness.report import overview, words
+from lvm_gates.harness.results.ranking import Ranked, paired_skill
 from lvm_gates.harness.results.reading import Report
 
 REFERENCE = ("oracle", "persistence", "linear", "ewma")
-_ORDERED_BY = "OOD"
-_HEADINGS = ("model", "#", "verdict", "gates", "c(+1) V/O", "novel", "skill [95 %]", "roll")
-_NARROWEST_NAME = 8
-_NOTES = (
-    "ordered by the lower bound of skill on OOD; novel, skill and roll (rollout) are of OOD, c(+1) of VAL/OOD; "
-    "#: the report",
-    "~ not separable from the row above: their intervals overlap, or their metrics are of two kinds; "
-    "`lvm-report compare` tests two models on the same windows, which sees smaller differences",
-)
+ORDERED_BY = "OOD"
 
 
 @dataclass(frozen=True)
@@ -35,13 +26,17 @@ class Entry:
         report: number of its report, from 1.
         val: its metrics on VAL.
         ood: its metrics on OOD.
+        ranked: where it is from.
         tied: whether it cannot be told from the row above.
+        behind: the row above minus this one, paired; None where they have no paired difference.
     """
 
     report: int
     val: overview.Line
     ood: overview.Line
+    ranked: Ranked
     tied: bool = False
+    behind: Estimate | None = None
 
     @property
     def skill(self) -> Estimate | None:
@@ -59,6 +54,7 @@ class Board:
         controls: of the first report of the corpus, for reference.
         reports: what the numbers in column # mean.
         explanation: of metrics and gates.
+        task: of profile `skill`.
     """
 
     title: str
@@ -66,6 +62,7 @@ class Board:
     controls: Sequence[Entry]
     reports: Sequence[str]
     explanation: str
+    task: str
 
 
 def boards(reports: Sequence[Report]) -> list[Board]:
@@ -79,36 +76,10 @@ def boards(reports: Sequence[Report]) -> list[Board]:
     return [_board(group) for group in grouped.values()]
 
 
-def render_terminal(found: Sequence[Board], *, colour: bool, width: int = layout.WIDTH) -> str:
-    """The tables in lines of at most ``width`` columns, eighty or more."""
-    return layout.render(_parts(found, width), colour=colour, width=width)
-
-
-def render_markdown(found: Sequence[Board]) -> str:
-    """The tables in Markdown, names in full."""
-    blocks = []
-    for board in found:
-        rows = [list(_HEADINGS), ["---"] * len(_HEADINGS)]
-        rows += [_cells(entry, entry.val.name) for entry in board.models]
-        rows += [_cells(entry, f"*{entry.val.name}*") for entry in board.controls]
-        lines = ["| " + " | ".join(_markup(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
-        notes = [f"- {_markup(note)}" for note in [*board.reports, *_NOTES, board.explanation] if note]
-        blocks.append("\n".join([f"### {_markup(board.title)}", "", *lines, "", *notes]))
-    return "\n\n".join(blocks) + "\n"
-
-
-def _markup(text: str) -> str:
-    """Markdown lets tags through to the page that is made of it."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")
-
-
 def _board(group: Sequence[tuple[int, Report]]) -> Board:
     entries = [entry for number, report in group for entry in _entries(number, report)]
     models = sorted((entry for entry in entries if entry.val.is_model), key=_order)
-    separated = [
-        Entry(entry.report, entry.val, entry.ood, i > 0 and _tied(models[i - 1], entry))
-        for i, entry in enumerate(models)
-    ]
+    separated = [*models[:1], *(_beside(above, entry) for above, entry in pairwise(models))]
     number, first = group[0]
     shown = {entry.val.name: entry for entry in _entries(number, first) if not entry.val.is_model}
     title = f"corpus {first.scorecard.corpus.path}, {(first.fingerprint or '')[:12] or 'no fingerprint'}"
@@ -118,12 +89,14 @@ def _board(group: Sequence[tuple[int, Report]]) -> Board:
         [shown[name] for name in REFERENCE if name in shown],
         [_report(number, report) for number, report in group],
         overview.explanation(first.scorecard),
+        str(first.scorecard.task),
     )
 
 
 def _entries(number: int, report: Report) -> list[Entry]:
-    val, ood = (overview.lines(report.scorecard, split) for split in ("VAL", _ORDERED_BY))
-    return [Entry(number, *pair) for pair in zip(val, ood, strict=True)]
+    val, ood = (overview.lines(report.scorecard, split) for split in ("VAL", ORDERED_BY))
+    names = [card.name for card in (*report.scorecard.models, *report.scorecard.controls)]
+    return [Entry(number, v, o, Ranked(report, name)) for v, o, name in zip(val, ood, names, strict=True)]
 
 
 def _order(entry: Entry) -> tuple[float, float, str]:
@@ -131,6 +104,13 @@ def _order(entry: Entry) -> tuple[float, float, str]:
     skill = entry.skill or UNDEFINED
     low, value = (-number if isfinite(number) else inf for number in (skill.low, skill.value))
     return low, value, entry.val.name
+
+
+def _beside(above: Entry, below: Entry) -> Entry:
+    behind = paired_skill(above.ranked, below.ranked, ORDERED_BY)
+    if behind is not None and isfinite(behind.low):
+        return replace(below, behind=behind, tied=behind.low <= 0.0 <= behind.high)
+    return replace(below, tied=_tied(above, below))
 
 
 def _tied(above: Entry, below: Entry) -> bool:
@@ -145,47 +125,3 @@ def _report(number: int, report: Report) -> str:
     card = report.scorecard
     sizes = ", ".join(f"{words.count(of.windows)} {split}" for split, of in card.corpus.splits.items())
     return f"#{number} {visible(report.label)}: profile {card.profile}, require {card.require}, windows {sizes}"
-
-
-def _parts(found: Sequence[Board], line: int) -> Iterator[RenderableType]:
-    for i, board in enumerate(found):
-        if i:
-            yield Text()
-        yield Text(board.title, style="bold", overflow="fold")
-        table = layout.table()
-        for heading in _HEADINGS:
-            left = heading in ("model", "verdict", "gates")
-            table.add_column(heading, no_wrap=True, justify="left" if left else "right")
-        entries = [*board.models, *board.controls]
-        rows = [_cells(entry, entry.val.name) for entry in entries]
-        width = _name_width(rows, line)
-        for j, (entry, cells) in enumerate(zip(entries, rows, strict=True)):
-            name = Text(layout.fit(cells[0], width), style="bold" if entry.val.is_model else "")
-            verdict = Text(cells[2], style=layout.VERDICT_STYLES[entry.val.verdict])
-            table.add_row(name, cells[1], verdict, *cells[3:], end_section=j + 1 == len(board.models))
-        yield table
-        yield from map(layout.bullet, board.reports)
-        if board.explanation:
-            yield layout.bullet(board.explanation)
-    yield from map(layout.bullet, _NOTES)
-
-
-def _name_width(rows: Sequence[Sequence[str]], line: int) -> int:
-    """What the other columns leave of the line."""
-    widths = [max(map(len, column)) for column in list(zip(_HEADINGS, *rows, strict=True))[1:]]
-    return max(_NARROWEST_NAME, line - sum(widths) - len(widths))
-
-
-def _cells(entry: Entry, name: str) -> list[str]:
-    val, ood = entry.val, entry.ood
-    skill = words.metric_text(entry.skill, signed=True, bare=True) if entry.skill else "-"
-    return [
-        name,
-        f"{'~' if entry.tied else ''}{entry.report}",
-        words.VERDICTS[val.verdict],
-        val.letters,
-        f"{words.short(val.metrics['c(+1)'])}/{words.short(ood.metrics['c(+1)'])}",
-        words.short(ood.metrics["novel"]),
-        f"{skill}{'c' if ood.beyond else ''}",
-        words.short(ood.metrics["rollout"]),
-    ]

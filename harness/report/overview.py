@@ -9,6 +9,7 @@ from lvm_gates.harness.judging.judge import show_offset
 from lvm_gates.harness.report import words
 from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, gates, notes, profile_gates
 from lvm_gates.harness.results.model import Scorecard
+from lvm_gates.harness.results.ranking import beyond
 from lvm_gates.harness.statistics.skill_metrics import TaskSkill
 
 CONTROL = "control:"
@@ -93,14 +94,6 @@ def explanation(scorecard: Scorecard) -> str:
         meant = "skill: F, the MRR minus the rivals' frontier; with a c, the cosine beyond every rival's"
     parts = ["novel: MRR among chunks outside the context", meant, legend(scorecard)]
     return "; ".join(part for part in parts if part)
-
-
-def beyond(skill: TaskSkill | None, task: str | None) -> bool:
-    """Whether the task's metric is the gain in cosine: the frontier of rivals ends before the model's cosine."""
-    if skill is None or task != "frontier":
-        return False
-    chosen = skill.task_metric.value
-    return chosen == skill.excess_cosine.value and chosen != skill.gain.value
 
 
 def skill_texts(skill: Skill) -> list[str]:

@@ -1,102 +1,138 @@
-"""The comparison of two models in a terminal: one table a split, then what its marks mean and do not mean."""
+"""The comparison of a candidate with the accepted model: in a terminal, and in Markdown for a pull request."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from lvm_gates.harness.base.estimate import LEVEL
-from lvm_gates.harness.base.visible import visible
+from lvm_gates.harness.base.visible import all_visible
 from lvm_gates.harness.report import layout, words
-from lvm_gates.harness.results.paired import Difference, PairedDifferences, holm
+from lvm_gates.harness.report.markdown import markup, table
+from lvm_gates.harness.results.comparison import Comparison, Windows
+from lvm_gates.harness.results.noninferiority import Finding
+from lvm_gates.harness.results.paired import Difference, holm
+from lvm_gates.harness.results.policy import Tier
 
-_SURE, _UNCORRECTED = "*", "(*)"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """What is compared.
-
-    Attributes:
-        first: name and report of model A.
-        second: the same of model B.
-        corpus: that both were judged on.
-        by_split: split -> differences, B minus A.
-    """
-
-    first: tuple[str, str]
-    second: tuple[str, str]
-    corpus: str
-    by_split: Mapping[str, PairedDifferences]
+_TIERS: tuple[Tier, ...] = ("critical", "supporting", "advisory")
+_MEANING = {
+    "critical": "critical: must be shown to be not worse",
+    "supporting": "supporting: must not be shown to be worse",
+    "advisory": "advisory: decides nothing",
+}
+_STYLES = {"not worse": "bold green", "worse": "bold red", "undecided": "bold yellow", "broken": "bold red"}
+_SIGNED = ("shuffle", "reverse", "c(+1) - c(0)")
+_HEADINGS = ("metric", "accepted", "candidate", "difference [95 %]", "detectable", "margin", "outcome")
+_SURE = "*"
 
 
-def render_versus(pair: Pair, *, colour: bool, width: int = layout.WIDTH) -> str:
+def render_versus(found: Comparison, *, colour: bool, width: int = layout.WIDTH) -> str:
     """The comparison in lines of at most ``width`` columns, eighty or more."""
-    return layout.render(_parts(pair), colour=colour, width=width)
+    return layout.render(_parts(all_visible(found)), colour=colour, width=width)
 
 
-def _parts(pair: Pair) -> Iterator[RenderableType]:
-    for letter, (name, report) in zip("AB", (pair.first, pair.second), strict=True):
-        yield Text.assemble((f"{letter}  {visible(name)}", "bold"), (f"  in {visible(report)}", "dim"), overflow="fold")
-    yield Text(
-        f"on corpus {visible(pair.corpus)}; B minus A on the same windows, 95 % intervals by article", style="dim"
-    )
-    tests = [(split, one) for split, found in pair.by_split.items() for one in found.differences]
-    corrected = dict(zip([(s, d.metric) for s, d in tests], holm([d.p for _, d in tests]), strict=True))
-    for split, found in pair.by_split.items():
+def render_versus_markdown(found: Comparison) -> str:
+    """The same in Markdown, names in full."""
+    found = all_visible(found)
+    lines = [f"**{found.answer.upper()}**{_beside(found)}", "", *(f"- {markup(reason)}" for reason in found.reasons)]
+    sure = _sure(found.findings)
+    for split, of in found.splits.items():
+        rows = [[one.tier, *_cells(one, sure)] for one in _in_order(found.findings, split)]
+        lines += ["", f"**{markup(_windows(split, of))}**", "", *table(("tier", *_HEADINGS), rows)]
+    lines += ["", *(f"- {markup(note)}" for note in _notes(found))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _beside(found: Comparison) -> str:
+    if found.accepted is None or found.candidate is None:
+        return ""
+    sides = [f"{markup(side.model)} ({markup(side.report)})" for side in (found.candidate, found.accepted)]
+    return f": candidate {sides[0]} beside accepted {sides[1]}"
+
+
+def _parts(found: Comparison) -> Iterator[RenderableType]:
+    for role, side in (("A accepted", found.accepted), ("B candidate", found.candidate)):
+        if side is not None:
+            dim = (f"  in {side.report}, {words.VERDICTS.get(side.verdict, side.verdict)}", "dim")
+            yield Text.assemble((f"{role:<13}{side.model}", "bold"), dim, overflow="fold")
+    yield Text(f"on corpus {found.corpus}; profile {found.profile}; policy {found.policy}", style="dim")
+    sure = _sure(found.findings)
+    for split, of in found.splits.items():
         yield Text()
-        yield Text(_windows(split, found), style="bold")
-        table = layout.table()
-        table.add_column("metric", no_wrap=True, min_width=12)
-        for name in ("A", "B", "B minus A [95 %]"):
-            table.add_column(name, justify="right", no_wrap=True)
-        for name in ("n", "detectable"):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("mark", no_wrap=True)
-        for one in found.differences:
-            mark = _mark(one, corrected[split, one.metric])
-            table.add_row(*_cells(one), Text(mark, style="bold" if mark == _SURE else ""))
-        yield table
-        for reason in found.left_out:
-            yield layout.bullet(f"left out: {reason}")
+        yield Text(_windows(split, of), style="bold")
+        yield _table(_in_order(found.findings, split), sure)
     yield Text()
-    yield from map(layout.bullet, _explanations(sum(value == value for value in corrected.values())))
+    yield Text(found.answer.upper(), style=_STYLES[found.answer])
+    yield from map(layout.bullet, found.reasons)
+    yield from (Padding(layout.hanging("-", note, "dim"), 0) for note in _notes(found))
 
 
-def _windows(split: str, found: PairedDifferences) -> str:
-    a, b = (words.count(n) for n in found.of)
-    articles = max(one.estimate.articles for one in found.differences)
-    return (
-        f"{split}: {words.count(found.windows)} windows in common, of {a} of A and {b} of B; "
-        f"{articles} article{'s' if articles != 1 else ''}"
-    )
+def _table(findings: Sequence[Finding], sure: set[tuple[str, str]]) -> RenderableType:
+    grid = layout.table()
+    grid.add_column("metric", no_wrap=True, min_width=12)
+    for name in ("A", "B", "B minus A [95 %]", "detectable", "margin"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("outcome", no_wrap=True)
+    for tier in _TIERS:
+        rows = [one for one in findings if one.tier == tier]
+        if rows:
+            grid.add_row(Text(tier, style="bold"))
+        for one in rows:
+            *cells, outcome = _cells(one, sure)
+            grid.add_row(f" {cells[0]}", *cells[1:], Text(outcome, style=_STYLES[one.outcome]))
+    return grid
 
 
-def _cells(one: Difference) -> list[str]:
-    signed = one.metric in ("shuffle", "reverse") or one.metric.startswith("c(+1)")
+def _in_order(findings: Sequence[Finding], split: str) -> list[Finding]:
+    return [one for tier in _TIERS for one in findings if (one.split, one.tier) == (split, tier)]
+
+
+def _windows(split: str, of: Windows) -> str:
+    leaked = f", {words.count(of.leaked)} leaked and left out" if of.leaked else ""
+    return f"{split}: {words.count(of.windows)} windows{leaked}; {of.articles} article{'s' if of.articles != 1 else ''}"
+
+
+def _cells(one: Finding, sure: set[tuple[str, str]]) -> list[str]:
+    signed = one.metric in _SIGNED
+    mark = f" {_SURE}" if (one.split, one.metric) in sure else ""
     return [
         one.metric,
-        words.number(one.first, signed=signed, bare=True),
-        words.number(one.second, signed=signed, bare=True),
-        words.metric_text(one.estimate, signed=True, bare=True),
-        words.count(one.estimate.n),
+        words.number(one.accepted, signed=signed, bare=True),
+        words.number(one.candidate, signed=signed, bare=True),
+        words.metric_text(one.difference, signed=True, bare=True),
         words.number(one.detectable, bare=True).replace(words.UNDEFINED, "-"),
+        words.number(one.margin, bare=True),
+        f"{one.outcome}{mark}",
     ]
 
 
-def _mark(one: Difference, corrected: float) -> str:
-    if corrected <= 1 - LEVEL:
-        return _SURE
-    return _UNCORRECTED if one.p <= 1 - LEVEL else ""
+def _sure(findings: Sequence[Finding]) -> set[tuple[str, str]]:
+    """Split and metric of the differences that survive Holm's correction for all of them."""
+    p = [Difference(one.metric, one.accepted, one.candidate, one.difference).p for one in findings]
+    pairs = zip(findings, holm(p), strict=True)
+    return {(one.split, one.metric) for one, value in pairs if value <= 1 - LEVEL}
 
 
-def _explanations(tests: int) -> list[str]:
+def _notes(found: Comparison) -> list[str]:
+    if not found.findings:
+        return []
+    notes = [_MEANING[tier] for tier in _TIERS if any(one.tier == tier for one in found.findings)]
+    undecided = [one for one in found.findings if one.outcome == "undecided"]
+    wanted = [f"{one.metric} on {one.split}: {one.note or _wanted(one)}" for one in undecided]
+    lower = dict.fromkeys(one.metric for one in found.findings if one.better == "lower")
     return [
-        f"{_SURE} differs from zero at .05 after Holm's correction for the {tests} metrics tested here; "
-        f"{_UNCORRECTED} its own interval excludes zero, but it does not survive the correction",
-        "detectable: minimum detectable effect; a true difference of that size is found four times in five, so no "
-        "mark says only that a difference much larger is unlikely",
-        "shuffle, reverse: change of the cosine when the context is spoiled; B minus A below zero means that B "
-        "loses more, and so uses the order more",
+        "candidate minus accepted on the same windows, intervals by article; not worse: the interval lies above minus "
+        "the margin; worse: it lies below; undecided: it reaches across",
+        *notes,
+        *([f"{', '.join(lower)}: lower is better"] if lower else []),
+        *([f"to decide: {'; '.join(wanted)}"] if wanted else []),
+        f"detectable: a true difference of that size is found four times in five; {_SURE} differs from zero at .05 "
+        "after Holm's correction for all metrics shown",
     ]
+
+
+def _wanted(one: Finding) -> str:
+    if one.articles_wanted is None:
+        return "at the margin itself, no number of articles would"
+    return f"about {one.articles_wanted:,} articles, {one.difference.articles:,} are there"

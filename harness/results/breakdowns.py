@@ -20,7 +20,7 @@ LETTERS, FRAMES = 240, 5
 
 def breakdowns(run: GateRun, model: str) -> dict[str, Breakdown]:
     """Split -> where a model is weak on it; empty of one that broke, and under the original protocol."""
-    if run.published or run.faults(model):
+    if run.published or run.observing.faults(model):
         return {}
     text, left_out = _text(run), run.left_out_of(model)
     return {

@@ -10,6 +10,8 @@ from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.paths import is_file, is_folder
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.files.json_file import read_json
+from lvm_gates.harness.files.npz_file import NpzFile
+from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.results.folder import SAMPLES, SCORECARD, WITHDRAWN, check_one_report, is_withdrawn
 from lvm_gates.harness.results.model import SCHEMA_VERSION, Scorecard
 from lvm_gates.harness.results.paired import Sampled
@@ -28,15 +30,17 @@ class Report:
     Attributes:
         path: of ``scorecard.json``.
         scorecard: what it holds.
+        origin: where it was read from; "" of a folder.
     """
 
     path: Path
     scorecard: Scorecard
+    origin: str = ""
 
     @property
     def label(self) -> str:
         """How the report is named beside others."""
-        return str(self.path.parent)
+        return self.origin or str(self.path.parent)
 
     @property
     def models(self) -> list[str]:
@@ -47,6 +51,21 @@ class Report:
     def names(self) -> list[str]:
         """Models, then controls."""
         return list(dict.fromkeys([*self.models, *(card.name for card in self.scorecard.controls)]))
+
+    @property
+    def is_released(self) -> bool:
+        """Whether every model is, and there is one: what the session ended with 0 for."""
+        return bool(self.models) and all(card.verdict == "release" for card in self.scorecard.models)
+
+    def card(self, name: str) -> CardRecord:
+        """What was found of a model or control.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        cards: list[CardRecord] = [*self.scorecard.models, *self.scorecard.controls]
+        found = {card.name: card for card in reversed(cards)}
+        return found[name]
 
     @property
     def fingerprint(self) -> str | None:
@@ -160,11 +179,13 @@ def read_samples(report: Report, name: str, split: str) -> Sampled:
     file = report.path.parent / SAMPLES
     if not is_file(file):
         raise UserError(f"{file}: is missing; models are compared window by window, so keep it beside {SCORECARD}.")
-    shared = ("article", "chunk")
+    # A control has met nothing beyond the session's data; nor do reports of earlier versions know of more.
+    shared = ("article", "chunk", "leaked")
     keys = {
         f.name: f"{split}/{f.name}" if f.name in shared else member_name(split, name, f.name) for f in fields(Sampled)
     }
-    return read_columns(file, keys)
+    own = member_name(split, name, "leaked")
+    return read_columns(file, keys | ({"leaked": own} if own in NpzFile.open(file).members else {}))
 
 
 def _corpus(report: Report) -> str:

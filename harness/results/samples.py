@@ -42,6 +42,7 @@ _COLUMNS = {
     "ablation": _Column("f", None, fewest=len(ablation_names(1)), low=-2 * _COSINE, high=2 * _COSINE),
     "rollout": _Column("f", None, low=-_COSINE, high=_COSINE),
     "rollout_exists": _Column("b"),
+    "leaked": _Column("b"),
 }
 
 

@@ -77,7 +77,7 @@ def _withhold(card: CardRecord, missing: list[str]) -> CardRecord:
         return card
     reasons = [f"incomplete: gates that did not run: {', '.join(missing)}", *card.reasons]
     verdict = "hold" if card.verdict == "release" else card.verdict
-    return msgspec.structs.replace(card, verdict=verdict, reasons=reasons)
+    return msgspec.structs.replace(card, verdict=verdict, reasons=reasons, not_run=missing)
 
 
 def _control(run: GateRun, name: str) -> ControlRecord:
@@ -109,6 +109,8 @@ def samples_of(run: GateRun) -> dict[str, np.ndarray]:
             for field, values in stored.items():
                 if field not in ("rows", "clusters", "index_sample", "spread", "target_spread", "rank_without"):
                     arrays[member_name(split, name, field)] = values
+            if name in run.settings.models:
+                arrays[member_name(split, name, "leaked")] = run.left_out_of(name)[split]
     return arrays
 
 

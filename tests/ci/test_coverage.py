@@ -42,12 +42,6 @@ def test_equal_articles_cover_exactly():
     assert 0.93 <= covered(sample(draws.mean_of(0.2), 600, unequal=False))[0] <= 0.97
 
 
-def test_a_detectable_difference_is_found_four_times_in_five():
-    samples = sample(draws.detected, 800, unequal=False)
-    assert 0.76 <= above_zero(samples)[0] <= 0.84
-    assert above_zero(samples)[1] < 0.76
-
-
 @pytest.mark.parametrize("articles", [2, 5, 9])
 def test_fewer_than_ten_articles_have_no_interval(articles):
     for one in sample(draws.mean_of(0.2), 3, articles=articles):

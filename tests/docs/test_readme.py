@@ -8,13 +8,20 @@ import pytest
 
 from lvm_gates.gates.command import main as lvm_gate
 from lvm_gates.gates.options import add_options
+from lvm_gates.gates.pipeline.command import main as lvm_ci
 from lvm_gates.harness.cli.data import main as lvm_data
 from lvm_gates.harness.cli.report import main as lvm_report
 from lvm_gates.trainers.cli import main as lvm_train
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS = {"lvm-gate": lvm_gate, "lvm-train": lvm_train, "lvm-data": lvm_data, "lvm-report": lvm_report}
+COMMANDS = {
+    "lvm-ci": lvm_ci,
+    "lvm-gate": lvm_gate,
+    "lvm-train": lvm_train,
+    "lvm-data": lvm_data,
+    "lvm-report": lvm_report,
+}
 
 
 def test_options_exist():
@@ -41,8 +48,10 @@ def test_commands_and_their_options_exist(line):
     if isinstance(command, click.Group):
         command = command.get_command(click.Context(command), rest.pop(0))
         assert command is not None, line
-    known = {option for parameter in command.params for option in parameter.opts}
-    assert {word.partition("=")[0] for word in rest if word.startswith("--")} <= known, line
+    own, passed_on = (rest[: rest.index("--")], rest[rest.index("--") + 1 :]) if "--" in rest else (rest, [])
+    for words, taker in ((own, command), (passed_on, lvm_gate)):
+        known = {option for parameter in taker.params for option in parameter.opts}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, line
 
 
 def test_make_targets_exist():

@@ -59,6 +59,11 @@ BY_TEST = {
     "torchrun --nproc-per-node 4 -m lvm_gates.gates.command": "tests/gates/test_over_processes.py",
     "torchrun --nproc-per-node 4 -m lvm_gates.harness.cli.data embed": "tests/harness/text/test_shared_embedding.py",
     "torchrun": "tests/trainers/test_several_processes.py",
+    "python -m ci.noninferiority": "tests/ci/test_decided_by_intervals.py",
+    "python -m ci.refusals": "tests/ci/test_refused_models.py",
+    "lvm-report margins": "tests/harness/cli/test_report_forms.py",
+    "lvm-ci": "tests/gates/test_pipeline.py",
+    "lvm-gate compare": "tests/harness/cli/test_report_compare.py",
     "lvm-gate": "tests/gates/test_foreign_repository.py",
     "lvm-train python:examples.custom_recipe:p8": "tests/trainers/test_recipe_from_outside.py",
 }
@@ -240,7 +245,9 @@ def test_shown_report_commands_work(world, gated, monkeypatch):
     assert len(commands) >= 3
     for command in commands:
         done = typed(command, world, monkeypatch)
-        assert done.exit_code == 0, f"{command}\n{done.output}"
+        # These models are not released, and ten articles decide little; what breaks ends with 3 or 4.
+        allowed = {"show": (0, 1), "compare": (0, 1, 6)}.get(command.split()[1], (0,))
+        assert done.exit_code in allowed, f"{command}\n{done.output}"
         assert done.output.strip(), command
 
 

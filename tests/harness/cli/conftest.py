@@ -1,6 +1,8 @@
 """Real reports of a tiny corpus, made in this process."""
 
+import json
 import os
+import shutil
 
 import pytest
 from filelock import FileLock
@@ -64,3 +66,18 @@ def _make_reports(root):
         write.write_report(replace(both, models=both.models[1:]), run, root / "ridge")
         run = _open(root, ["control:ewma-0.5", "control:context-mean"], seed=1, max_samples=80)
         write.write_report(build_scorecard(run, Arguments(), {}), run, root / "pair")
+
+
+@pytest.fixture
+def altered(reports, tmp_path):
+    """altered(name, change, new=...): a copy of a report whose scorecard went through ``change``."""
+
+    def make(name, change=lambda card: None, new="altered"):
+        folder = tmp_path / new
+        shutil.copytree(reports / name, folder)
+        card = json.loads((folder / "scorecard.json").read_text())
+        change(card)
+        (folder / "scorecard.json").write_text(json.dumps(card))
+        return folder
+
+    return make

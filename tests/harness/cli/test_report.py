@@ -4,19 +4,15 @@ import json
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from msgspec.structs import astuple
-from spoken import sentence
+from spoken import put, sentence
 
-from lvm_gates.harness.base.estimate import paired_difference
 from lvm_gates.harness.cli.report import main
 from lvm_gates.harness.report.terminal import render_terminal
 from lvm_gates.harness.results.model import Scorecard
@@ -32,38 +28,6 @@ def narrow(text):
     return max(map(len, text.splitlines())) <= 80
 
 
-def cells(output, metric):
-    """Rows of the comparison that start with ``metric``, as their fields."""
-    pattern = rf"^{re.escape(metric)} +(\S+) +(\S+) +(\S+) \[(\S+), (\S+)\] +(\S+) +(\S+) *(\S*)$"
-    return re.findall(pattern, output, flags=re.MULTILINE)
-
-
-@pytest.fixture
-def altered(reports, tmp_path):
-    """altered(name, change, new=...): a copy of a report whose scorecard went through ``change``."""
-
-    def make(name, change=lambda card: None, new="altered"):
-        folder = tmp_path / new
-        shutil.copytree(reports / name, folder)
-        card = json.loads((folder / "scorecard.json").read_text())
-        change(card)
-        (folder / "scorecard.json").write_text(json.dumps(card))
-        return folder
-
-    return make
-
-
-def put(*keys, value):
-    """A change that sets one entry of a scorecard."""
-
-    def change(card):
-        for key in keys[:-1]:
-            card = card[key]
-        card[keys[-1]] = value
-
-    return change
-
-
 def test_help_does_not_wait_for_torch():
     code = "import sys, lvm_gates.harness.cli.report; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
@@ -75,7 +39,7 @@ def test_help_does_not_wait_for_torch():
 @pytest.mark.parametrize("given", ["best", "best/scorecard.json"])
 def test_show(reports, given):
     result = lvm_report("show", reports / given)
-    assert result.exit_code == 0, result.output
+    assert not result.stderr
     card = json.loads((reports / "best" / "scorecard.json").read_text())
     assert result.output == render_terminal(msgspec.convert(card, Scorecard), colour=False)
     assert narrow(result.output)
@@ -94,14 +58,14 @@ def test_show_has_colour_in_a_terminal(reports):
         except OSError:  # Linux says so when the other end is closed
             pass
     os.close(master)
-    assert running.returncode == 0
+    assert running.returncode in (0, 1)
     assert b"\x1b[" in shown
 
 
 def test_show_writes_the_page_again(reports, tmp_path):
     page = tmp_path / "new" / "page.html"
     result = lvm_report("show", reports / "best", "--html", page)
-    assert result.exit_code == 0, result.output
+    assert not result.stderr
     assert page.read_bytes() == (reports / "best" / "scorecard.html").read_bytes()
     assert [file.name for file in page.parent.iterdir()] == ["page.html"]
 
@@ -165,131 +129,7 @@ def test_no_such_report(tmp_path):
     assert "no such report" in sentence(lvm_report("show", tmp_path / "nothing"))
 
 
-# compare
-
-
-def test_compare_is_the_paired_difference_of_the_samples(reports):
-    result = lvm_report("compare", reports / "best", reports / "ridge")
-    assert result.exit_code == 0, result.output
-    assert narrow(result.output)
-    with np.load(reports / "best" / "samples.npz") as a, np.load(reports / "ridge" / "samples.npz") as b:
-        for row, split in zip(cells(result.output, "cosine"), ("VAL", "OOD"), strict=True):
-            expected = paired_difference(
-                b[f"{split}/control:linear/cosine"], a[f"{split}/control:bayes/cosine"], a[f"{split}/article"]
-            )
-            assert [float(field) for field in row[2:5]] == pytest.approx(astuple(expected)[:3], abs=5e-4)
-            assert row[5] == str(expected.n)
-            assert (row[7] != "") == (expected.high < 0)
-            assert expected.value < 0  # nothing beats the optimum
-
-
-def test_compare_marks_what_survives_the_correction(reports):
-    result = lvm_report("compare", reports / "best", reports / "ridge", "--model-b", "control:random")
-    assert [row[7] for row in cells(result.output, "cosine")] == ["*", "*"]
-
-
-def test_compare_the_other_way_round_changes_the_sign(reports):
-    there = cells(lvm_report("compare", reports / "best", reports / "ridge").output, "reverse")
-    back = cells(lvm_report("compare", reports / "ridge", reports / "best").output, "reverse")
-    for one, other in zip(there, back, strict=True):
-        assert (one[0], one[1]) == (other[1], other[0])
-        assert float(one[2]) == -float(other[2])
-        assert one[6:] == other[6:]
-
-
-def test_compare_names_all_metrics_and_explains_its_marks(reports):
-    result = lvm_report("compare", reports / "best", reports / "ridge", "--split", "val")
-    assert "OOD:" not in result.output
-    for metric in ("cosine", "c(+1) - c(0)", "MRR global", "R@1 article", "MRR novel", "shuffle", "rollout"):
-        assert len(cells(result.output, metric)) == 1, metric
-    text = " ".join(result.output.split())
-    assert "Holm's correction for the 11 metrics" in text
-    assert "minimum detectable effect; a true difference of that size is found four times in five" in text
-
-
-def test_compare_of_two_samples_counts_the_common_windows(reports):
-    result = lvm_report("compare", reports / "best", reports / "pair", "--model-b", "control:bayes")
-    assert result.exit_code == 0, result.output
-    with np.load(reports / "best" / "samples.npz") as a, np.load(reports / "pair" / "samples.npz") as b:
-        for split in ("VAL", "OOD"):
-            one, other = ({*zip(z[f"{split}/article"], z[f"{split}/chunk"], strict=True)} for z in (a, b))
-            assert 0 < len(one & other) < 60
-            wanted = f"{split}: {len(one & other)} windows in common, of 60 of A and 80 of B;"
-            assert wanted in result.output
-    # One predictor in two reports: nothing but the shuffles, drawn with another seed, can differ.
-    for row in cells(result.output, "cosine"):
-        assert row[2:5] == (".000", ".000", ".000")
-        assert row[7] == ""
-
-
-def test_controls_can_be_compared_within_one_report(reports):
-    best = reports / "best"
-    result = lvm_report("compare", best, best, "--model-a", "control:oracle", "--model-b", "control:nan")
-    assert result.exit_code == 0, result.output
-    assert re.search(r"^cosine +1.000 +undefined +undefined ", result.output, flags=re.MULTILINE)
-    assert cells(result.output, "MRR novel")[0][0] == "1.000"
-
-
-def test_compare_a_model_with_itself(reports):
-    assert "is named on both sides" in sentence(lvm_report("compare", reports / "best", reports / "best"))
-
-
-def test_compare_asks_which_of_two_models(reports):
-    found = sentence(lvm_report("compare", reports / "best", reports / "pair"))
-    assert "holds 2 models; name one with --model-b: control:ewma-0.5, control:context-mean" in found
-
-
-def test_compare_suggests_a_name(reports):
-    found = sentence(lvm_report("compare", reports / "best", reports / "ridge", "--model-a", "control:linaer"))
-    assert "did you mean 'control:linear'?" in found
-
-
-def test_compare_of_two_corpora(reports, altered):
-    other = altered("ridge", put("corpus", "fingerprint", value="f" * 64))
-    assert "only models gated on one corpus" in sentence(lvm_report("compare", reports / "best", other))
-    nameless = altered("ridge", put("corpus", "fingerprint", value=None), new="nameless")
-    assert "no corpus fingerprint" in sentence(lvm_report("compare", reports / "best", nameless))
-
-
-def test_compare_with_the_original_protocol(reports, altered):
-    published = altered("ridge", put("profile", value="5cat-published"))
-    assert "counts offsets and ranks otherwise" in sentence(lvm_report("compare", reports / "best", published))
-
-
-def test_compare_without_a_common_window(reports, altered):
-    other = altered("ridge")
-    with np.load(other / "samples.npz") as stored:
-        arrays = {key: stored[key] + 1000 if key == "OOD/chunk" else stored[key] for key in stored}
-    np.savez(other / "samples.npz", **arrays)
-    assert "no OOD window in common" in sentence(lvm_report("compare", reports / "best", other))
-    assert lvm_report("compare", reports / "best", other, "--split", "VAL").exit_code == 0
-
-
-def test_compare_without_samples(reports, altered):
-    other = altered("ridge")
-    samples = other / "samples.npz"
-    whole = samples.read_bytes()
-    # Damaged inside, where only the decompression notices.
-    samples.write_bytes(whole[:200] + bytes(100) + whole[300:])
-    assert "cannot be read" in sentence(lvm_report("compare", reports / "best", other))
-    samples.write_bytes(whole[:1000])
-    assert "not a readable NPZ" in sentence(lvm_report("compare", reports / "best", other))
-    samples.unlink()
-    assert "is missing" in sentence(lvm_report("compare", reports / "best", other))
-    shutil.copy(reports / "pair" / "samples.npz", samples)
-    for command in (["show", other], ["leaderboard", other], ["compare", reports / "best", other]):
-        assert "scorecard.json and samples.npz are of two reports" in sentence(lvm_report(*command))
-    renamed = altered("ridge", put("models", 0, "name", value="mine.pt"), new="renamed")
-    assert "does not hold VAL/mine.pt/cosine" in sentence(lvm_report("compare", reports / "best", renamed))
-
-
-def test_samples_with_pickles_are_refused(reports, altered):
-    other = altered("ridge")
-    with np.load(other / "samples.npz") as stored:
-        arrays = dict(stored)
-    arrays["VAL/article"] = arrays["VAL/article"].astype(object)
-    np.savez(other / "samples.npz", allow_pickle=True, **arrays)
-    assert "cannot be read" in sentence(lvm_report("compare", reports / "best", other))
+# compare: tests/harness/cli/test_report_compare.py
 
 
 # leaderboard
@@ -319,22 +159,34 @@ def _skill(low, value, high):
     return put("models", 0, "skill", "OOD", "task_figure", value={"value": value, "low": low, "high": high, "n": 60})
 
 
-def test_neighbours_whose_intervals_overlap_are_marked(altered):
+@pytest.fixture
+def alone(altered):
+    """The same as `altered` without samples, so that nothing can be paired."""
+
+    def make(*given, **more):
+        folder = altered(*given, **more)
+        (folder / "samples.npz").unlink()
+        return folder
+
+    return make
+
+
+def test_neighbours_whose_intervals_overlap_are_marked(alone):
     paths = [
-        altered("ridge", _skill(0.30, 0.40, 0.50), new="one"),
-        altered("ridge", _skill(0.10, 0.20, 0.25), new="two"),
-        altered("ridge", _skill(0.05, 0.10, 0.12), new="three"),
-        altered("ridge", _skill(0.01, 0.03, 0.05), new="four"),  # touches the one above
-        altered("ridge", _skill(None, None, None), new="five"),
+        alone("ridge", _skill(0.30, 0.40, 0.50), new="one"),
+        alone("ridge", _skill(0.10, 0.20, 0.25), new="two"),
+        alone("ridge", _skill(0.05, 0.10, 0.12), new="three"),
+        alone("ridge", _skill(0.01, 0.03, 0.05), new="four"),  # touches the one above
+        alone("ridge", _skill(None, None, None), new="five"),
     ]
     result = lvm_report("leaderboard", *reversed(paths))
     assert [row[1] for row in board(result.output)] == ["5", "4", "~3", "~2", "~1"]
     assert "undefined" in result.output
 
 
-def test_without_lower_bounds_the_larger_value_comes_first(altered):
+def test_without_lower_bounds_the_larger_value_comes_first(alone):
     values = {"none": None, "small": 0.1, "large": 0.3}
-    paths = [altered("ridge", _skill(None, value, None), new=name) for name, value in values.items()]
+    paths = [alone("ridge", _skill(None, value, None), new=name) for name, value in values.items()]
     assert [row[1] for row in board(lvm_report("leaderboard", *paths).output)] == ["3", "~2", "~1"]
 
 
@@ -387,9 +239,9 @@ def test_corpora_that_nobody_can_identify_share_no_table(altered):
     assert ", no fingerprint, task" in said
 
 
-def test_long_names_and_many_reports_fit(altered):
+def test_long_names_and_many_reports_fit(alone):
     name = "/home/somebody/experiments/2025-01-01/a-very-long-name-of-a-run/best_model.pt"
-    paths = [altered("ridge", put("models", 0, "name", value=name), new=f"report-{i}") for i in range(11)]
+    paths = [alone("ridge", put("models", 0, "name", value=name), new=f"report-{i}") for i in range(11)]
     result = lvm_report("leaderboard", *paths)
     assert result.exit_code == 0, result.output
     assert narrow(result.output)
@@ -398,7 +250,7 @@ def test_long_names_and_many_reports_fit(altered):
 
 def test_markdown(reports, altered):
     odd = altered("ridge", put("models", 0, "name", value="a|b.pt"))
-    result = lvm_report("leaderboard", reports / "best", odd, "--markdown")
+    result = lvm_report("leaderboard", reports / "best", odd, "--markdown", "--no-reported")
     assert result.exit_code == 0, result.output
     rows = [line for line in result.output.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + 2 + 4

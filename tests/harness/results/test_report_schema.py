@@ -209,6 +209,7 @@ def columns():
         "ablation": rng.uniform(-2, 2, (ROWS, 7)),
         "rollout": rng.uniform(-1, 1, (ROWS, 2)),
         "rollout_exists": np.ones(ROWS, dtype=bool),
+        "leaked": np.zeros(ROWS, dtype=bool),
     }
 
 
