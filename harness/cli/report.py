@@ -8,6 +8,7 @@ import click
 
 from lvm_gates.harness.base.visible import spelled
 from lvm_gates.harness.cli.group import SentenceGroup
+from lvm_gates.harness.cli.report_bench import bench
 
 if TYPE_CHECKING:
     from lvm_gates.harness.results.model import Scorecard
@@ -18,6 +19,9 @@ _REPORT = click.Path(path_type=Path)
 @click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Read the reports that `pytest gates/ --report=DIR` wrote."""
+
+
+main.add_command(bench)
 
 
 @main.command()

@@ -1,0 +1,115 @@
+"""Models asked in turns, each right after a product that never changes.
+
+One call after another, and not one model after another: another process that takes the core for a while then slows
+neighbours alike. A product stands before each call, so that no model finds the caches as another one left them.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from threadpoolctl import threadpool_limits
+
+ROUNDS = 30
+"""Enough for an interval that the ten largest and the ten smallest rounds do not touch; see `latency.change`."""
+FEWEST_CALLS, MOST_CALLS = 4, 40
+_WARM_UP = 2
+
+Call = Callable[[], Any]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread of torch and of BLAS: several would time how many other processes the machine runs."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """No garbage is collected in between."""
+    collects = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def seconds_of(call: Call) -> float:
+    """How long one call takes, by the wall clock."""
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
+
+
+class Reference:
+    """A float32 product of the contexts with a fixed matrix, repeated until it lasts about as long as a model's call.
+
+    Args:
+        contexts: (B, C, D) that the models are asked for.
+        model: a call of the candidate.
+    """
+
+    def __init__(self, contexts: Float[np.ndarray, "b c d"], model: Call) -> None:
+        rows = contexts.reshape(-1, contexts.shape[2])
+        self._left = rows
+        self._right = np.random.default_rng(0).standard_normal((contexts.shape[2], 512), dtype=np.float32)
+        self.times = 1
+        for _ in range(_WARM_UP):
+            model()
+            self()
+        once = min(seconds_of(self) for _ in range(5))
+        self.times = max(1, round(min(seconds_of(model) for _ in range(5)) / once))
+
+    def __call__(self) -> None:
+        """All of them."""
+        for _ in range(self.times):
+            _ = self._left @ self._right
+
+
+def calls_a_round(calls: Sequence[Call], seconds: float) -> int:
+    """How often each is called in a round, so that `ROUNDS` of them take about ``seconds`` in all."""
+    turn = sum(min(seconds_of(call) for _ in range(3)) for call in calls)
+    return int(np.clip(round(seconds / (ROUNDS * turn)), FEWEST_CALLS, MOST_CALLS))
+
+
+class Turns:
+    """The calls of one measurement; who times the last model's call may be somebody else.
+
+    Args:
+        reference: stands before every call.
+        models: one or two; the last one is the candidate.
+    """
+
+    def __init__(self, reference: Reference, models: Sequence[Call]) -> None:
+        self._reference, self._models = reference, models
+        self.products: list[list[float]] = [[] for _ in models]
+        self.seconds: list[list[float]] = [[] for _ in models]
+
+    def before(self) -> None:
+        """A turn up to the candidate's call."""
+        last = len(self._models) - 1
+        for i, model in enumerate(self._models):
+            self.products[i].append(seconds_of(self._reference) / self._reference.times)
+            if i < last:
+                self.seconds[i].append(seconds_of(model))
+
+    def take(self, count: int) -> None:
+        """So many whole turns."""
+        for _ in range(count):
+            self.before()
+            self.seconds[-1].append(seconds_of(self._models[-1]))
