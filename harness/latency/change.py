@@ -19,8 +19,8 @@ Quantile = Literal["p50", "p95"]
 QUANTILES: tuple[Quantile, ...] = ("p50", "p95")
 LEVEL = 0.99
 TOLERANCE = 1.1
-# What the ratio of one file to the product differs by from process to process: see docs/latency.md.
-PROCESS_SPREAD = 0.05
+# Standard deviation of the logarithm of a ratio to the product between processes: docs/latency.md, "What is an alarm".
+PROCESS_SPREAD = 0.08
 Mark = Literal["SLOWER", "ok", "undecided"]
 
 

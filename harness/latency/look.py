@@ -68,11 +68,17 @@ def look(accepted: str | None, candidate: str, asked: Asked, batches: Sequence[i
     measured = new or measure(candidate, None if apart else accepted, asked, batches)
     if apart:
         old = old or measure(str(accepted), None, asked, batches)
-        return Look(measured, beside(old, measured), _again(old[0].candidate, measured[0].candidate, asked))
-    first = measured[0]
-    if first.accepted is None:
+    before = old[0].candidate if old else measured[0].accepted
+    if before is None:
         return Look(measured, [], None)
-    return Look(measured, beside(None, measured), _again(first.accepted, first.candidate, asked))
+    now = measured[0].candidate
+    filed = [*([before] if old or accepted is None else []), *([now] if new else [])]
+    there = all(_still_there(one, asked) for one in filed)
+
+    def again(some: Sequence[int]) -> list[Change]:
+        return beside(None, measure(now.name, before.name, asked, some))
+
+    return Look(measured, beside(old, measured), again if there else None)
 
 
 def judge(found: Sequence[Change], tolerance: float, again: Again | None) -> Verdict:
@@ -112,25 +118,13 @@ def beside(accepted: Sequence[Latency] | None, candidate: Sequence[Latency]) -> 
     return [change for one in candidate for change in changes(old[one.batch], one)]
 
 
-def _again(old: Times, new: Times, asked: Asked) -> Again | None:
-    """A second look in turns at models that were measured; None if one of them is not there as it was."""
-    if not all(_still_there(one, asked) for one in (old, new)):
-        return None
-    return lambda batches: beside(None, measure(new.name, old.name, asked, batches))
-
-
 def _path(name: str, asked: Asked) -> Path:
     return (asked.root or Path.cwd()) / name
 
 
 def _still_there(times: Times, asked: Asked) -> bool:
-    files = dict(times.files)
-    if is_python(times.name):
-        if not files:
-            return False
-    elif times.sha256 is None:
+    """Whether what a file of measurements names can be measured anew; a file never names code to be run."""
+    if times.sha256 is None or is_python(times.name):
         return False
-    else:
-        files[times.name] = times.sha256
-    found = {_path(name, asked): sha for name, sha in files.items()}
-    return all(is_file(path) and digest(path) == sha for path, sha in found.items())
+    files = {_path(name, asked): sha for name, sha in {**times.files, times.name: times.sha256}.items()}
+    return all(is_file(path) and digest(path) == sha for path, sha in files.items())

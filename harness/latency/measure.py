@@ -80,7 +80,7 @@ class Bench:
             calls = [_call(model, contexts) for model in self.models]
             reference = Reference(contexts, calls[-1])
             each = calls_a_round([*calls, *[reference] * len(calls)], self._asked.seconds)
-            turns = Turns(reference, calls)
+            turns = Turns(reference, reference.times, calls)
             with undisturbed():
                 take(turns, calls[-1], ROUNDS * each)
         times = [

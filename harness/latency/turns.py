@@ -91,12 +91,13 @@ class Turns:
     """The calls of one measurement; who times the last model's call may be somebody else.
 
     Args:
-        reference: stands before every call.
+        products: stand before every call.
+        times: how many products they are.
         models: one or two; the last one is the candidate.
     """
 
-    def __init__(self, reference: Reference, models: Sequence[Call]) -> None:
-        self._reference, self._models = reference, models
+    def __init__(self, products: Call, times: int, models: Sequence[Call]) -> None:
+        self._products, self._times, self._models = products, times, models
         self.products: list[list[float]] = [[] for _ in models]
         self.seconds: list[list[float]] = [[] for _ in models]
 
@@ -104,7 +105,7 @@ class Turns:
         """A turn up to the candidate's call."""
         last = len(self._models) - 1
         for i, model in enumerate(self._models):
-            self.products[i].append(seconds_of(self._reference) / self._reference.times)
+            self.products[i].append(seconds_of(self._products) / self._times)
             if i < last:
                 self.seconds[i].append(seconds_of(model))
 

@@ -54,6 +54,8 @@ BY_TEST = {
     "lvm-data embed python-docs": "tests/harness/text/test_sources.py",
     "python -m ci.schema": "tests/harness/results/test_scorecard_schema.py",
     "python -m ci.training_memory": "tests/ci/test_training_memory.py",
+    "lvm-report bench": "tests/harness/cli/test_report_bench.py",
+    "pytest benchmarks/": "tests/ci/test_model_benchmarks.py",
     "torchrun": "tests/trainers/test_several_processes.py",
     "lvm-gate": "tests/gates/test_foreign_repository.py",
     "lvm-train python:examples.custom_recipe:p8": "tests/trainers/test_recipe_from_outside.py",
