@@ -56,8 +56,12 @@ def seconds_of(call: Call) -> float:
     return time.perf_counter() - begun
 
 
+_ROWS = 320
+"""Of a product at least: with five rows, where its operands lie in memory makes it 1.6 times as slow in some processes."""
+
+
 class Reference:
-    """A float32 product of the contexts with a fixed matrix, repeated until it lasts about as long as a model's call.
+    """A float32 product of frames with a fixed matrix, repeated until it lasts about as long as a model's call.
 
     Args:
         contexts: (B, C, D) that the models are asked for.
@@ -65,8 +69,8 @@ class Reference:
     """
 
     def __init__(self, contexts: Float[np.ndarray, "b c d"], model: Call) -> None:
-        rows = contexts.reshape(-1, contexts.shape[2])
-        self._left = rows
+        frames = contexts.reshape(-1, contexts.shape[2])
+        self._left = np.resize(frames, (max(_ROWS, len(frames)), contexts.shape[2]))
         self._right = np.random.default_rng(0).standard_normal((contexts.shape[2], 512), dtype=np.float32)
         self.times = 1
         for _ in range(_WARM_UP):

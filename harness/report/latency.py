@@ -20,7 +20,7 @@ def render_alone(measured: Sequence[Latency]) -> str:
             lines.append(
                 f"{one.batch:>5} {quantile:<4} {milliseconds(one.candidate, quantile):>10.3g} {_interval(ratio):>26}"
             )
-    lines.append("products: of the contexts with 512 columns, in float32, in the same process")
+    lines.append("products: of these frames, 320 at least, with 512 columns, in float32, in the same process")
     return "\n".join(lines) + "\n"
 
 
