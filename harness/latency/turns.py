@@ -57,7 +57,7 @@ def seconds_of(call: Call) -> float:
 
 
 _ROWS = 320
-"""Of a product at least: with five rows, where its operands lie in memory makes it 1.6 times as slow in some processes."""
+"""Of a product at least: one of five rows took 1.6 times as long in some processes as in others."""
 
 
 class Reference:
