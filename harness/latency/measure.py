@@ -83,6 +83,7 @@ class Bench:
             turns = Turns(reference, reference.times, calls)
             with undisturbed():
                 take(turns, calls[-1], ROUNDS * each)
+                turns.finish()
         times = [
             Times(
                 model.name,

@@ -92,7 +92,11 @@ def calls_a_round(calls: Sequence[Call], seconds: float) -> int:
 
 
 class Turns:
-    """The calls of one measurement; who times the last model's call may be somebody else.
+    """The calls of one measurement; who times the candidate's call may be somebody else.
+
+    A turn is a call of each model, in an order that is drawn, and begins with a pause of products or without, which is
+    drawn too: a scheduler that takes the core away every few milliseconds would fall into step with turns that are all
+    alike, and into one model's calls more than into the other's.
 
     Args:
         products: stand before every call.
@@ -101,20 +105,34 @@ class Turns:
     """
 
     def __init__(self, products: Call, times: int, models: Sequence[Call]) -> None:
-        self._products, self._times, self._models = products, times, models
+        self._products, self._times = products, times
+        self._candidate, self._accepted = models[-1], models[:-1]
+        self._drawn, self._owed = np.random.default_rng(0), False
         self.products: list[list[float]] = [[] for _ in models]
         self.seconds: list[list[float]] = [[] for _ in models]
 
     def before(self) -> None:
-        """A turn up to the candidate's call."""
-        last = len(self._models) - 1
-        for i, model in enumerate(self._models):
-            self.products[i].append(seconds_of(self._products) / self._times)
-            if i < last:
-                self.seconds[i].append(seconds_of(model))
+        """All that comes before the candidate's call."""
+        self.finish()
+        if self._drawn.random() < 0.5:
+            self._products()
+        self._owed = bool(self._accepted)
+        if self._drawn.random() < 0.5:
+            self.finish()
+        self._product(-1)
+
+    def finish(self) -> None:
+        """What the turn still owes after the candidate's call."""
+        if self._owed:
+            self._product(0)
+            self.seconds[0].append(seconds_of(self._accepted[0]))
+        self._owed = False
 
     def take(self, count: int) -> None:
         """So many whole turns."""
         for _ in range(count):
             self.before()
-            self.seconds[-1].append(seconds_of(self._models[-1]))
+            self.seconds[-1].append(seconds_of(self._candidate))
+
+    def _product(self, model: int) -> None:
+        self.products[model].append(seconds_of(self._products) / self._times)

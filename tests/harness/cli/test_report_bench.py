@@ -19,10 +19,10 @@ def bench(*arguments):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder with a checkpoint, and measurements of one model and of another that takes twice as long."""
+    """A folder with a checkpoint, and measurements of one model and of another that takes three times as long."""
     torch.save(build("gru", input_dim=8, output_dim=8, width=8).state_dict(), tmp_path / "model.pt")
     seconds = np.random.default_rng(0).uniform(1e-3, 1.02e-3, (ROUNDS, 4))
-    for name, slower in {"old.json": 1.0, "new.json": 2.0}.items():
+    for name, slower in {"old.json": 1.0, "new.json": 3.0}.items():
         times = Times("gone.pt", None, (slower * seconds).tolist(), [[1e-3] * 4] * ROUNDS)
         found = [Latency(batch=batch, context=5, dim=8, device="cpu", candidate=times) for batch in (1, 64)]
         write_latency(tmp_path / name, found)
@@ -34,14 +34,14 @@ def test_what_got_slower_ends_with_a_status_of_its_own(here):
     result = bench("old.json", "new.json")
     assert result.exit_code == 3, result.output
     rows = [line.split() for line in result.output.splitlines()]
-    assert rows[1][:4] == ["1", "p50", "1.01", "2.02"]
+    assert rows[1][:4] == ["1", "p50", "1.01", "3.03"]
     assert [row[-1] for row in rows[1:5]] == ["SLOWER"] * 4
-    assert "SLOWER  B=64 p95: 2.00 times, tolerance 1.1" in result.output
+    assert "SLOWER  B=64 p95: 3.00 times, tolerance 1.1" in result.output
     assert max(map(len, result.output.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
-    "arguments", [("old.json", "old.json"), ("new.json", "old.json"), ("old.json", "new.json", "--tolerance=4")]
+    "arguments", [("old.json", "old.json"), ("new.json", "old.json"), ("old.json", "new.json", "--tolerance=6")]
 )
 def test_what_did_not_is_said_too(here, arguments):
     result = bench(*arguments)
@@ -51,7 +51,7 @@ def test_what_did_not_is_said_too(here, arguments):
 
 
 def test_an_interval_around_the_tolerance_is_no_alarm_and_no_clean_bill(here):
-    result = bench("--accepted", "old.json", "new.json", "--tolerance=2")
+    result = bench("--accepted", "old.json", "new.json", "--tolerance=3")
     assert result.exit_code == 0, result.output
     assert result.output.count(" undecided\n") == 4
     assert "undecided: the interval holds the tolerance" in result.output

@@ -36,21 +36,45 @@ class Clock:
 
 def test_a_product_stands_before_each_call_and_each_time_is_kept(monkeypatch):
     clock = Clock(monkeypatch)
-    reference = clock.call("product", 0.25)
-    turns = Turns(reference, 5, [clock.call("old", 1.0), clock.call("new", 2.0)])
+    turns = Turns(clock.call("product", 0.25), 5, [clock.call("old", 1.0), clock.call("new", 2.0)])
     turns.take(3)
-    assert clock.said == ["product", "old", "product", "new"] * 3
+    turns.finish()
+    assert all(clock.said[i - 1] == "product" for i, name in enumerate(clock.said) if name != "product")
     assert turns.seconds == [[1.0] * 3, [2.0] * 3]
     assert turns.products == [[0.05] * 3, [0.05] * 3], "of one product"
 
 
+def test_the_order_within_a_turn_is_drawn(monkeypatch):
+    clock = Clock(monkeypatch)
+    turns = Turns(clock.call("product", 0.25), 1, [clock.call("old", 1.0), clock.call("new", 2.0)])
+    turns.take(200)
+    turns.finish()
+    called = np.reshape([name for name in clock.said if name != "product"], (200, 2))
+    assert (np.sort(called, axis=1) == ["new", "old"]).all(), "each turn has both"
+    assert 80 < (called[:, 0] == "old").sum() < 120
+    assert 480 < clock.said.count("product") < 520, "one before each call, and one more before every other turn"
+
+
+def test_a_model_alone_takes_turns_with_products(monkeypatch):
+    clock = Clock(monkeypatch)
+    turns = Turns(clock.call("product", 0.25), 1, [clock.call("new", 2.0)])
+    turns.take(20)
+    turns.finish()
+    assert " ".join(clock.said).replace("product product", "product") == "product new " * 19 + "product new"
+    assert turns.seconds == [[2.0] * 20]
+
+
 def test_somebody_else_may_time_the_candidate(monkeypatch):
     clock = Clock(monkeypatch)
-    reference = clock.call("product", 0.25)
-    turns = Turns(reference, 5, [clock.call("old", 1.0), clock.call("new", 2.0)])
-    turns.before()
-    assert clock.said == ["product", "old", "product"]
-    assert turns.seconds == [[1.0], []]
+    turns = Turns(clock.call("product", 0.25), 5, [clock.call("old", 1.0), clock.call("new", 2.0)])
+    for _ in range(20):
+        turns.before()
+        clock.said.append("theirs")
+    turns.finish()
+    assert clock.said.count("theirs") == clock.said.count("old") == 20
+    assert "new" not in clock.said
+    assert all(clock.said[i - 1] == "product" for i, name in enumerate(clock.said) if name != "product")
+    assert (len(turns.seconds[0]), turns.seconds[1]) == (20, [])
 
 
 def test_products_last_as_long_as_a_call(monkeypatch):
