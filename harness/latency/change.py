@@ -20,8 +20,8 @@ QUANTILES: tuple[Quantile, ...] = ("p50", "p95")
 LEVEL = 0.99
 TOLERANCE = 1.1
 # Standard deviation of the logarithm of a ratio to the product between processes. Of 12 processes on two cores with a
-# load of 20 to 40 it was .034 at B = 64. At B = 1, where calls are as short as time slices, none of their 264 comparisons
-# was an alarm with .15, and 15 were with .12.
+# load of 20 to 40 it was .034 at B = 64. At B = 1, where calls are as short as time slices, none of their 264
+# comparisons was an alarm with .15, and 15 were with .12.
 PROCESS_SPREAD = 0.15
 Mark = Literal["SLOWER", "ok", "undecided"]
 
