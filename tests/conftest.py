@@ -11,6 +11,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Sessions that tests start keep what they compile, as a user's do: a second of each else, in containers that forbid it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+import sampled_shapes
+
+if not os.environ.get("EVERY_SHAPE"):
+    sampled_shapes.install()  # before the engine is imported
+
 import pytest
 import torch
 from hypothesis import settings
@@ -22,6 +27,10 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 else:
     settings.load_profile("dev")
+
+
+def pytest_runtest_setup() -> None:
+    sampled_shapes.begin()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,7 @@ import click
 from lvm_gates.harness.base.visible import spelled
 from lvm_gates.harness.cli.group import SentenceGroup
 from lvm_gates.harness.cli.printing import echo_rendered
+from lvm_gates.harness.cli.report_bench import bench
 from lvm_gates.harness.cli.report_compare import compare
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def main() -> None:
 
 
 main.add_command(compare)
+main.add_command(bench)
 
 
 @main.command()

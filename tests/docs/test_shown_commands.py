@@ -58,6 +58,8 @@ BY_TEST = {
     "python -m ci.processes": "tests/gates/test_over_processes.py",
     "torchrun --nproc-per-node 4 -m lvm_gates.gates.command": "tests/gates/test_over_processes.py",
     "torchrun --nproc-per-node 4 -m lvm_gates.harness.cli.data embed": "tests/harness/text/test_shared_embedding.py",
+    "lvm-report bench": "tests/harness/cli/test_report_bench.py",
+    "pytest benchmarks/": "tests/ci/test_model_benchmarks.py",
     "torchrun": "tests/trainers/test_several_processes.py",
     "python -m ci.noninferiority": "tests/ci/test_decided_by_intervals.py",
     "python -m ci.refusals": "tests/ci/test_refused_models.py",

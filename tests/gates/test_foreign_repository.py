@@ -33,7 +33,7 @@ def lvm_gate(repository, *arguments):
 
 def test_a_model_of_theirs_is_gated_and_nothing_else_of_theirs_is_touched(repository):
     before = files_in(repository)
-    given = ["python:models.mine:factory", *SMALL, "--device=cpu", "--report=out", "-n", "2", "-q"]
+    given = ["python:models.mine:factory", *SMALL, "--device=cpu", "--report=out", "-n", "1", "-q"]
     done = lvm_gate(repository, *given)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "RELEASE  python:models.mine:factory" in done.stdout

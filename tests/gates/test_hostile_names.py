@@ -1,4 +1,4 @@
-"""A session whose models are called whatever a file can be called, in a terminal that knows ASCII, with workers."""
+"""A session whose models are called whatever a file can be called, in a terminal that knows ASCII, with a worker."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def session(arrow, tmp_path_factory):
     network = build("lstm", input_dim=32, output_dim=32, width=8)
     for name in NAMES:
         torch.save({"model_type": "lstm", "model_state_dict": network.state_dict()}, folder / name)
-    command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", "-n", "2", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", str(ROOT / "gates"), "-q", "-n", "1", "-p", "no:cacheprovider"]
     command += ["-p", "no:hypothesispytest", f"--corpus={arrow}", "--max-samples=40", "--horizon=2", "--report=out"]
     done = subprocess.run(
         [*command, *(f"--model={name}" for name in NAMES)],

@@ -1,10 +1,8 @@
 """Saved inside an epoch and resumed there: not a bit differs from a run that was never cut short."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -67,20 +65,35 @@ def test_a_run_resumes_in_the_middle_of_an_epoch(corpus, tmp_path, killed, recip
     assert not (tmp_path / "parts" / UNFINISHED).exists()
 
 
+# `kill -9` in a step between two saves, whose work is lost.
+KILLED_AT, SAVED_EVERY = 27, 10
+KILLED = f"""
+import os, signal
+from torch.optim import AdamW
+from lvm_gates.trainers.cli import main
+step, left = AdamW.step, [{KILLED_AT}]
+
+def counted(*given, **more):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*given, **more)
+
+AdamW.step = counted
+main()
+"""
+
+
 def test_sigkill_inside_the_first_epoch(make_corpus, tmp_path):
     """`kill -9` before any epoch was saved, then --resume in this process."""
-    corpus = make_corpus(tmp_path / "corpus", ["TRAIN"] * 12 + ["VAL"], length=60)
+    corpus = make_corpus(tmp_path / "corpus", ["TRAIN"] * 4 + ["VAL"], length=20)  # an epoch of 30 steps
     options = ["p1", "--corpus", corpus.path, *SMALL, "--epochs", "2", "--sentinel", "off", "--batch-size", "2"]
-    line = [sys.executable, "-c", "from lvm_gates.trainers.cli import main; main()", *map(str, options)]
-    command = [*line, "--out", str(tmp_path / "parts"), "--checkpoint-every", "20"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        file, deadline = tmp_path / "parts" / UNFINISHED, time.monotonic() + 60
-        while not file.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+    options += ["--checkpoint-every", str(SAVED_EVERY)]
+    command = [sys.executable, "-c", KILLED, *map(str, options), "--out", str(tmp_path / "parts")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    assert weights(tmp_path / "parts", UNFINISHED)["training_state"]["position"]["step"] == 20
     assert not (tmp_path / "parts" / FINAL).exists(), "it was killed too late for the test to mean something"
-    options += ["--checkpoint-every", "20"]
     trained(*options, "--out", tmp_path / "parts", "--resume")
     trained(*options, "--out", tmp_path / "whole")
     assert_same_run(tmp_path / "parts", tmp_path / "whole")
