@@ -38,11 +38,17 @@ EpochRecord = dict[str, Any]
 
 
 class States(NamedTuple):
-    """State dicts of what a run consists of."""
+    """State dicts of what a run consists of; ``model`` is what is judged: the average, where weights are averaged."""
 
     model: Mapping[str, Any]
     optimizer: Mapping[str, Any]
     scheduler: Mapping[str, Any]
+    average: Mapping[str, Any] | None = None
+
+    def resumable(self, history: list[EpochRecord]) -> dict[str, Any]:
+        """What a checkpoint holds for a resumed run alone."""
+        average = {} if self.average is None else {"average": self.average}
+        return {"scheduler": self.scheduler, "history": history, **average}
 
 
 @dataclass
@@ -143,7 +149,7 @@ class RunFolder:
         # An undefined score is no better than any, so the first epoch stands until there is a defined one.
         known = [score for score in earlier if score is not None]
         improved = not earlier or (last["score"] is not None and all(last["score"] > score for score in known))
-        resumable = {"scheduler": states.scheduler, "history": history}
+        resumable = states.resumable(history)
         alone = states._replace(optimizer={})
         with self._said_in_words():
             self._clear()
@@ -171,7 +177,7 @@ class RunFolder:
         """
         nothing = {"epoch": 0, "val_loss": math.nan, "val_cosine": math.nan}
         last = {**(history[-1] if history else nothing), "position_scale": scale}
-        resumable = {"scheduler": states.scheduler, "history": history, "position": position.as_plain()}
+        resumable = states.resumable(history) | {"position": position.as_plain()}
         with self._said_in_words():
             self._clear()
             self._write(UNFINISHED, last, states, resumable)

@@ -82,7 +82,9 @@ def test_a_grid_of_p51_has_a_line_a_run_too(corpus, tmp_path):
         (["p7", "--vary", "margin="], "is not NAME=A,B"),
         (["p7", "--vary", "margin=.1,wide"], "'wide' is not a valid float"),
         (["p7", "--vary", "margin=.1", "--vary", "margin=.2"], "--vary names an option twice"),
-        (["p7", "--vary", "breadth=1"], "No such option '--breadth'"),
+        (["p7", "--vary", "breadth=1"], "--set breadth: p7 has no such setting; Known: anchor.learnable"),
+        (["p7", "--vary", "hinge.wieght=1,2"], "did you mean 'hinge.weight'?"),
+        (["p7", "--vary", "hinge.weight=1,wide"], "--set hinge.weight=wide: must be a number."),
         (["p7", "--vary", "margin=.1", "--breadth", "1"], "No such option '--breadth'"),
     ],
 )
