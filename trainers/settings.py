@@ -173,7 +173,7 @@ def _converted(kind: Any, given: Plain) -> Any:
     return value
 
 
-def _numbers(value: Any) -> list[float]:
+def _numbers(value: Any) -> list[int | float]:
     if isinstance(value, Schedule):
         return [end for piece in value.pieces.values() for end in (piece if isinstance(piece, tuple) else (piece,))]
     return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []

@@ -19,10 +19,11 @@ from lvm_gates.trainers.saved import FINAL, UNFINISHED
 
 # P7 draws negatives, P5.1 corrupts frames and picks windows, P4 asks the network again: all of them have dropout.
 # With each the number of saves from the second one on to the first in the second epoch.
+# Averaged weights, warm-up and cosine have a state or a place of their own.
 RECIPES = {
-    "p1": ([], 15),
-    "p7": ([], 15),
-    "p51": (["--retries", "0"], 3),
+    "p1": (["--set", "average.decay=.9", "--set", "rate.warmup=.7", "--set", "rate.schedule=cosine"], 15),
+    "p7": (["--set", "rate.warmup=1.5"], 15),
+    "p51": (["--retries", "0", "--set", "average.decay=.5"], 3),
     "p4": ([], 15),
     "p6b": (["--version", "v2.3", "--as-published"], 13),
 }

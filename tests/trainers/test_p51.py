@@ -7,12 +7,7 @@ from lvm_gates.trainers import loop
 from lvm_gates.trainers.sentinel_rules import StageGate
 
 # What a stage of two epochs and one that follows it look like; the real ones have four and more.
-STAGE_A = 2
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    monkeypatch.setattr("lvm_gates.trainers.p51.STAGE_A_EPOCHS", STAGE_A)
+SHORT = ["--set", "stages.b=3"]
 
 
 @pytest.fixture
@@ -28,7 +23,7 @@ def gate(monkeypatch):
 
 
 def p51(corpus, out, *options):
-    return ["p51", "--corpus", corpus.path, "--out", out, *SMALL, "--batch-size", "16", *options]
+    return ["p51", "--corpus", corpus.path, "--out", out, *SMALL, "--batch-size", "16", *SHORT, *options]
 
 
 def runs(out):
@@ -52,8 +47,8 @@ def test_a_missed_gate_is_tried_again_with_more_position_and_bias(corpus, tmp_pa
     verdicts = [line for line in said if "stage A" in line]
     assert [line.split(": ")[0] for line in verdicts] == [str(run) for run in runs(out).values()]
     assert all("misses its gate: margin is " in line and "wanted >= +2.00" in line for line in verdicts)
-    # The second epoch is a third of the way up to .10 and .6, then .15 and .8, then .20 and 1.0.
-    expected = [(0.1 / 3, 0.6 / 3), (0.15 / 3, 0.8 / 3), (0.2 / 3, 1.0 / 3)]
+    # The second epoch is half and a third of the way up to .10 and .6, then .15 and .8, then .20 and 1.0.
+    expected = [(0.1 / 2, 0.6 / 3), (0.15 / 2, 0.8 / 3), (0.2 / 2, 1.0 / 3)]
     for run, wanted in zip(runs(out).values(), expected, strict=True):
         assert last_epoch(run) == pytest.approx(wanted)
     assert [weights(run)["args"]["options"]["attempt"] for run in runs(out).values()] == [0, 1, 2]
