@@ -1,9 +1,10 @@
 """A moving average of a network's weights: what is validated, watched and saved as the model where it is asked for."""
 
 import copy
-from typing import Any
+from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
 from lvm_gates.models.base import NextEmbedding
 
@@ -17,18 +18,21 @@ class WeightAverage:
     Args:
         model: the network that is trained, on its device.
         decay: in [0, 1).
+
+    Attributes:
+        steps: taken in so far.
     """
 
     def __init__(self, model: NextEmbedding, decay: float) -> None:
         self.model = copy.deepcopy(model).requires_grad_(False)
         self._of, self._decay = model, decay
-        self._steps = 0
+        self.steps = 0
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the weights as they are after a step; nothing waits for the device."""
-        self._steps += 1
-        keep = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        self.steps += 1
+        keep = min(self._decay, (1 + self.steps) / (10 + self.steps))
         torch._foreach_lerp_(list(self.model.parameters()), list(self._of.parameters()), 1 - keep)
 
     def judged(self) -> NextEmbedding:
@@ -38,12 +42,7 @@ class WeightAverage:
         self.model.load_state_dict({**own, **{name: it for name, it in self._of.named_buffers() if name in own}})
         return self.model
 
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs beside the averaged weights: those that are trained, and how many steps."""
-        return {"steps": self._steps, "trained": self._of.state_dict()}
-
-    def load_state_dict(self, averaged: dict[str, Any], state: dict[str, Any]) -> None:
-        """Go on from ``averaged`` weights and a `state_dict`."""
+    def load(self, averaged: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from ``averaged`` weights after so many steps."""
         self.model.load_state_dict(averaged)
-        self._of.load_state_dict(state["trained"])
-        self._steps = int(state["steps"])
+        self.steps = steps

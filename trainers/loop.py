@@ -180,8 +180,10 @@ def _save_unfinished(
 
 
 def _states(run: Run, scheduler: ReduceLROnPlateau) -> States:
-    average = None if run.average is None else run.average.state_dict()
-    return States(run.judged.state_dict(), run.optimizer.state_dict(), scheduler.state_dict(), average)
+    states = States(run.judged.state_dict(), run.optimizer.state_dict(), scheduler.state_dict())
+    if run.average is None:
+        return states
+    return states._replace(trained=run.model.state_dict(), averaged_steps=run.average.steps)
 
 
 def _line(record: EpochRecord) -> str:

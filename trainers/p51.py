@@ -168,8 +168,8 @@ def p51(**given: Any) -> History:
     if given["epochs"] > stage_a:
         raise click.ClickException(
             f"{given['out']}: stage A missed its gate in all {given['retries'] + 1} attempts, so stages B and C "
-            "were not trained; the documents go on to P6. On text nothing known here reaches that gate: it asks for an "
-            "R@5 of .60, and the best control has .204 (docs/reproduced.md)."
+            "were not trained; the documents go on to P6. On text that gate is out of reach: it asks for an R@5 of "
+            ".60, and the best control has .203 (docs/recipes.md)."
         )
     return history
 

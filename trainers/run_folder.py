@@ -38,17 +38,21 @@ EpochRecord = dict[str, Any]
 
 
 class States(NamedTuple):
-    """State dicts of what a run consists of; ``model`` is what is judged: the average, where weights are averaged."""
+    """State dicts of what a run consists of.
+
+    Where weights are averaged ``model`` is the average, which is judged, and ``trained`` what training goes on from.
+    """
 
     model: Mapping[str, Any]
     optimizer: Mapping[str, Any]
     scheduler: Mapping[str, Any]
-    average: Mapping[str, Any] | None = None
+    trained: Mapping[str, Any] | None = None
+    averaged_steps: int | None = None
 
     def resumable(self, history: list[EpochRecord]) -> dict[str, Any]:
-        """What a checkpoint holds for a resumed run alone."""
-        average = {} if self.average is None else {"average": self.average}
-        return {"scheduler": self.scheduler, "history": history, **average}
+        """What a checkpoint holds for a resumed run alone, weights apart."""
+        averaged = {} if self.averaged_steps is None else {"averaged_steps": self.averaged_steps}
+        return {"scheduler": self.scheduler, "history": history, **averaged}
 
 
 @dataclass
@@ -207,6 +211,8 @@ class RunFolder:
             train_article_hashes=self.trained_on,
             train_fingerprints=self.fingerprints,
             training_state=state,
+            # An epoch's own checkpoint is there to be asked, not to be resumed.
+            trained_state=None if state is None else states.trained,
         )
 
     def mend_history(self, history: list[EpochRecord]) -> None:

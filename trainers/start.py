@@ -73,7 +73,8 @@ def restore(
         if average is None:
             model.load_state_dict(record["model_state_dict"])
         else:
-            average.load_state_dict(record["model_state_dict"], state["average"])
+            model.load_state_dict(record["trained_state_dict"])
+            average.load(record["model_state_dict"], int(state["averaged_steps"]))
         optimizer.load_state_dict(record["optimizer_state_dict"])
         scheduler.load_state_dict(state["scheduler"])
         history = list(state["history"])
