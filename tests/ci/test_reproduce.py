@@ -1,8 +1,10 @@
 """The table of reported against reproduced metrics."""
 
+import itertools
 import json
 import math
 import os
+import shlex
 import tomllib
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -240,6 +242,21 @@ def test_another_corpus_or_more_samples_are_gated_again(commands, tmp_path):
     asked.clear()
     assert reproduce(tmp_path, "--max-samples", "77").exit_code == 0
     assert sum("gates/" in command for command in asked) == 2
+
+
+@pytest.mark.parametrize("named", [[], ["TRAIN_TEXT=a.npz b.npz", "OOD_TEXT=c.npz"]])
+def test_one_command_makes_every_table(named):
+    line = ["make", "-n", "--no-print-directory", "reproduced", *named]
+    said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout.replace("\\\n", " ")
+    commands = [shlex.split(one)[3:] for one in said.splitlines() if "-m ci.reproduce" in one]
+    known = {option for parameter in main.params for option in parameter.opts}
+    assert {word for command in commands for word in command if word.startswith("--")} <= known
+    corpora = [command[command.index("--corpus") + 1] for command in commands]
+    assert corpora == ["wiki-64", "wiki-768", *(["text"] if named else [])]
+    assert ("No text was named" in said) == (not named)
+    if named:
+        texts = [word for option, word in itertools.pairwise(commands[-1]) if option == "--train-text"]
+        assert texts == ["a.npz", "b.npz"]
 
 
 def test_the_collapse_is_shown_epoch_by_epoch(commands, tmp_path):

@@ -65,6 +65,16 @@ def test_a_run_that_fails_is_told_and_the_others_are_made(corpus, tmp_path):
     assert summary == "Error: 1 of 2 runs failed: lr=1e30."
 
 
+def test_settings_vary_too_of_a_recipe_from_outside_as_well(corpus, tmp_path):
+    line = ["python:examples.custom_recipe:p8", "--vary", "contrast.weight=0,1:.1/.2 9:.2", "--epochs", "1"]
+    lines = trained(*grid(corpus, tmp_path, *line, "--sentinel", "off", "--set", "contrast.negatives=2")).output
+    names = ["contrast.weight=0", "contrast.weight=1:.1/.2 9:.2"]
+    assert [line.split(": best")[0] for line in lines.splitlines()] == names
+    # A ramp is spelled with a slash.
+    runs = [tmp_path / name.replace("/", "~") for name in names]
+    assert [weights(run)["args"]["settings"]["contrast.weight"] for run in runs] == ["0", "1:0.1/0.2 9:0.2"]
+
+
 def test_a_grid_of_p51_has_a_line_a_run_too(corpus, tmp_path):
     line = ["p51", "--vary", "score=plan,corrected", "--epochs", "1", "--retries", "0"]
     lines = trained(*grid(corpus, tmp_path, *line)).output.splitlines()
