@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 import pytest
+import torch
 from steps import build, step
 from tiny import lvm_train, trained, weights
 
@@ -142,6 +143,11 @@ def test_every_weight_of_every_recipe_can_be_changed(monkeypatch, corpus):
             assert found.item() == pytest.approx((0.5 - before) * parts[name].item(), rel=1e-3)
 
 
+def values(loss):
+    """The total and its parts: P6b's term has its share of the total whatever it is."""
+    return {"total": loss.total.item(), **{name: float(part) for name, part in loss.parts.items()}}
+
+
 def test_the_constants_of_the_losses_can_be_changed(monkeypatch, corpus):
     """One of each loss that has any: another value is another loss."""
     asked = {
@@ -149,9 +155,9 @@ def test_the_constants_of_the_losses_can_be_changed(monkeypatch, corpus):
         "p4": ["rollout.ceiling=.5", "rollout.scale=1", "rollout.steps=2", "adaptive.centre=-1", "adaptive.width=1"],
         "p51": ["ranking.sharpness=1", "ranking.margin=.5"],
         "p6b": [
-            *("direction.sharpness=1", "direction.margin=.5", "direction.share=.9", "direction.high=.0005"),
-            *("direction.low=.02", "direction.cap=.01", "direction.ratio=.5", "floor.weight=1"),
-            *("orthogonality.weight=1", "confidence.on=true"),
+            *("direction.sharpness=1", "direction.margin=.5", "direction.share=.01", "direction.high=.0005"),
+            *("direction.low=.015", "direction.cap=.01", "direction.ratio=.5", "floor.weight=1 floor.cosine=.999"),
+            *("orthogonality.weight=1", "confidence.on=true confidence.start=.9"),
         ],
         "p7": [
             *("rank.weight=.5", "rank.temperature=1", "hinge.weight=1", "hinge.margin=.5", "teacher.epochs=30"),
@@ -161,13 +167,15 @@ def test_the_constants_of_the_losses_can_be_changed(monkeypatch, corpus):
     }  # fmt: skip
     g = step(20, seed=3)
     far = step(20, seed=3, raw=g.target + 0.5 * g.raw + 0.2 * g.before)
-    # So near its target that nothing of P6b is at a clamp.
-    near = step(20, seed=3, raw=g.target + 0.03 * g.raw + 0.1 * g.before)
+    # The target is right after a chunk much like it, so that the margin is not met and lambda not at its clamp.
+    before = torch.nn.functional.normalize(g.target + 0.5 * g.before, dim=-1)
+    near = step(20, seed=3, raw=g.target + 0.1 * g.raw, before=before)
     for recipe, changes in asked.items():
         made = near if recipe == "p6b" else far
-        plain = build(monkeypatch, corpus, recipe)[1].objective(made).total
+        plain = values(build(monkeypatch, corpus, recipe)[1].objective(made))
         for change in changes:
-            assert build(monkeypatch, corpus, recipe, "--set", change)[1].objective(made).total != plain, change
+            typed = [word for one in change.split() for word in ("--set", one)]
+            assert values(build(monkeypatch, corpus, recipe, *typed)[1].objective(made)) != plain, change
 
 
 def test_the_last_word_is_that_of_the_command_line(monkeypatch, corpus, tmp_path):
