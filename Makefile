@@ -7,7 +7,14 @@ RUN := runs/demo
 # The original network is 512 wide and takes minutes an epoch on a CPU; this one learns dataset `switch` in about two.
 DEMO_SIZE := --width 128 --layers 2 --heads 4 --lr 1e-3 --epochs 12
 
-.PHONY: bench benchmark-run help demo test lint types benchmark mutation clean
+# Of docs/reproduced.md: embedded text is no part of the repository; without these the page's first part is left out.
+TRAIN_TEXT :=
+OOD_TEXT :=
+REPRODUCED := runs/reproduced
+SMALLER := --width 64 --layers 2 --heads 4 --lr 3e-3 --batch-size 16
+REPRODUCE := $(BIN)/python -m ci.reproduce
+
+.PHONY: reproduced bench benchmark-run help demo test lint types benchmark mutation clean
 
 help:
 	@echo "make demo       set up, train recipe P1 on the embedded dataset, gate it twice"
@@ -16,6 +23,7 @@ help:
 	@echo "make types      mypy, strict on harness/, models/ and trainers/"
 	@echo "make benchmark  latency as ratios within one run, compared with ci/benchmarks/"
 	@echo "make bench      what a verdict costs beside its floor, as a table (docs/speed.md)"
+	@echo "make reproduced the tables of docs/reproduced.md, hours; TRAIN_TEXT and OOD_TEXT name embedded text"
 	@echo "make mutation   20 mutants of the engine, each of which the tests must notice (docs/mutation.md)"
 	@echo "make clean      remove the environment and what the demo made"
 
@@ -53,6 +61,16 @@ benchmark-run: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m ci.speed
+
+reproduced: $(STAMP)
+	$(REPRODUCE) --corpus wiki-64 --rows ci/collapse.toml --out $(REPRODUCED)/collapse \
+		--width 128 --layers 2 --heads 4 --lr 1e-3 --train-only
+	$(REPRODUCE) --corpus wiki-768 --out $(REPRODUCED)/wiki $(SMALLER)
+ifdef TRAIN_TEXT
+	$(REPRODUCE) --corpus text $(TRAIN_TEXT:%=--train-text %) $(OOD_TEXT:%=--ood-text %) --out $(REPRODUCED)/text $(SMALLER)
+else
+	@echo "No text was named, so its part was left out: make reproduced TRAIN_TEXT=\"a.npz b.npz\" OOD_TEXT=c.npz"
+endif
 
 mutation: $(STAMP)
 	$(BIN)/python -m ci.mutate --count 20 --seed 0 --only 'harness/statistics/*' --only 'harness/audits/*' --only 'gates/*' \

@@ -17,12 +17,13 @@ from typing import Any
 
 import click
 
-from ci.reproduction_table import Row, table
+from ci.reproduction_corpora import corpus_folder
+from ci.reproduction_table import Row, by_epoch, table
 from lvm_gates.harness.base.atomic import atomic_write
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.report.reported import FILE as REPORTED
 from lvm_gates.trainers.cli import main as recipes
-from lvm_gates.trainers.p7 import PLANS
+from lvm_gates.trainers.p7 import EPOCHS
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("5cat", "skill")
@@ -41,7 +42,16 @@ class Plan:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--corpus", type=click.Path(path_type=Path, exists=True), required=True, help="With TRAIN, VAL and OOD.")
+@click.option(
+    "--corpus", required=True, help="A folder with TRAIN, VAL and OOD, or wiki-768, wiki-64 or text, made in --out."
+)
+@click.option(
+    "--train-text", type=click.Path(path_type=Path, exists=True), multiple=True, help="Of text: for TRAIN and VAL."
+)
+@click.option("--ood-text", type=click.Path(path_type=Path, exists=True), multiple=True, help="Of text: for OOD.")
+@click.option(
+    "--rows", type=click.Path(path_type=Path, exists=True), default=REPORTED, help="Rows, as in ci/reported.toml."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Runs, reports and table.md.")
 @click.option("--width", default=512, show_default=True)
 @click.option("--layers", default=4, show_default=True)
@@ -53,8 +63,12 @@ class Plan:
 @click.option("--max-samples", default=2000, show_default=True, help="Windows a split that the gates judge.")
 @click.option("--jobs", default=1, show_default=True, help="Runs at a time, one thread each.")
 @click.option("--only", multiple=True, help="Names of the rows to make; all by default.")
+@click.option("--train-only", is_flag=True, help="Train without gating, and show the epochs.")
 def main(
-    corpus: Path,
+    corpus: str,
+    train_text: Sequence[Path],
+    ood_text: Sequence[Path],
+    rows: Path,
     out: Path,
     width: int,
     layers: int,
@@ -66,25 +80,27 @@ def main(
     max_samples: int,
     jobs: int,
     only: Sequence[str],
+    train_only: bool,
 ) -> None:
     """Make the table of reported against reproduced metrics."""
-    rows = {one["name"]: one for one in tomllib.loads(REPORTED.read_text())["recipe"]}
+    known = {one["name"]: one for one in tomllib.loads(rows.read_text())["recipe"]}
     for name in only:
-        if name not in rows:
-            raise click.UsageError(f"--only {name}: no such row; {did_you_mean(name, rows)}.")
-    reported = [rows[name] for name in rows if not only or name in only]
+        if name not in known:
+            raise click.UsageError(f"--only {name}: no such row; {did_you_mean(name, known)}.")
+    reported = [known[name] for name in known if not only or name in only]
     sizes = (f"--width={width}", f"--layers={layers}", f"--heads={heads}", f"--lr={lr}", f"--device={device}")
     if batch_size:
         sizes += (f"--batch-size={batch_size}",)
-    plan = Plan(corpus.resolve(), out.resolve(), sizes, max_epochs, max_samples, jobs)
+    folder = corpus_folder(corpus, out / "corpora", train_text, ood_text)
+    plan = Plan(folder.resolve(), out.resolve(), sizes, max_epochs, max_samples, jobs)
     with ThreadPoolExecutor(jobs) as pool:
         folders = list(pool.map(lambda one: train(plan, one), reported))
-    cards = {profile: gate(plan, folders, profile) for profile in PROFILES}
+    cards = {} if train_only else {profile: gate(plan, folders, profile) for profile in PROFILES}
     made = [
-        Row(one, history(folder), {profile: card_of(cards[profile], folder) for profile in PROFILES})
-        for one, folder in zip(reported, folders, strict=True)
+        Row(one, history(run), {profile: card_of(card, run) for profile, card in cards.items()})
+        for one, run in zip(reported, folders, strict=True)
     ]
-    text = table(made, cards, corpus.name, describe(sizes, max_epochs))
+    text = by_epoch(made) if train_only else table(made, cards, folder.name, describe(sizes, max_epochs))
     with atomic_write(out / "table.md") as stream:
         stream.write(text.encode())
     click.echo(text)
@@ -118,7 +134,7 @@ def planned_epochs(command: Sequence[str]) -> int:
     recipe, *options = command
     with recipes.commands[recipe].make_context(recipe, list(options)) as context:
         given = context.params["epochs"]
-    return int(PLANS[context.params["option"]].epochs if given is None else given)
+    return int(EPOCHS[context.params["option"]] if given is None else given)
 
 
 def gate(plan: Plan, folders: Sequence[Path], profile: str) -> dict[str, Any]:

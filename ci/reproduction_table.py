@@ -79,6 +79,26 @@ def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corp
     )
 
 
+def by_epoch(rows: Sequence[Row]) -> str:
+    """What P6b's term does from epoch to epoch, and how much of the space the predictions keep."""
+    head = ["recipe", "epoch", "val cosine", "cosine to c_3", "lambda", "direction term", "MSE", "rank ratio"]
+    lines = [
+        [
+            row.reported["name"],
+            str(record["epoch"]),
+            _number(record["val_cosine"], "z.3f"),
+            _number(record.get("train_loss.previous_cosine"), "z.3f"),
+            _number(record.get("train_loss.lambda"), ".4f"),
+            _number(record.get("train_loss.direction"), ".4f"),
+            _number(record.get("train_loss.mse"), ".4f"),
+            _number(record.get("sentinel", {}).get("rank_ratio"), ".2f"),
+        ]
+        for row in rows
+        for record in row.history
+    ]
+    return f"{_markdown(head, lines)}\n"
+
+
 def falls(history: Sequence[Mapping[str, Any]]) -> str:
     """The first epoch that cost a share of the validation cosine beyond the ordinary, and the one that cost most.
 

@@ -1,11 +1,16 @@
 """What the documents do to the last frame before the network reads it; the other frames are never touched."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from lvm_gates.trainers.recipe_settings import Corruption, Drop
+
 Contexts = Float[Tensor, "batch context dim"]
+Augment = Callable[[Contexts, int], Contexts]
 
 
 def drop_last(context: Contexts, probability: float) -> Contexts:
@@ -35,6 +40,19 @@ def corrupt_last(context: Contexts, probability: float, *, sigma: float = 0.03, 
         swapped = torch.rand(len(context), 1, device=context.device) < swap
         blurred = torch.where(swapped, context[:, -2], blurred)
     return _replace_last(context, blurred, probability)
+
+
+def dropping(drop: Drop) -> Augment | None:
+    """`drop_last` by its settings, None where it never drops."""
+    return (lambda context, epoch: drop_last(context, drop.probability.at(epoch))) if drop.probability.ever else None
+
+
+def corrupting(corruption: Corruption) -> Augment | None:
+    """`corrupt_last` by its settings, None where it never does."""
+    if not corruption.probability.ever:
+        return None
+    sigma, swap = corruption.sigma, corruption.swap
+    return lambda context, epoch: corrupt_last(context, corruption.probability.at(epoch), sigma=sigma, swap=swap)
 
 
 def _replace_last(context: Contexts, other: Float[Tensor, "batch dim"], probability: float) -> Contexts:

@@ -1,6 +1,6 @@
 """A recipe function as a Click command: its options, then a run of the one loop."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lvm_gates.trainers.config import NEEDS_NO_SENTINEL, RunConfig, Select
+from lvm_gates.trainers.declared import Declared, Options, RecipeCommand, over
 from lvm_gates.trainers.launched import as_started
 from lvm_gates.trainers.options import Command, apply, open_training_corpus, refuse_beside, run_options, size_options
+from lvm_gates.trainers.settings import NoSettings, as_plain
+from lvm_gates.trainers.training_settings import Training
 
 if TYPE_CHECKING:
     from lvm_gates.trainers.recipe import Recipe
@@ -19,9 +22,10 @@ RUN = (
     *("epochs", "batch_size", "lr", "context", "seed", "select", "sentinel"),
     *("precision", "device", "threads", "checkpoint_every"),
 )
-ELSEWHERE = ("corpus", "out", "resume", "overwrite", "recover")
-Options = Mapping[str, Any]
+ELSEWHERE = ("corpus", "out", "resume", "overwrite", "recover", "settings")
 History = list[dict[str, Any]]
+
+__all__ = ["History", "Options", "first_line", "recipe_command", "run", "sizes"]
 
 
 def recipe_command(
@@ -31,8 +35,13 @@ def recipe_command(
     batch_size: int,
     select: Select = "val_cos",
     options: Sequence[Callable[[Command], Command]] = (),
-) -> Callable[[Callable[[Options], "Recipe"]], click.Command]:
-    """Turn a function that builds a recipe from its options into a subcommand of ``lvm-train``.
+    settings: Any = None,
+    training: Training = Training(),
+) -> Callable[[Callable[..., "Recipe"]], click.Command]:
+    """Turn a function that builds a recipe into a subcommand of ``lvm-train``.
+
+    The function gets the options, and the settings if there are any: each field is then an option by its dotted path,
+    typed, bounded, recorded and varied by a grid (`trainers.settings`).
 
     Args:
         name: of the subcommand.
@@ -40,17 +49,23 @@ def recipe_command(
         batch_size: documented size.
         select: documented criterion of the best checkpoint.
         options: the recipe's own Click options.
+        settings: a frozen dataclass with the documented values, or a function of the options that makes one.
+        training: documented values of what every recipe can be told.
     """
 
-    def decorate(build: Callable[[Options], "Recipe"]) -> click.Command:
-        @click.command(name, help=build.__doc__, short_help=first_line(build))
+    def decorate(build: Callable[..., "Recipe"]) -> click.Command:
+        defaults = settings if callable(settings) else lambda _: NoSettings() if settings is None else settings
+        builds = (lambda given, _: build(given)) if settings is None else build
+        declared = Declared(name, builds, defaults, training)
+
+        @click.command(name, cls=RecipeCommand, declared=declared, help=build.__doc__, short_help=first_line(build))
         @apply(options)
         @size_options(width=512, layers=4, heads=8)
         @run_options(name, epochs=None if callable(epochs) else epochs, batch_size=batch_size, select=select)
         def command(**given: Any) -> History:
             if callable(epochs) and given["epochs"] is None:
                 given["epochs"] = epochs(given)
-            return run(name, build, as_started(given))
+            return run(declared, as_started(given))
 
         return command
 
@@ -62,13 +77,12 @@ def first_line(function: Callable[..., Any]) -> str:
     return (function.__doc__ or "").partition("\n")[0]
 
 
-def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Path | None = None) -> History:
+def run(declared: Declared, given: Options, out: Path | None = None) -> History:
     """Train a recipe as asked for on the command line.
 
     Args:
-        name: of the recipe.
-        build: makes the recipe of its options.
-        given: every option.
+        declared: the recipe.
+        given: every option, and the settings.
         out: in place of ``--out``.
 
     Returns:
@@ -96,9 +110,12 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
         refuse_beside("--stages", "score")
         # What the stages are, not where: written anew they make another run.
         options |= {"score": None, "stages": stages_digest(given["stages"])}
+    settings = over(given["settings"], given["epochs"])
     config = RunConfig(
-        recipe=name,
+        recipe=declared.name,
         options=options,
+        training=settings.training,
+        settings=as_plain(settings.own),
         start_from=None if start is None else start.sha256,
         processes=ranks().world,
         **{key: given[key] for key in RUN},
@@ -112,7 +129,7 @@ def run(name: str, build: Callable[[Options], "Recipe"], given: Options, out: Pa
     with going_on, writer:
         return train(
             config,
-            build(given),
+            declared.build(given, settings.own),
             corpus,
             folder,
             start=start,

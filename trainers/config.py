@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lvm_gates.trainers.settings import Plain, as_plain
+from lvm_gates.trainers.training_settings import Training
+
 Select = Literal["val_cos", "last-margin", "margin", "skill"]
 NEEDS_NO_SENTINEL: tuple[Select, ...] = ("val_cos", "last-margin")
 # off: no sentinel; watch: it reports; act: it drops the auxiliary terms and stops the run by the documents' rules.
@@ -26,9 +29,8 @@ class RunConfig:
         options: the recipe's own options, as resolved.
         context: C, frames the network reads.
         lr: initial learning rate of AdamW.
-        factor: what the learning rate is multiplied by when the validation loss stalls.
-        patience: epochs without improvement that are waited for before that.
-        clip: largest norm of the gradient.
+        training: settings that every recipe has.
+        settings: the recipe's own, path -> value, as resolved.
         seed: of weights, dropout, augmentation and shuffling.
         select: what the best checkpoint is best in.
         sentinel: whether the run is watched, and whether what is seen has consequences.
@@ -46,9 +48,8 @@ class RunConfig:
     options: Mapping[str, Any] = field(default_factory=dict)
     context: int = 5
     lr: float = 5e-4
-    factor: float = 0.5
-    patience: int = 3
-    clip: float = 1.0
+    training: Training = Training()
+    settings: Mapping[str, Plain] = field(default_factory=dict)
     seed: int = 0
     select: Select = "val_cos"
     sentinel: SentinelMode = "watch"
@@ -61,12 +62,18 @@ class RunConfig:
 
     def as_args(self) -> dict[str, Any]:
         """The run as the plain dictionary that checkpoints record."""
-        return {**dataclasses.asdict(self), "options": dict(self.options)}
+        args = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        del args["training"]
+        return {**args, "options": dict(self.options), "settings": {**self.settings, **as_plain(self.training)}}
 
     def differences(self, recorded: Mapping[str, Any]) -> list[str]:
         """Choices in which a recorded run differs, other than those a resumed run may change."""
+        args = self.as_args()
+        settings, before = args.pop("settings"), recorded.get("settings")
+        before = before if isinstance(before, Mapping) else {}
         return [
-            f"{name} was {recorded.get(name)!r}, is {value!r}"
-            for name, value in self.as_args().items()
-            if name not in FREE_ON_RESUME and recorded.get(name) != value
+            f"{name} was {then.get(name)!r}, is {value!r}"
+            for now, then in ((args, recorded), (settings, before))
+            for name, value in now.items()
+            if name not in FREE_ON_RESUME and then.get(name) != value
         ]

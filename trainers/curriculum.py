@@ -1,24 +1,29 @@
 """Which windows a curriculum trains on in which epoch: the top of a ranking, more of it from stage to stage."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lvm_gates.trainers.options import Command
+from lvm_gates.trainers.settings import setting
 
 if TYPE_CHECKING:
     from lvm_gates.harness.corpus.windows import Windows
 
-# First epoch of each stage (docs/sources.md, "P5"); shares of the windows are those of
-# `harness.corpus.curriculum.STAGES`.
-STAGE_FROM = {1: "a", 5: "b", 11: "c"}
 
+@dataclass(frozen=True)
+class Stages:
+    """First epochs (docs/sources.md, "P5"); shares of the windows are those of `harness.corpus.curriculum.STAGES`."""
 
-def stage_at(epoch: int, first: Mapping[int, str]) -> str:
-    """The stage that ``epoch`` belongs to."""
-    return first[max(start for start in first if start <= epoch)]
+    b: int = setting(5, "first epoch of stage B, on 70 % of the windows", low=1)
+    c: int = setting(11, "first epoch of stage C, on all of them", low=1)
+
+    def at(self, epoch: int) -> str:
+        """The stage that ``epoch`` belongs to."""
+        return "c" if epoch >= self.c else "b" if epoch >= self.b else "a"
 
 
 def curriculum_options(score: str) -> list[Callable[[Command], Command]]:
@@ -41,15 +46,13 @@ def curriculum_options(score: str) -> list[Callable[[Command], Command]]:
     ]
 
 
-def select_windows(
-    score: str, stages: Path | None, first: Mapping[int, str] = STAGE_FROM
-) -> "Callable[[Windows, int], Windows]":
+def select_windows(score: str, stages: Path | None, first: Stages = Stages()) -> "Callable[[Windows, int], Windows]":
     """The function that picks the windows of an epoch; the ranking is made once, when it is first asked.
 
     Args:
         score: key of `harness.corpus.curriculum.DEFINITIONS`.
         stages: folder of stage files to read instead.
-        first: first epoch of each stage.
+        first: epoch of each stage.
 
     Raises:
         UserError (when called): stages of another corpus or context.
@@ -57,7 +60,7 @@ def select_windows(
     selected: dict[str, Windows] = {}
 
     def select(windows: "Windows", epoch: int) -> "Windows":
-        letter = stage_at(epoch, first)
+        letter = first.at(epoch)
         if letter not in selected:
             if stages is None:
                 selected.update(_rank(score, windows))

@@ -14,6 +14,7 @@ from torch.optim import AdamW
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.models.base import NextEmbedding
 from lvm_gates.models.position import with_position
+from lvm_gates.trainers.averaging import WeightAverage
 from lvm_gates.trainers.batches import Batch, Gatherer
 from lvm_gates.trainers.config import RunConfig
 from lvm_gates.trainers.losses import cosine
@@ -21,6 +22,7 @@ from lvm_gates.trainers.network import Network
 from lvm_gates.trainers.objective import Step
 from lvm_gates.trainers.position import Pace, Position, generator_states, restore_generators
 from lvm_gates.trainers.progress import Tick
+from lvm_gates.trainers.rate import multiplied, rate_factor
 from lvm_gates.trainers.recipe import Recipe
 from lvm_gates.trainers.seeding import epoch_order, negatives_rng, seed_epoch
 from lvm_gates.trainers.step_log import READ_EVERY, Means, StepLog
@@ -40,6 +42,7 @@ class Run:
         windows: all training windows.
         device: where it trains.
         network: ``model`` as it is asked in training.
+        average: of its weights, None where the last ones count.
     """
 
     config: RunConfig
@@ -49,6 +52,12 @@ class Run:
     windows: Windows
     device: torch.device
     network: Network
+    average: WeightAverage | None = None
+
+    @property
+    def judged(self) -> NextEmbedding:
+        """The network as it is validated, watched and saved."""
+        return self.model if self.average is None else self.average.judged()
 
     def scale(self, epoch: int) -> float | None:
         """Scale of the position channel in ``epoch``, None without one."""
@@ -103,10 +112,12 @@ def train_epoch(
     if begin is not None:
         restore_generators(begin.generators, run.device)
     log, pace, last = StepLog(config, epoch, means), Pace(config.checkpoint_every), steps(windows, config)
+    rate = config.training.rate
     batches = gatherer.batches(windows, order, config.batch_size, skip=done)
     with closing(batches):
         for number, batch in enumerate(batches, done + 1):
-            _descend(run, epoch, number, batch, auxiliary, log)
+            factor = rate_factor(rate, epoch - 1 + number / last, config.epochs)
+            _descend(run, epoch, number, batch, auxiliary, factor, log)
             saves = save is not None and number < last and pace.due(number)
             if saves or number % READ_EVERY == 0 or number == last:
                 read = log.read()
@@ -116,7 +127,7 @@ def train_epoch(
     return means
 
 
-def _descend(run: Run, epoch: int, number: int, batch: Batch, auxiliary: bool, log: StepLog) -> None:
+def _descend(run: Run, epoch: int, number: int, batch: Batch, auxiliary: bool, factor: float, log: StepLog) -> None:
     """One step; nothing in it waits for the device."""
     recipe, config = run.recipe, run.config
     run.network.begin(epoch, number)
@@ -126,8 +137,12 @@ def _descend(run: Run, epoch: int, number: int, batch: Batch, auxiliary: bool, l
     run.optimizer.zero_grad()
     loss.total.backward()  # type: ignore[no-untyped-call]
     # All at once: the same bits in a sixth less time than one parameter after another.
-    norm = torch.nn.utils.clip_grad_norm_(run.optimizer.param_groups[0]["params"], config.clip, foreach=True)
-    run.optimizer.step()
+    clip = config.training.optimizer.clip
+    norm = torch.nn.utils.clip_grad_norm_(run.optimizer.param_groups[0]["params"], clip, foreach=True)
+    with multiplied(run.optimizer, factor):
+        run.optimizer.step()
+    if run.average is not None:
+        run.average.update()
     with torch.no_grad():
         cos = cosine(step.raw, batch.target)
         margin_vs_last = cos - cosine(step.raw, step.last)

@@ -16,13 +16,19 @@ from lvm_gates.trainers.saved import resumable
 @click.command(
     context_settings={"ignore_unknown_options": True}, short_help="Train a recipe under combinations of its options."
 )
-@click.option("--vary", multiple=True, required=True, metavar="NAME=A,B,...", help="An option and its values; repeat.")
+@click.option(
+    "--vary",
+    multiple=True,
+    required=True,
+    metavar="NAME=A,B,...",
+    help="An option or a setting (RECIPE --show-settings) and its values; repeat.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the runs.")
 @click.argument("recipe")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, arguments: Sequence[str]) -> None:
-    """Train RECIPE under every combination of the --vary options; ARGUMENTS go to each run.
+    """Train RECIPE under every combination of the --vary options and settings; ARGUMENTS go to each run.
 
     Every run has its own folder in --out. The same command goes on where it was interrupted: finished runs are not
     repeated, an unfinished one is resumed. A run that fails is reported, and the others go on.
@@ -37,7 +43,8 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
         raise click.UsageError("a grid is one process; give torchrun one recipe at a time.")
     group = context.parent.command if context.parent else None
     commands = group.commands if isinstance(group, click.Group) else {}
-    command = commands.get(recipe)
+    # A recipe named by its module, too: only the group knows how it is found.
+    command = group.get_command(context.parent, recipe) if isinstance(group, click.Group) and context.parent else None
     if command is None or command is grid:
         known = sorted(name for name in commands if name != "grid")
         raise click.UsageError(f"unknown recipe {recipe!r}; {did_you_mean(recipe, known)}.")
@@ -49,10 +56,12 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
     # Every line is parsed before the first run, so that a mistake in the last shows at once.
     for combination in itertools.product(*(_values(one) for one in vary)):
         name = ",".join(f"{option}={value}" for option, value in combination)
-        given = [text for option, value in combination for text in (f"--{option}", value)]
-        begun = resumable(out / name) and "--overwrite" not in arguments
+        given = [text for option, value in combination for text in _asked(command, option, value)]
+        # A ramp is spelled with a slash, which no folder has in its name.
+        folder = out / name.replace("/", "~")
+        begun = resumable(folder) and "--overwrite" not in arguments
         state = ["--resume"] if begun else []
-        line = [*arguments, *given, "--out", str(out / name), *state]
+        line = [*arguments, *given, "--out", str(folder), *state]
         runs[name] = command.make_context(recipe, line, parent=context.parent, obj=silent)
     failed = []
     for name, run in runs.items():
@@ -70,12 +79,20 @@ def grid(context: click.Context, vary: Sequence[str], out: Path, recipe: str, ar
         raise click.ClickException(f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}.")
 
 
+def _asked(command: click.Command, name: str, value: str) -> tuple[str, str]:
+    """How a run is told: by an option of that name, or else as a setting."""
+    is_option = any(f"--{name}" in parameter.opts for parameter in command.params)
+    return (f"--{name}", value) if is_option else ("--set", f"{name}={value}")
+
+
 def _values(text: str) -> list[tuple[str, str]]:
     """``NAME=A,B`` as (NAME, A), (NAME, B)."""
     name, equals, values = text.partition("=")
     found = [value.strip() for value in values.split(",") if value.strip()]
     if not name or not equals or not found:
-        raise click.UsageError(f"--vary {text!r} is not NAME=A,B; name an option of the recipe and its values.")
+        raise click.UsageError(
+            f"--vary {text!r} is not NAME=A,B; name an option or a setting of the recipe and its values."
+        )
     return [(name.strip().removeprefix("--"), value) for value in found]
 
 

@@ -21,6 +21,8 @@ from lvm_gates.harness.corpus.splitting import split_digest
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.predictors.architectures import build
 from lvm_gates.harness.predictors.checkpoint import Checkpoint
+from lvm_gates.models.base import NextEmbedding
+from lvm_gates.trainers.averaging import WeightAverage
 from lvm_gates.trainers.batches import training_windows
 from lvm_gates.trainers.config import RunConfig
 from lvm_gates.trainers.epoch import Run, steps, train_epoch
@@ -82,25 +84,27 @@ def train(
     training, validation = training_windows(corpus, config.context, recipe.needs.target)
     group.require_same(f"{corpus.fingerprint} {split_digest(corpus.article_ids, corpus.splits)}", "corpus")
     seed_epoch(config.seed, 0)
-    model_config = model_config_of(recipe, corpus.dim)
+    training_of = config.training
+    model_config = model_config_of(recipe, corpus.dim, training_of.network)
     model = build(recipe.model_type, **model_config)
     if start is not None:
         start_from(model, start, recipe.model_type, model_config)
     model = model.to(device)
     require_reads(model, config.context, device)
-    # Fused: a third of the time of the plain loop over parameters, which is a sixth of a small network's step.
-    optimizer = AdamW(model.parameters(), lr=config.lr, weight_decay=recipe.weight_decay, fused=True)
-    scheduler = ReduceLROnPlateau(optimizer, factor=config.factor, patience=config.patience)
+    optimizer = adamw(model, config)
+    scheduler = ReduceLROnPlateau(optimizer, factor=training_of.rate.factor, patience=training_of.rate.patience)
     folder = RunFolder(out, config, corpus, recipe.model_type, model_config, start)
     history: list[EpochRecord] = []
     position: Position | None = None
     network = network_of(model, device, config.seed, group)
-    run = Run(config, recipe, model, optimizer, training, device, network)
+    # After the network, whose weights are then those of the first process.
+    average = WeightAverage(model, training_of.average.decay) if training_of.average.decay else None
+    run = Run(config, recipe, model, optimizer, training, device, network, average)
     # Stages that cannot be read are refused now, not in epoch 5, and before an old run is deleted.
     sizes = [len(run.epoch_windows(epoch)) for epoch in range(1, config.epochs + 1)]
     sentinel = open_sentinel(config, corpus, min(sizes)) if group.first else None
     if resume:
-        history, position = restore(folder, model, optimizer, scheduler)
+        history, position = restore(folder, model, optimizer, scheduler, average)
         group.require_same(f"{len(history)} {position.step if position else 0}", "saved run")
     if group.first:
         folder.claim(history, resume=resume, overwrite=overwrite)
@@ -131,7 +135,7 @@ def train(
             record |= {f"train_{name}": value for name, value in means.all().items()}
             # Judged once: another machine may round otherwise, and what follows from it must not differ.
             record |= group.from_first(_judge(run, validation, sentinel, epoch) if group.first else {})
-            if recipe.plateau:
+            if training_of.rate.schedule == "plateau":
                 scheduler.step(record["val_loss"])
             history.append(record)
             if group.first:
@@ -143,10 +147,24 @@ def train(
     return history
 
 
+def adamw(model: NextEmbedding, config: RunConfig) -> AdamW:
+    """The optimiser as its settings have it."""
+    asked = config.training.optimizer
+    return AdamW(
+        model.parameters(),
+        lr=config.lr,
+        betas=(asked.beta1, asked.beta2),
+        eps=asked.epsilon,
+        weight_decay=asked.weight_decay,
+        # A third of the time of the plain loop over parameters, which is a sixth of a small network's step.
+        fused=True,
+    )
+
+
 def _judge(run: Run, validation: Windows, sentinel: Sentinel | None, epoch: int) -> EpochRecord:
     """What VAL and the sentinel say of an epoch, as its record has it."""
     config, scale = run.config, run.scale(epoch)
-    val = validate(run.model, validation, scale, run.device, run.recipe.needs.target)
+    val = validate(run.judged, validation, scale, run.device, run.recipe.needs.target)
     require_finite(val.loss, f"the validation loss of epoch {epoch}", config)
     reading = None if sentinel is None else look(sentinel, run, epoch)
     score = selection(config.select, val.cosine, val.margin_vs_last, reading)
@@ -162,7 +180,10 @@ def _save_unfinished(
 
 
 def _states(run: Run, scheduler: ReduceLROnPlateau) -> States:
-    return States(run.model.state_dict(), run.optimizer.state_dict(), scheduler.state_dict())
+    states = States(run.judged.state_dict(), run.optimizer.state_dict(), scheduler.state_dict())
+    if run.average is None:
+        return states
+    return states._replace(trained=run.model.state_dict(), averaged_steps=run.average.steps)
 
 
 def _line(record: EpochRecord) -> str:

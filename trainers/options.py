@@ -54,6 +54,17 @@ def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Sel
             metavar="STEPS",
             help="Save inside an epoch too, so that --resume goes on there [default: every five minutes].",
         ),
+        click.option(
+            "--set",
+            "changes",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="A setting, such as optimizer.clip=.5; repeat. --show-settings names them all.",
+        ),
+        click.option(
+            "--settings", "settings_file", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file of them."
+        ),
+        click.option("--show-settings", is_flag=True, help="Print all settings as such a file, and stop."),
         click.option("--resume", is_flag=True, help="Continue the run in --out, bit for bit."),
         click.option("--overwrite", is_flag=True, help="Replace the run in --out."),
     ]

@@ -1,19 +1,23 @@
 """P6: the chunk after the next one as the target, so that copying the last frame pays less (docs/sources.md, "P6")."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import click
 
 from lvm_gates.trainers.command import Options, recipe_command, sizes
 from lvm_gates.trainers.options import as_published
-from lvm_gates.trainers.p51 import CORRUPTED
 from lvm_gates.trainers.recipe import Needs, Recipe
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from lvm_gates.trainers.recipe_settings import Corruption, as_run_by_default
 
 # Offset of the target from the last context frame: the chunk in between is never shown.
 SKIP = 2
+
+
+@dataclass(frozen=True)
+class P6:
+    """Documented values."""
+
+    corruption: Corruption = Corruption()
 
 
 @recipe_command(
@@ -37,13 +41,15 @@ SKIP = 2
         ),
         as_published("the last frame is corrupted by default"),
     ],
+    settings=lambda given: P6(as_run_by_default(given["as_published"])),
 )
-def p6(given: Options) -> Recipe:
+def p6(given: Options, own: P6) -> Recipe:
     """MSE to the chunk after the next one.
 
     The gates judge it as what it is used for, a predictor of the next chunk. The plan was another network
     (--network next-token --target next).
     """
+    from lvm_gates.trainers.augment import corrupting
     from lvm_gates.trainers.objective import weighted
 
     return Recipe(
@@ -51,15 +57,5 @@ def p6(given: Options) -> Recipe:
         model_type=given["network"],
         model=sizes(given),
         needs=Needs(target=SKIP if given["target"] == "skip" else 1),
-        augment=corrupted if given["as_published"] else None,
+        augment=corrupting(own.corruption),
     )
-
-
-def corrupted(context: "Tensor", epoch: int) -> "Tensor":
-    """What P6 and P6b read as launched: P5.1's corruption of the last frame had become the default.
-
-    Source: docs/sources.md, "Versions of the code".
-    """
-    from lvm_gates.trainers.augment import corrupt_last
-
-    return corrupt_last(context, CORRUPTED)

@@ -46,8 +46,6 @@ class Recipe:
         tune: called with the network before each epoch.
         select_windows: (all training windows, epoch) -> those of this epoch; a curriculum.
         schedules: of the weights that push against the regression loss, by name.
-        weight_decay: of AdamW.
-        plateau: whether the learning rate falls when the validation loss stalls.
     """
 
     objective: "Objective"
@@ -59,5 +57,3 @@ class Recipe:
     tune: "Callable[[Any, int], None] | None" = None
     select_windows: "Callable[[Windows, int], Windows] | None" = None
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
-    weight_decay: float = 0.01
-    plateau: bool = True

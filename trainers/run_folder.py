@@ -38,11 +38,21 @@ EpochRecord = dict[str, Any]
 
 
 class States(NamedTuple):
-    """State dicts of what a run consists of."""
+    """State dicts of what a run consists of.
+
+    Where weights are averaged ``model`` is the average, which is judged, and ``trained`` what training goes on from.
+    """
 
     model: Mapping[str, Any]
     optimizer: Mapping[str, Any]
     scheduler: Mapping[str, Any]
+    trained: Mapping[str, Any] | None = None
+    averaged_steps: int | None = None
+
+    def resumable(self, history: list[EpochRecord]) -> dict[str, Any]:
+        """What a checkpoint holds for a resumed run alone, weights apart."""
+        averaged = {} if self.averaged_steps is None else {"averaged_steps": self.averaged_steps}
+        return {"scheduler": self.scheduler, "history": history, **averaged}
 
 
 @dataclass
@@ -143,7 +153,7 @@ class RunFolder:
         # An undefined score is no better than any, so the first epoch stands until there is a defined one.
         known = [score for score in earlier if score is not None]
         improved = not earlier or (last["score"] is not None and all(last["score"] > score for score in known))
-        resumable = {"scheduler": states.scheduler, "history": history}
+        resumable = states.resumable(history)
         alone = states._replace(optimizer={})
         with self._said_in_words():
             self._clear()
@@ -171,7 +181,7 @@ class RunFolder:
         """
         nothing = {"epoch": 0, "val_loss": math.nan, "val_cosine": math.nan}
         last = {**(history[-1] if history else nothing), "position_scale": scale}
-        resumable = {"scheduler": states.scheduler, "history": history, "position": position.as_plain()}
+        resumable = states.resumable(history) | {"position": position.as_plain()}
         with self._said_in_words():
             self._clear()
             self._write(UNFINISHED, last, states, resumable)
@@ -201,6 +211,8 @@ class RunFolder:
             train_article_hashes=self.trained_on,
             train_fingerprints=self.fingerprints,
             training_state=state,
+            # An epoch's own checkpoint is there to be asked, not to be resumed.
+            trained_state=None if state is None else states.trained,
         )
 
     def mend_history(self, history: list[EpochRecord]) -> None:

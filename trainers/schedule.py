@@ -1,5 +1,6 @@
 """Values that change from epoch to epoch, as data: a recipe's schedule reads like the table in its document."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,6 +41,20 @@ class Schedule:
         share = (epoch - first) / (last - first) if last > first else 1.0
         return piece[0] + share * (piece[1] - piece[0])
 
+    @property
+    def ever(self) -> bool:
+        """Whether the value is other than zero in any epoch."""
+        return any(any(piece) if isinstance(piece, tuple) else piece for piece in self.pieces.values())
+
+    def __str__(self) -> str:
+        """As `schedule_of` reads it: ``1:0 4:.005/.01 11:.01``, or one number."""
+        if not isinstance(self.pieces[1], tuple) and len(self.pieces) == 1:
+            return _number(self.pieces[1])
+        return " ".join(
+            f"{start}:{'/'.join(map(_number, piece)) if isinstance(piece, tuple) else _number(piece)}"
+            for start, piece in self.pieces.items()
+        )
+
     def rises_at(self, epoch: int) -> bool:
         """Whether the value is larger than an epoch earlier; before the first epoch it was whatever it starts at."""
         return epoch > 1 and self.at(epoch) > self.at(epoch - 1)
@@ -61,6 +76,37 @@ class Schedule:
 def constant(value: float) -> Schedule:
     """The same value in every epoch."""
     return Schedule({1: value})
+
+
+def schedule_of(text: str) -> Schedule:
+    """A schedule as typed: first epochs and values, ``1:0 4:.005/.01 11:.01``; one number is that in every epoch.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if ":" not in text:
+        return constant(_finite(text))
+    pieces: dict[int, Piece] = {}
+    for part in text.split():
+        start, _, values = part.partition(":")
+        ends = [_finite(value) for value in values.split("/")]
+        if len(ends) > 2 or int(start) in pieces:
+            raise ValueError(f"{part!r} is no EPOCH:VALUE or EPOCH:FROM/TO, or names an epoch again")
+        pieces[int(start)] = ends[0] if len(ends) == 1 else (ends[0], ends[1])
+    return Schedule(pieces)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
+
+
+def _number(value: float) -> str:
+    """The shortest spelling that reads back as the same number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def ramped_together(schedules: Mapping[str, Schedule], epochs: int) -> list[str]:

@@ -10,15 +10,18 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.predictors.checkpoint import Checkpoint
 from lvm_gates.models.base import NextEmbedding
+from lvm_gates.trainers.averaging import WeightAverage
 from lvm_gates.trainers.position import Position
 from lvm_gates.trainers.recipe import Recipe
 from lvm_gates.trainers.run_folder import EpochRecord, RunFolder
+from lvm_gates.trainers.training_settings import NetworkSettings
 
 
-def model_config_of(recipe: Recipe, dim: int) -> dict[str, Any]:
+def model_config_of(recipe: Recipe, dim: int, network: NetworkSettings = NetworkSettings()) -> dict[str, Any]:
     """Constructor arguments of the network for embeddings ``dim`` wide."""
     channel = 0 if recipe.position_scale is None else 1
-    return {"input_dim": dim + channel, "output_dim": dim, **recipe.model}
+    dropout = {} if network.dropout is None else {"dropout": network.dropout}
+    return {"input_dim": dim + channel, "output_dim": dim, **recipe.model, **dropout}
 
 
 def require_reads(model: NextEmbedding, context: int, device: torch.device) -> None:
@@ -50,7 +53,11 @@ def start_from(model: NextEmbedding, start: Checkpoint, model_type: str, model_c
 
 
 def restore(
-    folder: RunFolder, model: NextEmbedding, optimizer: AdamW, scheduler: ReduceLROnPlateau
+    folder: RunFolder,
+    model: NextEmbedding,
+    optimizer: AdamW,
+    scheduler: ReduceLROnPlateau,
+    average: WeightAverage | None = None,
 ) -> tuple[list[EpochRecord], Position | None]:
     """Put a run back where it was saved last.
 
@@ -62,9 +69,13 @@ def restore(
     """
     record = folder.read()
     try:
-        model.load_state_dict(record["model_state_dict"])
-        optimizer.load_state_dict(record["optimizer_state_dict"])
         state = record["training_state"]
+        if average is None:
+            model.load_state_dict(record["model_state_dict"])
+        else:
+            model.load_state_dict(record["trained_state_dict"])
+            average.load(record["model_state_dict"], int(state["averaged_steps"]))
+        optimizer.load_state_dict(record["optimizer_state_dict"])
         scheduler.load_state_dict(state["scheduler"])
         history = list(state["history"])
         position = Position.from_plain(state["position"]) if "position" in state else None

@@ -33,9 +33,9 @@ def open_sentinel(config: RunConfig, corpus: Corpus, training: int) -> Sentinel 
 
 
 def look(sentinel: Sentinel, run: Run, epoch: int) -> Reading:
-    """What the sentinel sees in a run's network as it is now; it must be in eval mode."""
+    """What the sentinel sees in a run's network as it is now, put in eval mode."""
     dim, scale = run.windows.corpus.dim, run.scale(epoch)
-    predictor = TorchPredictor(f"epoch {epoch}", run.model, dim, run.device, position_scale=scale)
+    predictor = TorchPredictor(f"epoch {epoch}", run.judged.eval(), dim, run.device, position_scale=scale)
     return sentinel.look(predictor, epoch)
 
 

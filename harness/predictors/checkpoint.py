@@ -31,7 +31,7 @@ from lvm_gates.models.registry import ARCHITECTURES
 __all__ = ["Checkpoint", "TorchPredictor", "load_checkpoint", "save_checkpoint", "torch_predictor"]
 
 # Weights and training state: large, and no business of whoever reads the metadata.
-STATE_FIELDS = (OWN_KEY, "optimizer_state_dict", "training_state", FIELD)
+STATE_FIELDS = (OWN_KEY, "trained_state_dict", "optimizer_state_dict", "training_state", FIELD)
 # Of somebody else's file: an optimiser's state has as many names as there are trainers.
 _LARGEST_FOREIGN = 256
 _STATE = re.compile(r"optim|sched|loops|callbacks|state|fingerprints")

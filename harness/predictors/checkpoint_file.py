@@ -90,6 +90,7 @@ def save_checkpoint(
     train_article_hashes: list[str] | None = None,
     train_fingerprints: Mapping[str, Any] | None = None,
     training_state: Mapping[str, Any] | None = None,
+    trained_state: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a checkpoint: the original fields, then our own. It appears complete or not at all.
 
@@ -111,6 +112,7 @@ def save_checkpoint(
             finds that it judges a model on what it has seen.
         train_fingerprints: signatures of the chunks trained on (`harness.leaks.record`), for the same; tensors.
         training_state: what resuming needs beyond weights and optimiser.
+        trained_state: the weights that training goes on from, where ``model_state`` is an average of them.
     """
     record = {
         "epoch": epoch,
@@ -130,6 +132,8 @@ def save_checkpoint(
         "train_fingerprints": train_fingerprints,
         "training_state": plain(training_state),
     }
+    if trained_state is not None:
+        record["trained_state_dict"] = {key: value.detach().cpu() for key, value in trained_state.items()}
     with atomic_write(path) as stream:
         torch.save(record, stream)
 

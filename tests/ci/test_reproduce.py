@@ -1,25 +1,32 @@
 """The table of reported against reproduced metrics."""
 
+import itertools
 import json
 import math
 import os
+import shlex
 import tomllib
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from ci.reproduce import REPORTED, describe, main, planned_epochs, subprocess
-from ci.reproduction_table import Row, falls, table
+from ci.reproduction_corpora import corpus_folder
+from ci.reproduction_table import Row, by_epoch, falls, table
+from lvm_gates.harness.corpus.corpus import open_corpus
 from lvm_gates.harness.worlds.world import synthesise
 
 ROOT = Path(__file__).parents[2]
 RECIPES = tomllib.loads(REPORTED.read_text())["recipe"]
+COLLAPSE = tomllib.loads((REPORTED.parent / "collapse.toml").read_text())["recipe"]
 KEYS = {"name", "command", "val_cosine", "collapse", "margin", "r5", "rollout", "gates", "fault"}
 
 
-@pytest.mark.parametrize("reported", RECIPES, ids=lambda one: one["name"])
+@pytest.mark.parametrize("reported", RECIPES + COLLAPSE, ids=lambda one: one["name"])
 def test_every_entry_can_be_run_and_names_its_fault(reported):
     assert set(reported) <= KEYS
     assert reported["fault"]
@@ -162,7 +169,7 @@ def commands(monkeypatch):
         if key == "lvm-train":
             folder = Path(command[command.index("--out") + 1])
             folder.mkdir(exist_ok=True)
-            (folder / "training_history.json").write_text(json.dumps({"history": [{"val_cosine": 0.5}]}))
+            (folder / "training_history.json").write_text(json.dumps({"history": [{"epoch": 1, "val_cosine": 0.5}]}))
             for name in ("best_model.pt", "final_model.pt"):
                 if not (folder / name).exists():
                     (folder / name).touch()
@@ -235,6 +242,76 @@ def test_another_corpus_or_more_samples_are_gated_again(commands, tmp_path):
     asked.clear()
     assert reproduce(tmp_path, "--max-samples", "77").exit_code == 0
     assert sum("gates/" in command for command in asked) == 2
+
+
+@pytest.mark.parametrize("named", [[], ["TRAIN_TEXT=a.npz b.npz", "OOD_TEXT=c.npz"]])
+def test_one_command_makes_every_table(named):
+    line = ["make", "-n", "--no-print-directory", "reproduced", *named]
+    said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout.replace("\\\n", " ")
+    commands = [shlex.split(one)[3:] for one in said.splitlines() if "-m ci.reproduce" in one]
+    known = {option for parameter in main.params for option in parameter.opts}
+    assert {word for command in commands for word in command if word.startswith("--")} <= known
+    corpora = [command[command.index("--corpus") + 1] for command in commands]
+    assert corpora == ["wiki-64", "wiki-768", *(["text"] if named else [])]
+    assert ("No text was named" in said) == (not named)
+    if named:
+        texts = [word for option, word in itertools.pairwise(commands[-1]) if option == "--train-text"]
+        assert texts == ["a.npz", "b.npz"]
+
+
+def test_the_collapse_is_shown_epoch_by_epoch(commands, tmp_path):
+    """Without gates; the corpus is made once, in --out."""
+    asked, _ = commands
+    given = ["--corpus", "wiki-64", "--out", str(tmp_path), "--train-only"]
+    given += ["--rows", str(REPORTED.parent / "collapse.toml")]
+    for _ in range(2):
+        result = CliRunner().invoke(main, given)
+        assert result.exit_code == 0, result.output
+    corpus = tmp_path / "corpora" / "wiki-64"
+    assert result.output.count(str(corpus)) == 0, "made the first time"
+    assert [command[1] for command in asked] == ["p6b"] * 4
+    assert all(command[command.index("--corpus") + 1] == corpus.resolve().as_posix() for command in asked)
+    assert "| P6b v1, wide enough | 1 | 0.500 | – | – | – | – | – |" in (tmp_path / "table.md").read_text()
+
+
+def test_by_epoch_has_a_line_an_epoch():
+    terms = {"previous_cosine": -0.25, "lambda": 0.6, "direction": 0.0042, "mse": 0.0156}
+    record = {"epoch": 3, "val_cosine": 0.05, **{f"train_loss.{name}": value for name, value in terms.items()}}
+    line = by_epoch([Row({"name": "X"}, [record | {"sentinel": {"rank_ratio": 0.5}}], {})]).splitlines()[-1]
+    assert line == "| X | 3 | 0.050 | -0.250 | 0.6000 | 0.0042 | 0.0156 | 0.50 |"
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("texts")
+    return [synthesise("arrow", folder / name, articles=n, dim=8, seed=n).path for name, n in (("a", 10), ("b", 21))]
+
+
+def test_text_is_joined_as_the_page_says(texts, tmp_path):
+    """Of 10 and 21 articles, or of the 500 and 728 of Brown and the PEPs."""
+    made = corpus_folder("text", tmp_path, [texts[0]], [texts[1]])
+    corpus = open_corpus(made)
+    assert [len(corpus.articles(split)) for split in ("TRAIN", "VAL", "OOD")] == [3, 1, 21]
+    whole = open_corpus(texts[1])
+    np.testing.assert_allclose(corpus.vectors(corpus.rows_of(corpus.articles("OOD"))), whole.vectors(
+        np.arange(len(whole.stored))), atol=1e-3)  # fmt: skip
+    stamp = (made / "corpus.json").stat().st_mtime_ns
+    assert corpus_folder("text", tmp_path, [texts[0]], [texts[1]]) == made
+    assert (made / "corpus.json").stat().st_mtime_ns == stamp
+    assert (round(0.3 * 1228), round(0.4 * 1228) - round(0.3 * 1228)) == (368, 123)
+
+
+@pytest.mark.parametrize(
+    ("named", "train", "said"),
+    [
+        ("text", [], "--corpus text: give embedded text by --train-text"),
+        ("absent", [], "--corpus absent: is no folder and none of wiki-768, wiki-64, text"),
+        ("wiki-64", [Path("a")], "are for --corpus text"),
+    ],
+)
+def test_a_corpus_that_cannot_be_made_is_refused(tmp_path, named, train, said):
+    with pytest.raises(click.UsageError, match=said):
+        corpus_folder(named, tmp_path, train, [])
 
 
 def test_a_row_that_is_not_there_is_refused(tmp_path):

@@ -44,6 +44,7 @@ BY_TEST = {
     "python -m ci.power": "tests/ci/test_power.py",
     "python -m ci.sequential_error": "tests/ci/test_sequential_error.py",
     "python -m ci.reproduce": "tests/ci/test_reproduce.py",
+    "make reproduced": "tests/ci/test_reproduce.py",
     "python -m ci.fuzz": "tests/ci/test_fuzz.py",
     "python -m ci.chaos": "tests/ci/test_chaos.py",
     "python -m ci.mutate": "tests/ci/test_mutation.py",

@@ -10,6 +10,9 @@ from tiny import SMALL, history, lvm_train, trained, weights
 
 from lvm_gates.harness.predictors.checkpoint import load_checkpoint
 from lvm_gates.trainers.cli import main
+from lvm_gates.trainers.declared import Settings
+from lvm_gates.trainers.settings import NoSettings
+from lvm_gates.trainers.training_settings import Training
 
 RECIPES = [name for name in main.commands if name != "grid"]
 ONE_EPOCH = [*SMALL, "--epochs", "1"]
@@ -62,6 +65,7 @@ def test_p1_is_the_documented_recipe():
         "heads": 8,
         "resume": False,
         "overwrite": False,
+        "settings": Settings(NoSettings(), Training()),
     }
 
 

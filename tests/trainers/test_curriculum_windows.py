@@ -12,7 +12,7 @@ from lvm_gates.harness.corpus.curriculum import DEFINITIONS
 from lvm_gates.harness.corpus.curriculum_files import read_stage
 from lvm_gates.trainers.batches import training_windows
 from lvm_gates.trainers.cli import main
-from lvm_gates.trainers.curriculum import curriculum_options, select_windows, stage_at
+from lvm_gates.trainers.curriculum import Stages, curriculum_options, select_windows
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,7 @@ def test_the_scores_offered_are_those_that_exist():
 
 
 def test_the_stage_of_an_epoch():
-    first = {1: "a", 5: "b", 11: "c"}
-    assert "".join(stage_at(epoch, first) for epoch in range(1, 21)) == "aaaabbbbbbcccccccccc"
+    assert "".join(Stages().at(epoch) for epoch in range(1, 21)) == "aaaabbbbbbcccccccccc"
 
 
 @pytest.mark.parametrize("by", DEFINITIONS)

@@ -65,6 +65,16 @@ def test_a_run_that_fails_is_told_and_the_others_are_made(corpus, tmp_path):
     assert summary == "Error: 1 of 2 runs failed: lr=1e30."
 
 
+def test_settings_vary_too_of_a_recipe_from_outside_as_well(corpus, tmp_path):
+    line = ["python:examples.custom_recipe:p8", "--vary", "contrast.weight=0,1:.1/.2 9:.2", "--epochs", "1"]
+    lines = trained(*grid(corpus, tmp_path, *line, "--sentinel", "off", "--set", "contrast.negatives=2")).output
+    names = ["contrast.weight=0", "contrast.weight=1:.1/.2 9:.2"]
+    assert [line.split(": best")[0] for line in lines.splitlines()] == names
+    # A ramp is spelled with a slash.
+    runs = [tmp_path / name.replace("/", "~") for name in names]
+    assert [weights(run)["args"]["settings"]["contrast.weight"] for run in runs] == ["0", "1:0.1/0.2 9:0.2"]
+
+
 def test_a_grid_of_p51_has_a_line_a_run_too(corpus, tmp_path):
     line = ["p51", "--vary", "score=plan,corrected", "--epochs", "1", "--retries", "0"]
     lines = trained(*grid(corpus, tmp_path, *line)).output.splitlines()
@@ -82,7 +92,9 @@ def test_a_grid_of_p51_has_a_line_a_run_too(corpus, tmp_path):
         (["p7", "--vary", "margin="], "is not NAME=A,B"),
         (["p7", "--vary", "margin=.1,wide"], "'wide' is not a valid float"),
         (["p7", "--vary", "margin=.1", "--vary", "margin=.2"], "--vary names an option twice"),
-        (["p7", "--vary", "breadth=1"], "No such option '--breadth'"),
+        (["p7", "--vary", "breadth=1"], "--set breadth: p7 has no such setting; Known: anchor.learnable"),
+        (["p7", "--vary", "hinge.wieght=1,2"], "did you mean 'hinge.weight'?"),
+        (["p7", "--vary", "hinge.weight=1,wide"], "--set hinge.weight=wide: must be a number."),
         (["p7", "--vary", "margin=.1", "--breadth", "1"], "No such option '--breadth'"),
     ],
 )

@@ -16,6 +16,7 @@ from lvm_gates.trainers.loop import train
 from lvm_gates.trainers.objective import Loss, Term, weighted
 from lvm_gates.trainers.schedule import Schedule
 from lvm_gates.trainers.threads import cpu_threads
+from lvm_gates.trainers.training_settings import Training
 
 
 def val(corpus):
@@ -118,7 +119,7 @@ def test_each_checkpoint_is_asked_with_the_scale_it_trained_with(corpus, tmp_pat
 
 
 def test_it_learns(corpus, tmp_path):
-    config = replace(CONFIG, epochs=25, lr=3e-3, patience=3)
+    config = replace(CONFIG, epochs=25, lr=3e-3, training=Training())
     history = train(config, RECIPE, corpus, tmp_path / "run")
     windows = val(corpus)
     persistence = (windows.contexts()[:, -1] * windows.target_vectors()).sum(1).mean()

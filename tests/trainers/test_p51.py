@@ -7,12 +7,7 @@ from lvm_gates.trainers import loop
 from lvm_gates.trainers.sentinel_rules import StageGate
 
 # What a stage of two epochs and one that follows it look like; the real ones have four and more.
-STAGE_A = 2
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch):
-    monkeypatch.setattr("lvm_gates.trainers.p51.STAGE_A_EPOCHS", STAGE_A)
+SHORT = ["--set", "stages.b=3"]
 
 
 @pytest.fixture
@@ -28,7 +23,7 @@ def gate(monkeypatch):
 
 
 def p51(corpus, out, *options):
-    return ["p51", "--corpus", corpus.path, "--out", out, *SMALL, "--batch-size", "16", *options]
+    return ["p51", "--corpus", corpus.path, "--out", out, *SMALL, "--batch-size", "16", *SHORT, *options]
 
 
 def runs(out):
@@ -52,8 +47,8 @@ def test_a_missed_gate_is_tried_again_with_more_position_and_bias(corpus, tmp_pa
     verdicts = [line for line in said if "stage A" in line]
     assert [line.split(": ")[0] for line in verdicts] == [str(run) for run in runs(out).values()]
     assert all("misses its gate: margin is " in line and "wanted >= +2.00" in line for line in verdicts)
-    # The second epoch is a third of the way up to .10 and .6, then .15 and .8, then .20 and 1.0.
-    expected = [(0.1 / 3, 0.6 / 3), (0.15 / 3, 0.8 / 3), (0.2 / 3, 1.0 / 3)]
+    # The second epoch is half and a third of the way up to .10 and .6, then .15 and .8, then .20 and 1.0.
+    expected = [(0.1 / 2, 0.6 / 3), (0.15 / 2, 0.8 / 3), (0.2 / 2, 1.0 / 3)]
     for run, wanted in zip(runs(out).values(), expected, strict=True):
         assert last_epoch(run) == pytest.approx(wanted)
     assert [weights(run)["args"]["options"]["attempt"] for run in runs(out).values()] == [0, 1, 2]
@@ -65,18 +60,19 @@ def test_stages_b_and_c_follow_a_passed_gate_only(corpus, tmp_path, gate):
     assert list(runs(tmp_path / "passed")) == ["passed"]
     assert "stage A passes its gate" in said
     records = history(tmp_path / "passed")
-    # 132 windows: 40 of them in epochs 1 to 4, 93 from epoch 5.
-    assert [record["windows"] for record in records] == [40, 40, 40, 40, 93, 93]
+    # 132 windows: 40 of them in epochs 1 and 2, 93 from epoch 3.
+    assert [record["windows"] for record in records] == [40, 40, 93, 93, 93, 93]
     gate(2.0)
     result = lvm_train(*p51(corpus, tmp_path / "missed", "--epochs", "6", "--retries", "1"))
     assert result.exit_code == 1
     assert "stage A missed its gate in all 2 attempts, so stages B and C were not trained" in result.output
-    assert [len(history(run)) for run in runs(tmp_path / "missed").values()] == [STAGE_A, STAGE_A]
+    assert "R@5 of .60" in result.output
+    assert [len(history(run)) for run in runs(tmp_path / "missed").values()] == [2, 2]
 
 
 def test_a_retry_that_passes_goes_on(corpus, tmp_path, gate, monkeypatch):
     misses = iter([["margin is low"], []])
-    monkeypatch.setattr("lvm_gates.trainers.p51._missed", lambda history: next(misses))
+    monkeypatch.setattr("lvm_gates.trainers.p51._missed", lambda history, stage_a: next(misses))
     trained(*p51(corpus, tmp_path / "run", "--epochs", "3"))
     assert {name: len(history(run)) for name, run in runs(tmp_path / "run").items()} == {"run": 2, "attempt-2": 3}
 

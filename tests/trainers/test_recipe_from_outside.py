@@ -16,7 +16,7 @@ NAME = "python:examples.custom_recipe:p8"
 def test_it_trains_and_is_another_run_than_p1(corpus, tmp_path):
     few = ["--corpus", corpus.path, *SMALL, "--epochs", "1", "--sentinel", "off"]
     trained(NAME, *few, "--out", tmp_path / "p8")
-    trained(NAME, *few, "--contrast", "0", "--out", tmp_path / "none")
+    trained(NAME, *few, "--set", "contrast.weight=0", "--out", tmp_path / "none")
     trained("p1", *few, "--batch-size", "64", "--out", tmp_path / "p1")
     p8, none, p1 = (weights(tmp_path / name)["model_state_dict"] for name in ("p8", "none", "p1"))
     assert all(torch.equal(none[key], p1[key]) for key in p1), "without its term it is P1"
@@ -36,7 +36,7 @@ def test_one_that_an_installed_package_offers_goes_by_its_name(monkeypatch):
     point = EntryPoint("p8", "examples.custom_recipe:p8", cli.RECIPES)
     monkeypatch.setattr(cli, "offered", lambda group: [point] if group == cli.RECIPES else [])
     assert "\n  p8 " in lvm_train("--help").output
-    assert "--contrast" in lvm_train("p8", "--help").output
+    assert "contrast.weight = " in lvm_train("p8", "--show-settings").output
 
 
 @pytest.mark.parametrize(

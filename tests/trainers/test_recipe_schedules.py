@@ -18,9 +18,11 @@ P4_ROLLOUT = [0, 0, 0, 0.05, 0.05, 0.05, 0.10, 0.10, 0.10, 0.10, 0.10, *[0.10] *
 FROM_7 = [0, 0, 0, 0, 0, 0, 0.002, 0.002, 0.002, 0.002, 0.002, *[0.002] * 9]
 DROP_FROM_7 = [0, 0, 0, 0, 0, 0, 0.05, 0.05, 0.05, 0.05, 0.05, *[0.05] * 9]
 DROP_FROM_6 = [0, 0, 0, 0, 0, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, *[0.05] * 9]
-# P5.1 counts epochs from 0: .001 min(e, 6) / 6, .10 min(e, 3) / 3, and the bias beside the latter.
-P51_RANKING = [0, 0.00016667, 0.00033333, 0.0005, 0.00066667, 0.00083333, 0.001, *[0.001] * 13]
-P51_POSITION = [0, 0.033333, 0.066667, 0.10, *[0.10] * 16]
+# P5.1's code counts epochs from 0: .001 min(e, 6) / 6, .10 min(e, 3) / 3, and the bias beside the latter.
+P51_RANKING_CODE = [0, 0.00016667, 0.00033333, 0.0005, 0.00066667, 0.00083333, 0.001, *[0.001] * 13]
+P51_POSITION_CODE = [0, 0.033333, 0.066667, 0.10, *[0.10] * 16]
+# The documents: 0 to .10 over epochs 1 to 3, and one weight.
+P51_POSITION = [0, 0.05, 0.10, *[0.10] * 17]
 P51_BIAS = [0, 0.2, 0.4, 0.6, *[0.6] * 16]
 P5_STAGES = [*"aaaa", *"bbbbbb", *"cccccccccc"]
 
@@ -36,8 +38,8 @@ WEIGHTS = {
     ("p4", "--as-published"): {"rollout": P4_ROLLOUT, "directional": FROM_6},
     ("p5",): {"directional": FROM_11},
     ("p5", "--as-published"): {"directional": FROM_11},
-    ("p51",): {"ranking": P51_RANKING},
-    ("p51", "--as-published"): {"ranking": P51_RANKING},
+    ("p51",): {"ranking": [0.001] * 20},
+    ("p51", "--as-published"): {"ranking": P51_RANKING_CODE},
     ("p6",): {},
     ("p6", "--as-published"): {},
 }
@@ -98,12 +100,12 @@ def test_the_others_leave_the_frames_alone(built, recipe):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "table"),
-    [("v3", [0.03] * 20), ("p5", [0.03] * 20), ("p51", P51_POSITION), *((name, None) for name in ("p1", "p2", "p3"))]
-    + [(name, None) for name in ("p4", "p6", "p6b", "p7")],
+    ("arguments", "table"),
+    [("v3", [0.03] * 20), ("p5", [0.03] * 20), ("p51", P51_POSITION), ("p51 --as-published", P51_POSITION_CODE)]
+    + [(name, None) for name in ("p1", "p2", "p3", "p4", "p6", "p6b", "p7")],
 )
-def test_the_position_channel(built, recipe, table):
-    _, recipe = built(recipe)
+def test_the_position_channel(built, arguments, table):
+    _, recipe = built(*arguments.split())
     if table is None:
         assert recipe.position_scale is None
     else:

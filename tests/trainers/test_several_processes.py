@@ -28,7 +28,7 @@ RECIPES = {
     "p1": ["p1", "--epochs", "2"],
     "v3": ["v3", "--epochs", "5"],
     "p2": ["p2", "--epochs", "7"],
-    "p3": ["p3", "--epochs", "7"],
+    "p3": ["p3", "--epochs", "7", "--set", "average.decay=.8", "--set", "rate.warmup=1"],
     "p4": ["p4", "--epochs", "8"],
     "p4-published": ["p4", "--epochs", "8", "--as-published"],
     "p5": ["p5", "--epochs", "12"],

@@ -9,11 +9,13 @@ from lvm_gates.trainers.cli import main
 from lvm_gates.trainers.config import RunConfig
 from lvm_gates.trainers.objective import weighted
 from lvm_gates.trainers.recipe import Recipe
+from lvm_gates.trainers.training_settings import Rate, Training
 
 SIZES = {"width": 16, "depth": 1, "heads": 2}
 RECIPE = Recipe(objective=weighted(), model=SIZES)
+TRAINING = Training(rate=Rate(patience=0))
 # Without a sentinel, which costs more than an epoch here.
-CONFIG = RunConfig(recipe="test", context=3, epochs=3, batch_size=16, lr=0.02, patience=0, sentinel="off")
+CONFIG = RunConfig(recipe="test", context=3, epochs=3, batch_size=16, lr=0.02, training=TRAINING, sentinel="off")
 SMALL = ["--width", "16", "--layers", "1", "--heads", "2", "--context", "3"]
 
 

@@ -98,7 +98,12 @@ def future_margin(
 
 
 @torch.no_grad()
-def adaptive_weight(last: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, " batch"]:
+def adaptive_weight(
+    last: Float[Tensor, "batch dim"],
+    target: Float[Tensor, "batch dim"],
+    centre: float = ADAPTIVE_CENTRE,
+    width: float = ADAPTIVE_WIDTH,
+) -> Float[Tensor, " batch"]:
     """Each sample's 1 + sigmoid((cos(last, y) - .60) / .05): copying is punished most where it is easiest (P4).
 
     As the documents describe it; see `adaptive_weight_published` for what ran (docs/sources.md, "Loss terms").
@@ -106,26 +111,33 @@ def adaptive_weight(last: Float[Tensor, "batch dim"], target: Float[Tensor, "bat
     Args:
         last: (B, D) last context frame.
         target: (B, D).
+        centre: cosine at which it has risen half way.
+        width: in cosines, in which it rises.
 
     Returns:
         (B,) in (1, 2), without gradient; a factor.
     """
-    return 1 + torch.sigmoid((cosine_each(last, target) - ADAPTIVE_CENTRE) / ADAPTIVE_WIDTH)
+    return 1 + torch.sigmoid((cosine_each(last, target) - centre) / width)
 
 
 def adaptive_weight_published(
-    last: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]
+    last: Float[Tensor, "batch dim"],
+    target: Float[Tensor, "batch dim"],
+    centre: float = ADAPTIVE_CENTRE,
+    width: float = ADAPTIVE_WIDTH,
 ) -> Float[Tensor, ""]:
     """Mean of `adaptive_weight` over the batch: the original code weighs all samples alike (docs/sources.md, "P4").
 
     Args:
         last: (B, D) last context frame.
         target: (B, D).
+        centre: as in `adaptive_weight`.
+        width: as in `adaptive_weight`.
 
     Returns:
         A scalar in (1, 2), without gradient; a factor.
     """
-    return adaptive_weight(last, target).mean()
+    return adaptive_weight(last, target, centre, width).mean()
 
 
 def micro_ranking(
