@@ -1,6 +1,8 @@
-"""A Click group that shows a user's mistake as one sentence and exits 1, never as a traceback."""
+"""Click commands that show a user's mistake as one sentence and exit 1, never as a traceback."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
@@ -9,26 +11,42 @@ import click
 from lvm_gates.harness.base.errors import UserError
 
 
+@contextmanager
+def in_sentences() -> Iterator[None]:
+    """`UserError` and what the system refuses become Click's own error message.
+
+    A path may be no UTF-8, and a terminal no Unicode: what cannot be written is escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    except BrokenPipeError:
+        raise  # `| head` has had enough; Click ends quietly
+    except OSError as error:
+        # What is read is checked where it is read; what is left is a place that cannot be written.
+        where = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(
+            f"{where}cannot be written or read ({error.strerror or error}); name another place, or free space."
+        ) from error
+
+
 class SentenceGroup(click.Group):
     """See `click.Group`."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a subcommand; `UserError` and what the system refuses become Click's own error message.
-
-        A path may be no UTF-8, and a terminal no Unicode: what cannot be written is escaped.
-        """
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-        try:
+        """Run a subcommand; see `in_sentences`."""
+        with in_sentences():
             return super().invoke(ctx)
-        except UserError as error:
-            raise click.ClickException(str(error)) from error
-        except BrokenPipeError:
-            raise  # `| head` has had enough; Click ends quietly
-        except OSError as error:
-            # What is read is checked where it is read; what is left is a place that cannot be written.
-            where = f"{error.filename}: " if error.filename else ""
-            raise click.ClickException(
-                f"{where}cannot be written or read ({error.strerror or error}); name another place, or free space."
-            ) from error
+
+
+class SentenceCommand(click.Command):
+    """See `click.Command`; for a program that has no subcommands."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; see `in_sentences`."""
+        with in_sentences():
+            return super().invoke(ctx)
