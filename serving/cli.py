@@ -16,7 +16,9 @@ TOKEN = "LVM_SERVE_TOKEN"  # noqa: S105 - a name
 
 @click.command(cls=SentenceCommand)
 @click.argument("model")
-@click.option("--corpus", type=click.Path(path_type=Path), required=True, help="Whose chunks answer.")
+@click.option(
+    "--corpus", type=click.Path(path_type=Path), help="Whose chunks answer [default: the embedded synthetic dataset]."
+)
 @click.option(
     "--report",
     "reports",
@@ -40,7 +42,7 @@ TOKEN = "LVM_SERVE_TOKEN"  # noqa: S105 - a name
 @click.option("--log-text", is_flag=True, help="Let texts stand in the log.")
 def serve(
     model: str,
-    corpus: Path,
+    corpus: Path | None,
     reports: tuple[Path, ...],
     allow_blocked: bool,
     host: str,
@@ -90,9 +92,10 @@ def serve(
     server = start(settings)
     served = server.serving.model.served
     texts = "text and vectors" if not isinstance(server.reader, str) else "vectors only"
+    library = server.library
     click.echo(
-        f"{served.name}: {served.verdict}; {corpus}: {server.library.corpus.size:,} chunks, {texts}, "
-        f"bank {bank} of recall {server.library.bank.recall:.3f}"
+        f"{served.name}: {served.verdict}; {library.corpus.path}: {library.corpus.size:,} chunks, {texts}, "
+        f"bank {bank} of recall {library.bank.recall:.3f}"
     )
     if isinstance(server.reader, str):
         click.echo(f"/chat answers no text: {server.reader}")
@@ -114,3 +117,7 @@ def serve(
 def main() -> None:
     """The entry point."""
     serve()
+
+
+if __name__ == "__main__":
+    main()

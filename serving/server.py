@@ -114,7 +114,7 @@ class Server:
         Requests that have begun end with the model that they began with.
         """
         try:
-            model = await asyncio.to_thread(load_model, self.settings, self.library.corpus.dim)
+            model = await asyncio.to_thread(load_model, self.settings, self.library.corpus)
         except UserError as error:
             self.metrics.reloads.labels("refused").inc()
             log("reload refused", reason=brief(error))

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.evaluation.resolve_model import is_control, load_named
 from lvm_gates.harness.predictors.predictor import NamedPredictor, ask
 from lvm_gates.serving.batcher import Batcher
@@ -62,12 +63,12 @@ class Model:
         return ask(self.named, contexts, np.zeros(len(contexts), dtype=np.int64), max(1, len(contexts)))
 
 
-def load_model(settings: Settings, dim: int) -> Model:
+def load_model(settings: Settings, corpus: Corpus) -> Model:
     """Load the model of a server, look up its verdict, and ask it once.
 
     Args:
         settings: of the server.
-        dim: D of the served corpus.
+        corpus: whose embeddings it must read.
 
     Raises:
         UserError: it cannot be loaded, is not released, or does not fit the corpus.
@@ -79,9 +80,10 @@ def load_model(settings: Settings, dim: int) -> Model:
     standing = standing_of(named.identity, reports)
     if not settings.allow_blocked:
         require_released(settings.model, standing, reports)
+    dim = corpus.dim
     if named.dim not in (None, dim):
         raise UserError(
-            f"{settings.model}: reads embeddings of {named.dim} dimensions and {settings.corpus} has {dim}; name the "
+            f"{settings.model}: reads embeddings of {named.dim} dimensions and {corpus.path} has {dim}; name the "
             "corpus of its encoder with --corpus."
         )
     model = Model(named, standing, named.context or _CONTEXT, dim)

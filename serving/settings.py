@@ -39,7 +39,7 @@ class Settings:
 
     Attributes:
         model: as `lvm-gate` takes it: a file or ``python:module:factory``.
-        corpus: folder or article file whose chunks answer.
+        corpus: folder or article file whose chunks answer; None for the embedded synthetic dataset.
         reports: report folders in which its release is looked for.
         allow_blocked: serve it without a release, and say so in every answer.
         encoder: of ``/chat``; the one that the corpus records by default.
@@ -53,7 +53,7 @@ class Settings:
     """
 
     model: str
-    corpus: Path
+    corpus: Path | None = None
     reports: tuple[Path, ...] = ()
     allow_blocked: bool = False
     encoder: str | None = None

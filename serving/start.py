@@ -8,6 +8,7 @@ from lvm_gates.harness.corpus.chunk_text import open_chunk_text
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.opening import open_any
 from lvm_gates.harness.files.json_file import read_json
+from lvm_gates.harness.worlds.world import default_corpus
 from lvm_gates.serving.bank import Bank
 from lvm_gates.serving.continuation import Library
 from lvm_gates.serving.decoder import decoder_of
@@ -27,8 +28,8 @@ def start(settings: Settings) -> Server:
     Raises:
         UserError: see `harness.corpus.opening`, `serving.service.load_model`, `Bank.build` and `decoder_of`.
     """
-    corpus = open_any(settings.corpus)
-    model = load_model(settings, corpus.dim)
+    corpus = default_corpus() if settings.corpus is None else open_any(settings.corpus)
+    model = load_model(settings, corpus)
     bank = Bank.build(corpus, settings.bank)
     text = open_chunk_text(corpus.path) if corpus.path.is_dir() else None
     metrics = Metrics()

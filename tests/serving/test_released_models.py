@@ -3,12 +3,15 @@
 import shutil
 
 import pytest
+import torch
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.evaluation.resolve_model import load_named
 from lvm_gates.harness.predictors.predictor import Identity
+from lvm_gates.models.registry import build
 from lvm_gates.serving.released import reports_near, require_released, standing_of
 from lvm_gates.serving.service import load_model
+from lvm_gates.serving.settings import Settings
 
 
 def test_the_verdict_is_found_by_content_and_not_by_name(shelf, tmp_path):
@@ -20,10 +23,10 @@ def test_the_verdict_is_found_by_content_and_not_by_name(shelf, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["held.pt", "new.pt"])
-def test_what_is_not_released_is_refused_and_served_if_told_to(settings, name):
+def test_what_is_not_released_is_refused_and_served_if_told_to(settings, corpus, name):
     with pytest.raises(UserError, match=r"--allow-blocked"):
-        load_model(settings(name), 16)
-    served = load_model(settings(name, allow_blocked=True), 16).served
+        load_model(settings(name), corpus)
+    served = load_model(settings(name, allow_blocked=True), corpus).served
     assert not served.released
     assert "not released" in served.warning
 
@@ -64,11 +67,12 @@ def test_the_original_battery_releases_nothing(shelf, tmp_path):
     assert not standing.released
 
 
-def test_a_control_is_not_served(settings, shelf):
+def test_a_control_is_not_served(corpus):
     with pytest.raises(UserError, match="controls are there to prove the gates"):
-        load_model(settings(shelf / "x").__class__(model="control:oracle", corpus=shelf), 16)
+        load_model(Settings(model="control:oracle", corpus=corpus.path), corpus)
 
 
-def test_a_model_of_another_width_names_both(settings):
-    with pytest.raises(UserError, match=r"16 dimensions and .* has 384.*--corpus"):
-        load_model(settings(), 384)
+def test_a_model_of_another_width_names_both(corpus, shelf, tmp_path):
+    torch.save(build("gru", input_dim=8, output_dim=8, width=16).state_dict(), tmp_path / "narrow.pt")
+    with pytest.raises(UserError, match=r"8 dimensions and .* has 16.*--corpus"):
+        load_model(Settings(model=str(tmp_path / "narrow.pt"), allow_blocked=True), corpus)
