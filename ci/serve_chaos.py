@@ -6,7 +6,6 @@ Prints one row a case and exits 1 if one of them did not end as it must. The mod
 it, as `make demo` leaves one.
 """
 
-import argparse
 import http.client
 import json
 import shutil
@@ -172,7 +171,7 @@ def soak(arguments: list[str], seconds: float) -> tuple[str, bool]:
         contexts, answered, end = _context(served), [0] * 8, time.monotonic() + seconds
 
         def client(n: int) -> None:
-            route, body = ("/v1/predict", {"contexts": contexts}) if n % 2 else ("/chat", {"row": 30 + n})
+            route, body = ("/v1/predict", {"contexts": contexts}) if n % 2 else ("/chat", {"row": 8 + n})
             with closing(served.connect()) as connection:
                 while time.monotonic() < end:
                     answered[n] += ask(connection, route, body)[0] == 200
@@ -195,13 +194,14 @@ def _resident_mb(pid: int) -> float:
     raise SystemExit(f"process {pid} is gone")
 
 
-def main(given: list[str] | None = None) -> int:
+@click.command(help=__doc__)
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--corpus", help="Whose chunks answer [default: the embedded dataset].")
+@click.option("--soak", "seconds", type=float, default=20.0, show_default=True, help="Seconds of eight clients.")
+def main(model: Path, corpus: str | None, seconds: float) -> None:
     """Run every case on a server of its own, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--soak", type=float, default=20.0, help="seconds")
-    options = parser.parse_args(given)
     failed = 0
+    more = [f"--corpus={corpus}"] if corpus else []
 
     def tell(name: str, outcome: tuple[str, bool]) -> None:
         nonlocal failed
@@ -212,15 +212,13 @@ def main(given: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         for case in CASES:
             place = Path(temporary) / case.__name__
-            shutil.copytree(options.model.parent, place, ignore=shutil.ignore_patterns("epochs"))
-            arguments = [str(place / options.model.name), "--watch=0.5", f"--deadline={DEADLINE_S}"]
-            with serving(*arguments) as served:
+            shutil.copytree(model.parent, place, ignore=shutil.ignore_patterns("epochs"))
+            with serving(str(place / model.name), "--watch=0.5", f"--deadline={DEADLINE_S}", *more) as served:
                 tell((case.__doc__ or "").strip().rstrip("."), case(served, place))
-    arguments = [str(options.model)]
-    tell("kill -9, and a new server on the same port", killed(arguments))
-    tell("eight clients for a while", soak(arguments, options.soak))
-    return int(failed > 0)
+    tell("kill -9, and a new server on the same port", killed([str(model), *more]))
+    tell("eight clients for a while", soak([str(model), *more], seconds))
+    sys.exit(int(failed > 0))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -56,6 +56,10 @@ BY_TEST = {
     "python -m ci.training_memory": "tests/ci/test_training_memory.py",
     "torchrun": "tests/trainers/test_several_processes.py",
     "lvm-gate": "tests/gates/test_foreign_repository.py",
+    "lvm-serve": "tests/serving/test_real_server.py",
+    "make serve": "tests/serving/test_real_server.py",
+    "python -m ci.serve_chaos": "tests/serving/test_real_server.py",
+    "python -m ci.serve_latency": "tests/serving/test_real_server.py",
     "lvm-train python:examples.custom_recipe:p8": "tests/trainers/test_recipe_from_outside.py",
 }
 # A name of a command in a sentence, with words in place of what is to be given; it must exist.

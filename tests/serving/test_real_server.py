@@ -6,7 +6,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from ci import serve_chaos
+from ci import serve_chaos, serve_latency
 from ci.served import serving
 from lvm_gates.serving.cli import serve
 
@@ -34,6 +34,17 @@ def served(place, corpus):
 def test_what_clients_and_files_do_to_it(served, place, case):
     said, fine = case(served, place)
     assert fine, said
+
+
+def test_the_table_of_latencies(place, corpus):
+    done = CliRunner().invoke(
+        serve_latency.main, [str(place / "best_model.pt"), f"--corpus={corpus.path}", "--seconds=.2"]
+    )
+    assert done.exit_code == 0, done.output
+    _, _, *rows, _, chat = done.output.splitlines()
+    assert [row.split("|")[1].strip() for row in rows] == ["1", "16", "64"]
+    assert all(float(cell) > 0 for row in rows for cell in row.split("|")[2:6])
+    assert "neither model nor encoder" in chat
 
 
 @pytest.mark.parametrize(
