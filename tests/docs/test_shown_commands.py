@@ -59,6 +59,7 @@ BY_TEST = {
     "lvm-serve": "tests/serving/test_real_server.py",
     "make serve": "tests/serving/test_real_server.py",
     "python -m ci.serve_chaos": "tests/serving/test_real_server.py",
+    "python -m ci.serve_fuzz": "tests/serving/test_answers.py",
     "python -m ci.serve_latency": "tests/serving/test_real_server.py",
     "lvm-train python:examples.custom_recipe:p8": "tests/trainers/test_recipe_from_outside.py",
 }
