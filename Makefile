@@ -14,17 +14,18 @@ REPRODUCED := runs/reproduced
 SMALLER := --width 64 --layers 2 --heads 4 --lr 3e-3 --batch-size 16
 REPRODUCE := $(BIN)/python -m ci.reproduce
 
-.PHONY: reproduced bench benchmark-run help demo test lint types benchmark mutation clean
+.PHONY: reproduced bench benchmark-run serve help demo test lint types benchmark mutation clean
 
 help:
 	@echo "make demo       set up, train recipe P1 on the embedded dataset, gate it twice"
 	@echo "make test       set up and run the test suite"
 	@echo "make lint       ruff, and the contracts of who imports whom"
-	@echo "make types      mypy, strict on harness/, models/ and trainers/"
+	@echo "make types      mypy, strict on all but gates/"
 	@echo "make benchmark  latency as ratios within one run, compared with ci/benchmarks/"
 	@echo "make bench      what a verdict costs beside its floor, as a table (docs/speed.md)"
 	@echo "make reproduced the tables of docs/reproduced.md, hours; TRAIN_TEXT and OOD_TEXT name embedded text"
 	@echo "make mutation   20 mutants of the engine, each of which the tests must notice (docs/mutation.md)"
+	@echo "make serve      the demo's model over HTTP, on port 9007 (docs/serving.md)"
 	@echo "make clean      remove the environment and what the demo made"
 
 $(STAMP): pyproject.toml ci/constraints.txt
@@ -76,6 +77,11 @@ mutation: $(STAMP)
 	$(BIN)/python -m ci.mutate --count 20 --seed 0 --only 'harness/statistics/*' --only 'harness/audits/*' --only 'gates/*' \
 		--only 'harness/judging/*' --only 'harness/base/*' --only 'harness/results/*' --only 'harness/corpus/*' \
 		--only 'harness/rivals/family.py' --only 'harness/leaks/[cr]*' --only 'harness/evaluation/perturbations.py'
+
+serve: $(STAMP)
+	test -f $(RUN)/best_model.pt || $(BIN)/lvm-train p1 $(DEMO_SIZE) --out $(RUN) --overwrite
+	test -f $(RUN)/report/scorecard.json || $(BIN)/pytest gates/ --model=$(RUN)/best_model.pt --report=$(RUN)/report -q
+	$(BIN)/lvm-serve $(RUN)/best_model.pt
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

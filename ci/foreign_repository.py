@@ -68,7 +68,7 @@ def check_wheel(wheel: Path) -> None:
     require(names >= _DATA, f"not in the wheel: {sorted(_DATA - names)}")
     strange = sorted(name for name in names - metadata if not name.startswith("lvm_gates/"))
     require(not strange, f"outside of lvm_gates/ in the wheel: {strange}")
-    for room in ("gates", "harness", "models", "trainers"):
+    for room in ("gates", "harness", "models", "serving", "trainers"):
         ours = {f"lvm_gates/{path.relative_to(ROOT)}" for path in (ROOT / room).rglob("*.py")}
         require(ours <= names, f"not in the wheel: {sorted(ours - names)}")
     wrong = sorted(name for name in names if "/tests/" in name or name.endswith(("conftest.py", ".pyc")))

@@ -1,9 +1,11 @@
-"""A Click group that shows a user's mistake as one sentence and exits 1, never as a traceback.
+"""Click commands that show a user's mistake as one sentence and exit 1, never as a traceback.
 
-Its help says of every command all of its first sentence, and it knows the version of the package.
+The help of a group says of every command all of its first sentence, and both know the version of the package.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
@@ -12,6 +14,29 @@ import click
 from lvm_gates.harness.base.errors import UserError
 
 _WHOLE = 10_000  # letters
+
+
+@contextmanager
+def in_sentences() -> Iterator[None]:
+    """`UserError` and what the system refuses become Click's own error message.
+
+    A path may be no UTF-8, and a terminal no Unicode: what cannot be written is escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    except BrokenPipeError:
+        raise  # `| head` has had enough; Click ends quietly
+    except OSError as error:
+        # What is read is checked where it is read; what is left is a place that cannot be written.
+        where = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(
+            f"{where}cannot be written or read ({error.strerror or error}); name another place, or free space."
+        ) from error
 
 
 class SentenceGroup(click.Group):
@@ -30,22 +55,19 @@ class SentenceGroup(click.Group):
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a subcommand; `UserError` and what the system refuses become Click's own error message.
-
-        A path may be no UTF-8, and a terminal no Unicode: what cannot be written is escaped.
-        """
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-        try:
+        """Run a subcommand; see `in_sentences`."""
+        with in_sentences():
             return super().invoke(ctx)
-        except UserError as error:
-            raise click.ClickException(str(error)) from error
-        except BrokenPipeError:
-            raise  # `| head` has had enough; Click ends quietly
-        except OSError as error:
-            # What is read is checked where it is read; what is left is a place that cannot be written.
-            where = f"{error.filename}: " if error.filename else ""
-            raise click.ClickException(
-                f"{where}cannot be written or read ({error.strerror or error}); name another place, or free space."
-            ) from error
+
+
+class SentenceCommand(click.Command):
+    """See `click.Command`; for a program that has no subcommands."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        click.version_option(package_name="lvm-gates")(self)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; see `in_sentences`."""
+        with in_sentences():
+            return super().invoke(ctx)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("benchmarks", "ci", "docs", "examples", "gates", "harness", "models", "tests", "trainers")
+FOLDERS = ("benchmarks", "ci", "docs", "examples", "gates", "harness", "models", "serving", "tests", "trainers")
 KINDS = {".j2", ".md", ".py", ".toml", ".txt", ".json"}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)

@@ -68,6 +68,11 @@ BY_TEST = {
     "lvm-ci": "tests/gates/test_pipeline.py",
     "lvm-gate compare": "tests/harness/cli/test_report_compare.py",
     "lvm-gate": "tests/gates/test_foreign_repository.py",
+    "lvm-serve": "tests/serving/test_real_server.py",
+    "make serve": "tests/serving/test_real_server.py",
+    "python -m ci.serve_chaos": "tests/serving/test_real_server.py",
+    "python -m ci.serve_fuzz": "tests/serving/test_answers.py",
+    "python -m ci.serve_latency": "tests/serving/test_real_server.py",
     "lvm-train python:examples.custom_recipe:p8": "tests/trainers/test_recipe_from_outside.py",
 }
 # A name of a command in a sentence, with words in place of what is to be given; it must exist.

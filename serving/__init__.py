@@ -1,0 +1,1 @@
+"""What serves a released model: text or contexts in, predicted continuations out (docs/serving.md)."""
