@@ -26,7 +26,7 @@ import numpy as np
 from ci.fuzzing.cases import Case
 
 # As many as the second round of the specification counted; of tables, which came later, a hundred a format.
-COUNTS = {"npz": 785, "table": 1000, "checkpoint": 1657, "scorecard": 335}
+COUNTS = {"npz": 785, "table": 1000, "checkpoint": 1657, "graph": 600, "scorecard": 335}
 # Seconds by the clock after which a process is killed; what is slow is said of each attempt in seconds of computing,
 # which do not depend on what else the machine does.
 TIME_LIMIT = 120.0
@@ -55,6 +55,8 @@ def maker(kind: str) -> Callable[[int, np.random.Generator, Path, Path], Case]:
         from ci.fuzzing import npz as module
     elif kind == "table":
         from ci.fuzzing import tables as module  # type: ignore[no-redef]
+    elif kind == "graph":
+        from ci.fuzzing import graphs as module  # type: ignore[no-redef]
     elif kind == "checkpoint":
         from ci.fuzzing import checkpoints as module  # type: ignore[no-redef]
     else:

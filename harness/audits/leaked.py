@@ -73,7 +73,7 @@ def leaked_windows(inputs: Inputs) -> Audit:
 def _whole_copies(inputs: Inputs) -> list[str]:
     """For each two splits with an article in both, by content, one clause: a renamed copy is still a copy."""
     corpus = inputs.corpus
-    content: dict[str, dict[str, int]] = {"TRAIN": {}}
+    content: dict[str, dict[str, str]] = {"TRAIN": {}}
     for part in training_windows(inputs):
         content["TRAIN"] |= article_hashes(part.corpus, np.unique(part.clusters))
     for split in JUDGED:

@@ -26,8 +26,8 @@ RECORD = "train_article_hashes"
 MAX_LEAKED = 0.1
 
 
-def article_hashes(corpus: Corpus, articles: Int[np.ndarray, " m"]) -> dict[str, int]:
-    """Content hash of each article -> its id.
+def article_hashes(corpus: Corpus, articles: Int[np.ndarray, " m"]) -> dict[str, str]:
+    """Content hash of each article -> its id as the source has it.
 
     The signs of the coordinates are hashed: a float16 copy, or one that was normalised again, has the same signs.
     """
@@ -35,7 +35,7 @@ def article_hashes(corpus: Corpus, articles: Int[np.ndarray, " m"]) -> dict[str,
     for article in articles:
         rows = np.arange(corpus.starts[article], corpus.starts[article] + corpus.lengths[article])
         digest = hashlib.blake2b(np.packbits(corpus.raw(rows) > 0).tobytes(), digest_size=16)
-        hashes[digest.hexdigest()] = int(corpus.article_ids[article])
+        hashes[digest.hexdigest()] = corpus.article_name(int(article))
     return hashes
 
 

@@ -26,6 +26,14 @@ def test_files_and_checkpoints(tmp_path):
     assert "| checkpoint | 60 |" in done.stdout
 
 
+def test_graphs(tmp_path, monkeypatch):
+    """Some files of the formats that are made quickly; torch.export takes seconds to import."""
+    monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path))
+    found = [attempt("graph", number, 1) for number in (0, 2, 3, 5)]
+    assert [one for one in found if one.outcome not in FINE] == []
+    assert {one.name.partition(":")[0] for one in found} == {".pt", ".onnx"}
+
+
 @pytest.mark.parametrize("kind", ["traceback", "wrong data", "slow", "memory", "not one sentence", "code run", "died"])
 def test_only_an_answer_or_a_refusal_is_fine(kind):
     assert kind not in FINE
