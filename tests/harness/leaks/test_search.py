@@ -8,6 +8,14 @@ from lvm_gates.harness.leaks.chunks import joined
 from lvm_gates.harness.leaks.search import likeness_at, nearest_pairs, rivalry
 
 
+def test_without_a_pair_nothing_is_nearest():
+    """Three runs of one chunk each."""
+    queries, reference = chunks(text(1, 4, seed=0), [4]), chunks(text(1, 3, seed=1), [1, 1, 1])
+    found = nearest_pairs(queries, all_lasts(queries), reference)
+    assert found.likeness.tolist() == [-2.0] * 3
+    assert found.position.tolist() == [-1] * 3
+
+
 def brute_force(queries, lasts, reference, passed_over=None):
     q, u = queries.vectors(np.arange(len(queries))), reference.vectors(np.arange(len(reference)))
     rows = []
