@@ -1,7 +1,5 @@
 """Copies of a chunk are recognised up to float32 rounding, and nothing else is."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -82,10 +80,10 @@ def test_chunks_that_are_all_copies_up_to_rounding_are_one(labels_of):
     assert len(set(labels_of(rows))) == 1
 
 
-def test_a_stranger_between_two_copies_on_the_direction_by_which_they_are_sought_hides_none(labels_of):
+def test_a_stranger_between_two_copies_on_the_direction_by_which_they_are_sought_hides_none(labels_of, make_corpus):
     """On the first random direction, and on the second."""
     rows = vectors() / np.linalg.norm(vectors(), axis=1, keepdims=True)
-    directions = equality._shadow(SimpleNamespace(dim=32, vectors=lambda own: np.eye(32)[own]), np.arange(32)).T
+    directions = equality._shadow(make_corpus([32], vectors=np.eye(32)), np.arange(32)).T
     aside = directions[0] + directions[1]
     aside -= (aside @ rows[20]) * rows[20]
     rows[150] = rows[20] + 0.8 * SAME * aside / np.linalg.norm(aside)

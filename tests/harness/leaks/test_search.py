@@ -8,6 +8,21 @@ from lvm_gates.harness.leaks.chunks import joined
 from lvm_gates.harness.leaks.search import likeness_at, nearest_pairs, rivalry
 
 
+def test_without_a_pair_nothing_is_nearest():
+    """Three runs of one chunk each."""
+    queries, reference = chunks(text(1, 4, seed=0), [4]), chunks(text(1, 3, seed=1), [1, 1, 1])
+    found = nearest_pairs(queries, all_lasts(queries), reference)
+    assert found.likeness.tolist() == [-2.0] * 3
+    assert found.position.tolist() == [-1] * 3
+
+
+def test_of_equals_the_first_stays(monkeypatch):
+    monkeypatch.setattr("lvm_gates.harness.leaks.search._COLUMNS", 6)
+    vectors = np.eye(8, dtype=np.float32)[:6]
+    queries, reference = chunks(vectors, [6]), chunks(np.concatenate([vectors, vectors]), [6, 6])
+    assert nearest_pairs(queries, all_lasts(queries), reference).position.tolist() == [0, 1, 2, 3, 4]
+
+
 def brute_force(queries, lasts, reference, passed_over=None):
     q, u = queries.vectors(np.arange(len(queries))), reference.vectors(np.arange(len(reference)))
     rows = []

@@ -122,15 +122,6 @@ FACTORIES = {
 }
 
 
-def test_what_it_spoils_is_a_copy_in_its_own_process_so_that_ours_makes_none(isolated, tmp_path, monkeypatch):
-    given = contexts()
-    assert not isolated("Spoils").predict(given).any()
-    np.testing.assert_array_equal(given, contexts())
-    assert load_named("python:hostile:Spoils", root=tmp_path, isolation=Isolation()).only_reads
-    monkeypatch.syspath_prepend(HERE)
-    assert not load_named("python:hostile:Spoils", root=tmp_path).only_reads
-
-
 MODULES = {
     "def f(:": r"importing broken raised SyntaxError: invalid syntax",
     "nonsense": r"importing broken raised NameError: name 'nonsense' is not defined",
