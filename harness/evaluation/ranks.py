@@ -176,8 +176,7 @@ def _distinct(
 ) -> tuple[Float[np.ndarray, "k d"], list[Int[np.ndarray, " n"] | None]]:
     """The different rows among the predictions of several, and where each one's are; None: as they come.
 
-    One copies the last frame and another the one before, in the next window; a third says the same everywhere. Of the
-    twelve standard controls seven are left.
+    One copies the last frame and another, in the next window, the one before; a third says the same everywhere.
     """
     if len(predictions) == 1:
         return predictions[0], [None]
