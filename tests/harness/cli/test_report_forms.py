@@ -103,9 +103,8 @@ def test_a_folder_of_reports(altered, tmp_path):
     found = json.loads(lvm_report("leaderboard", tmp_path / "runs", "--json").stdout)
     (table,) = found["tables"]
     assert sorted(row["name"] for row in table["models"]) == ["one.pt", "two.pt"]
-    assert "no scorecard.json in that folder" in sentence(
-        lvm_report("leaderboard", tmp_path / "runs" / "one" / "report2")
-    )
+    (tmp_path / "empty").mkdir()
+    assert "no scorecard.json in that folder" in sentence(lvm_report("leaderboard", tmp_path / "empty"))
     (tmp_path / "runs" / "two" / "report" / "scorecard.json").write_text("{")
     assert "cannot be read as JSON" in sentence(lvm_report("leaderboard", tmp_path / "runs"))
 
