@@ -10,9 +10,9 @@ from jaxtyping import Float
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.corpus.corpus import Corpus
+from lvm_gates.harness.text.articles import Article
 from lvm_gates.harness.text.chunking import Chunker, make_chunker
 from lvm_gates.harness.text.embedding import Encoder
-from lvm_gates.harness.text.sources import Article
 
 
 @dataclass(frozen=True)
