@@ -3,6 +3,7 @@
     python -m ci.mutate --count 40                     # a fixed sample, as CI does
     python -m ci.mutate --all --only harness/judging/judge.py  # every mutant of one module
     python -m ci.mutate --table                        # what is known so far, nothing run
+    python -m ci.mutate --all --patience 20            # go on; what the clock killed is tried again, for longer
 
 Exit 1 if a mutant lives that ``ci/mutation/survivors.toml`` does not explain.
 """
@@ -35,15 +36,17 @@ class UnsoundError(Exception):
 class Runner:
     """Tries mutants in a copy of the project, remembering what it finds."""
 
-    def __init__(self, copy: Copy, ledger: Ledger) -> None:
+    def __init__(self, copy: Copy, ledger: Ledger, patience: float | None = None) -> None:
         self._copy, self._ledger = copy, ledger
+        self._patience = patience
         self._limits: dict[tuple[tuple[str, ...], bool], float] = {}
         self._noticed: set[str] = set()
 
     def fate(self, mutant: Mutant, target: Target) -> Trial:
         """What becomes of a mutant: its own tests first, everything that belongs to it only if they let it live."""
         tried = self._ledger.find(mutant, target)
-        if tried is None:
+        # Where somebody is patient, what the clock killed is tried again: a busy machine may have been the reason.
+        if tried is None or (self._patience and tried.fate == "timed out"):
             tried = self._try(mutant, target)
             self._ledger.add(mutant, target, tried)
         return tried
@@ -71,7 +74,7 @@ class Runner:
             sound = self._copy.trial(module, (self._copy.root / module).read_text(), tests, _LONGEST, shapes=wide)
             if sound.fate != "survived":
                 raise UnsoundError(f"{module}: its tests fail without any mutation ({sound.killer or sound.fate})")
-            self._limits[tests, wide] = _PATIENCE * sound.seconds + _LEAST
+            self._limits[tests, wide] = (self._patience or _PATIENCE) * sound.seconds + _LEAST
         return self._limits[tests, wide]
 
 
@@ -104,11 +107,14 @@ def stale(explained: Iterable[Explained], fates: dict[Mutant, Trial], mutants: S
     return found
 
 
-def table(mutants: Iterable[Mutant], fates: dict[Mutant, Trial], explained: Sequence[Explained]) -> str:
-    """Mutants by module and by what became of them."""
+def table(
+    mutants: Iterable[Mutant], fates: dict[Mutant, Trial], explained: Sequence[Explained], *, by_room: bool = False
+) -> str:
+    """Mutants by module, or by the folder that it lies in, and by what became of them."""
     counts: dict[str, Counter[str]] = {}
     for mutant in mutants:
-        kinds = [counts.setdefault(module, Counter()) for module in (mutant.module, "in all")]
+        name = mutant.module.rpartition("/")[0] if by_room else mutant.module
+        kinds = [counts.setdefault(one, Counter()) for one in (name, "in all")]
         fate = fates[mutant].fate if mutant in fates else "not run"
         if fate == "survived":
             fate = "explained" if explanation(mutant, explained) else "unexplained"
@@ -116,7 +122,8 @@ def table(mutants: Iterable[Mutant], fates: dict[Mutant, Trial], explained: Sequ
             kind.update(["mutants", "killed" if fate == "timed out" else fate])
     counts["in all"] = counts.pop("in all", Counter())
     rows = [f"| {name} | " + " | ".join(f"{kind[c]:,}" for c in COLUMNS) + " |" for name, kind in counts.items()]
-    return "\n".join([f"| module | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}", *rows])
+    kind_of_row = "room" if by_room else "module"
+    return "\n".join([f"| {kind_of_row} | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}", *rows])
 
 
 @click.command(help=__doc__)
@@ -127,8 +134,18 @@ def table(mutants: Iterable[Mutant], fates: dict[Mutant, Trial], explained: Sequ
 @click.option("--results", default=ROOT / "runs/mutation.json", type=click.Path(path_type=Path), show_default=True)
 @click.option("--fresh", is_flag=True, help="Forget earlier results.")
 @click.option("--table", "table_only", is_flag=True, help="Run nothing; show what is known.")
+@click.option("--by-room", is_flag=True, help="Sum the table by folder.")
+@click.option("--patience", type=float, help="Times as long as the sound tests that a mutant may take [default: 5].")
 def main(
-    every: bool, count: int, seed: int, only: tuple[str, ...], results: Path, fresh: bool, table_only: bool
+    every: bool,
+    count: int,
+    seed: int,
+    only: tuple[str, ...],
+    results: Path,
+    fresh: bool,
+    table_only: bool,
+    by_room: bool,
+    patience: float | None,
 ) -> None:
     targets, explained = read_targets(HERE / "targets.toml"), read_explained(HERE / "survivors.toml")
     targets = {m: t for m, t in targets.items() if not only or any(fnmatch(m, pattern) for pattern in only)}
@@ -146,7 +163,7 @@ def main(
     else:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the copy is removed
         with copied(ROOT) as copy:
-            runner = Runner(copy, Ledger(copy.root, results))  # the project may be edited meanwhile
+            runner = Runner(copy, Ledger(copy.root, results), patience)  # the project may be edited meanwhile
             try:
                 for mutant in chosen:
                     fates[mutant] = runner.fate(mutant, targets[mutant.module])
@@ -154,7 +171,7 @@ def main(
             except UnsoundError as error:
                 raise click.ClickException(str(error)) from error
     alive = [m for m, trial in fates.items() if trial.fate == "survived" and not explanation(m, explained)]
-    click.echo("\n" + table(mutants, fates, explained))
+    click.echo("\n" + table(mutants, fates, explained, by_room=by_room))
     for line in stale([e for e in explained if e.module in targets], fates, mutants):
         click.echo(f"stale: {line}")
     if alive:

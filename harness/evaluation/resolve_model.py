@@ -113,7 +113,7 @@ def _from_python(spec: str, root: Path, isolation: Isolation | None) -> NamedPre
     identity = Identity(spec, None, {"python": asked.record}, files=tuple(asked.files(root).items()))
     if isolation is not None:
         isolated = IsolatedPredictor(spec, asked.module, asked.factory, root, isolation, asked.arguments)
-        return NamedPredictor(identity, isolated)
+        return NamedPredictor(identity, isolated, only_reads=True)  # what the code spoils is a copy, over there
     # The same modules as `python -c` would find in that folder; pytest itself does not put it on the path.
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))

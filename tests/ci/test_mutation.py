@@ -92,6 +92,17 @@ def test_tests_that_say_nothing_are_refused(project, tmp_path, monkeypatch):
             mutate.Runner(copy, ledger).fate(mutant, TARGET)
 
 
+def test_what_the_clock_killed_is_tried_again_by_whoever_has_patience(project, tmp_path, monkeypatch):
+    monkeypatch.setattr("ci.mutation.trial.SHAPES", "-q")
+    mutant = next(m for m in mutants_of("little_module.py", MODULE) if m.mutation == "all -> any")
+    ledger = Ledger(project, tmp_path / "results.json")
+    ledger.add(mutant, TARGET, Trial("timed out", "", 9.0))
+    with copied(project) as copy:
+        assert mutate.Runner(copy, ledger).fate(mutant, TARGET).fate == "timed out"
+        assert mutate.Runner(copy, ledger, 20).fate(mutant, TARGET).fate == "killed"
+        assert mutate.Runner(copy, ledger).fate(mutant, TARGET).fate == "killed"
+
+
 def test_an_endless_mutant_is_stopped(project):
     with copied(project) as copy:
         tried = copy.trial("little_module.py", "while True:\n    pass\n", ["test_little_module.py"], 1.0)
@@ -167,6 +178,9 @@ def test_survivors_are_explained_by_their_text_and_stale_explanations_are_told(t
         "| m.py | 2 | 0 | 1 | 1 | 0 |",
         "| in all | 2 | 0 | 1 | 1 | 0 |",
     ]
+    (other,) = mutants_of("gates/n.py", "D = x == y\n")
+    by_room = mutate.table([boundary, negated, other], fates, explained, by_room=True).splitlines()[2:]
+    assert by_room == ["|  | 2 | 0 | 1 | 1 | 0 |", "| gates | 1 | 0 | 0 | 0 | 1 |", "| in all | 3 | 0 | 1 | 1 | 1 |"]
     assert mutate.stale(explained, fates, [boundary, negated]) == []
     assert "is killed by t.py::a" in mutate.stale(explained, {boundary: Trial("killed", "t.py::a", 1.0)}, [boundary])[0]
     assert "no such mutant" in mutate.stale(explained, {}, mutants_of("m.py", "C = x <= y\n"))[0]

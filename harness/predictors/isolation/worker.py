@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from typing import Any
 
 TAIL = 4096  # bytes kept of what the predictor prints
+_KEPT = 31 * 2**20  # bytes; glibc learns from no block of 32 MB or more
 
 # Bound here: a user's module may patch the standard library (gevent does) and must not patch the way back.
 _read, _write, _getpid, _exit, _dumps, _loads = os.read, os.write, os.getpid, os._exit, json.dumps, json.loads
@@ -90,6 +91,10 @@ def _serve(control: int, buffer: int, module: str, factory: str, arguments: dict
             id=0, refused=f"{sys.executable} cannot import numpy ({_factory.printable(str(error))}); install it there."
         )
         return
+    # glibc keeps freed memory for the next batch up to twice the largest block that was mapped and freed; beyond, a
+    # network's layers fault their pages in anew each time. Large arrays come and go in a session's process; here one
+    # comes and goes untouched.
+    np.empty(_KEPT, np.uint8)
     try:
         made = _factory.make_predictor(module, factory, arguments)
     except _factory.RefusedError as error:

@@ -1,8 +1,11 @@
 """Copies of a chunk are recognised up to float32 rounding, and nothing else is."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from lvm_gates.harness.corpus import equality
 from lvm_gates.harness.corpus.corpus import write_corpus
 from lvm_gates.harness.corpus.equality import SAME, same_chunk_labels
 
@@ -72,3 +75,25 @@ def test_brute_force(labels_of):
 def test_a_thousand_equal_chunks(labels_of):
     rows = np.vstack([np.tile(vectors(1), (1000, 1)), vectors(5)[1:]])
     assert len(set(labels_of(rows))) == 5
+
+
+def test_chunks_that_are_all_copies_up_to_rounding_are_one(labels_of):
+    rows = np.repeat(vectors(1), 3, axis=0) * (1 + 1e-7 * np.random.default_rng(0).choice([-1, 1], (3, 32)))
+    assert len(set(labels_of(rows))) == 1
+
+
+def test_a_stranger_between_two_copies_on_the_direction_by_which_they_are_sought_hides_none(labels_of):
+    """On the first random direction, and on the second."""
+    rows = vectors() / np.linalg.norm(vectors(), axis=1, keepdims=True)
+    directions = equality._shadow(SimpleNamespace(dim=32, vectors=lambda own: np.eye(32)[own]), np.arange(32)).T
+    aside = directions[0] + directions[1]
+    aside -= (aside @ rows[20]) * rows[20]
+    rows[150] = rows[20] + 0.8 * SAME * aside / np.linalg.norm(aside)
+    for stranger, direction in ((160, directions[0]), (170, directions[1])):
+        level = direction @ (rows[20] + rows[150]) / 2
+        rest = rows[stranger] - (rows[stranger] @ direction) * direction
+        rows[stranger] = level * direction + np.sqrt(1 - level**2) * rest / np.linalg.norm(rest)
+        assert np.ptp(rows[[20, stranger, 150]] @ direction) < SAME
+    labels = labels_of(rows)
+    assert labels[150] == labels[20]
+    assert len(set(labels)) == 199

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lvm_gates.harness.base.vectors import unit
-from lvm_gates.harness.corpus.near_duplicates import NEAR, near_duplicates
+from lvm_gates.harness.corpus import near_duplicates as module
+from lvm_gates.harness.corpus.near_duplicates import NEAR, near_duplicates, nearest
 from lvm_gates.harness.corpus.windows import windows_of
 
 
@@ -59,3 +60,25 @@ def test_the_line_is_a_cosine_of_nine_tenths(make_corpus, cosine, near):
 def test_without_training_nothing_is_a_duplicate(make_corpus):
     windows = windows_of(make_corpus([9], dim=4), np.arange(1), 3)
     assert near_duplicates(windows, ()).tolist() == [False] * 6
+
+
+@pytest.mark.parametrize(("block", "vectors", "columns"), [(1000, 256, 2048), (10, 3, 4)])
+def test_the_nearest_chunk_is_found_in_its_row_and_of_equals_the_first(
+    make_corpus, monkeypatch, block, vectors, columns
+):
+    for name, size in (("SCAN_ROWS", block), ("_VECTORS", vectors), ("_COLUMNS", columns)):
+        monkeypatch.setattr(module, name, size)
+    corpus = make_corpus([30, 10], dim=4, copies={38: 9, 12: 9})
+    rows = np.arange(3, 40)
+    asked = corpus.vectors(np.array([9, 35, *range(0, 40, 4)]))
+    best, where = nearest(asked, corpus, rows)
+    similarity = asked @ corpus.vectors(rows).T
+    assert where[0] == 9
+    np.testing.assert_array_equal(where, rows[similarity.argmax(axis=1)])
+    np.testing.assert_allclose(best, similarity.max(axis=1), atol=1e-6)
+
+
+def test_among_no_chunks_none_is_nearest(make_corpus):
+    corpus = make_corpus([3], dim=4)
+    best, where = nearest(corpus.vectors(np.arange(2)), corpus, np.empty(0, dtype=np.int64))
+    assert best.tolist() == where.tolist() == [-1, -1]

@@ -83,6 +83,13 @@ def test_an_article_of_the_middle_and_the_last_get_donors_from_both_sides(make_c
         assert 0.35 < (mine == min(others)).mean() < 0.65
 
 
+def test_the_only_foreign_chunk_is_every_donor_and_without_one_a_window_keeps_its_last_frame(make_corpus, make_set):
+    one = make_set(make_corpus([6, 1], dim=2), context=2)
+    assert donor_rows(one.windows, one.rows, 0).tolist() == [6] * 4
+    alone = make_set(make_corpus([6], dim=2), context=2)
+    assert donor_rows(alone.windows, alone.rows, 0).tolist() == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_donor_says_nothing_about_the_shuffle(make_corpus, make_set, seed):
     """Each choice has a stream of its own: where a frame is moved is independent of which chunk is foreign."""

@@ -7,9 +7,14 @@ from lvm_gates.harness.leaks.chunks import Chunks, chunks_of, joined
 
 
 def numbered(runs, articles, first):
-    """Chunks whose vectors tell which they are."""
+    """Chunks whose vectors tell which they are; there are no others."""
+
+    def vectors(positions):
+        assert ((positions >= 0) & (positions < len(runs))).all()
+        return np.float32(first + positions)[:, None]
+
     return Chunks(
-        lambda positions: np.float32(first + positions)[:, None],
+        vectors,
         np.array(runs, dtype=np.int64),
         np.array(articles, dtype=np.int64),
     )

@@ -72,10 +72,10 @@ def test_a_neighbour_votes_if_its_place_is_off_by_no_more_than_the_step():
         assert votes(queries, np.arange(3), reference, np.array([10, -1, there])).tolist() == [vote, 0, vote]
 
 
-def drawn_from(rows, matched_at, leaked):
+def drawn_from(rows, matched_at, leaked, lengths=(30,)):
     """Windows of these rows of a text of thirty chunks drawn along, one of them leaked and matched in its place."""
     whole = text(1, 30, seed=1)
-    queries, reference = chunks(whole[rows], [len(rows)]), chunks(whole, [30])
+    queries, reference = chunks(whole[rows], [len(rows)]), chunks(whole, list(lengths))
     count = len(rows) - 1
     position = np.where(np.arange(count) == leaked, matched_at, 20)
     pairs = Pairs(np.full(count, 0.5), position)
@@ -86,6 +86,14 @@ def drawn_from(rows, matched_at, leaked):
 def test_the_first_and_the_last_pair_of_a_reference_are_drawn_along_too():
     assert drawn_from([0, 1, 2], 1, leaked=1) == [0]
     assert drawn_from([27, 28, 29], 27, leaked=0) == [1]
+
+
+def test_a_pair_that_straddles_two_runs_of_the_reference_is_none():
+    """The first run ends with chunk 13, and the windows beside a leaked one are of chunks 13 and 14."""
+    assert drawn_from([13, 14, 15], 14, leaked=1) == drawn_from([13, 14, 15], 14, leaked=1, lengths=(13, 17)) == [0]
+    assert drawn_from([13, 14, 15], 14, leaked=1, lengths=(14, 16)) == []
+    assert drawn_from([12, 13, 14], 12, leaked=0) == drawn_from([12, 13, 14], 12, leaked=0, lengths=(15, 15)) == [1]
+    assert drawn_from([12, 13, 14], 12, leaked=0, lengths=(14, 16)) == []
 
 
 def test_a_place_is_looked_for_as_far_off_as_the_step_is_long():

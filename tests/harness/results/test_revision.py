@@ -51,6 +51,13 @@ def test_our_own_checkout_says_its_commit_and_whether_it_was_changed(repository,
     assert scorecard._revision() == Revision(commit=head(repository), dirty=True)
 
 
+def test_a_checkout_without_a_commit_says_null(tmp_path, monkeypatch):
+    subprocess.run(["git", "-C", str(tmp_path), "init", "-q"], check=True)
+    lies_in(tmp_path, monkeypatch)
+    (tmp_path / "src" / "lvm_gates" / "harness").mkdir(parents=True)
+    assert scorecard._revision() == NOTHING
+
+
 def test_a_copy_of_our_sources_inside_another_repository_says_null(repository, monkeypatch):
     lies_in(repository / "third_party", monkeypatch)
     (repository / "third_party" / "src" / "lvm_gates" / "harness").mkdir(parents=True)

@@ -1,9 +1,16 @@
-"""What the grid holds, by name and by weight."""
+"""What the grid holds, by name and by weight, and that it is the one of docs/specification.md, "Rivals"."""
+
+import re
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lvm_gates.harness.rivals.family import ewma_weights, family_of
+from lvm_gates.harness.rivals.family import domain_family_of, ewma_weights, family_of
+from lvm_gates.harness.rivals.fitted import BETAS
+
+SPECIFICATION = Path(__file__).parents[3] / "docs/specification.md"
 
 
 @pytest.mark.parametrize("context", [1, 2, 5, 20])
@@ -52,3 +59,41 @@ def test_fitted_weights_join_under_names_of_their_own():
     more = family.with_fitted(np.ones((2, 5)))
     assert more.names[-2:] == ("fitted-0", "fitted-1")
     assert np.array_equal(more.weights[: len(family.names)], family.weights)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Numbers of each row of the specification's table."""
+    rows = re.findall(r"^\| ([^|]+) \| (-?\d\.\d[^|]*) \|$", SPECIFICATION.read_text(), re.M)
+    return {name: [float(number) for number in re.findall(r"-?\d+\.\d+", numbers)] for name, numbers in rows}
+
+
+def profiles(table, flat_shares):
+    """Weights of the frames: the mean, and every decay with every flat share."""
+    mean = np.full(5, 0.2)
+    decays = [np.power(decay, np.arange(5)[::-1]) for decay in table["decay of the frames"]]
+    pairs = product(decays, flat_shares)
+    return [mean, *((1 - flat) * ewma / ewma.sum() + flat * mean for ewma, flat in pairs)]
+
+
+def listed(rows):
+    return {tuple(np.round(row, 9) + 0.0) for row in rows}
+
+
+def test_the_grid_is_that_of_the_specification(table):
+    ends = list(product(table["ridge"], table["climatology"]))
+    ends += np.reshape(table["ridge and climatology, steep"], (-1, 2)).tolist()
+    grid = [[*frames, *end] for frames, end in product(profiles(table, table["flat share"]), ends)]
+    alone = [*np.eye(7), [0, 0, 0, 0, 0, 1, -0.2], [0, 0, 0, 0, 0, 1, 0.2]]
+    assert listed(family_of(5).weights) == listed([*grid, *alone])
+
+
+def test_rivals_that_know_the_domain_are_those_of_the_specification(table):
+    frames = profiles(table, table["flat share beside the domain"])
+    ends = product(table["ridge beside the domain"], table["domain, in the place of climatology"])
+    grid = [[*one, *end] for one, end in product(frames, ends)]
+    assert listed(domain_family_of(5).weights) == listed([*grid, np.eye(7)[6]])
+
+
+def test_the_fitted_rivals_weigh_rank_as_the_specification_says(table):
+    assert list(BETAS) == table["share of rank in the fitted loss"]
