@@ -88,7 +88,7 @@ def slices(found: Sequence[Slice], names: Sequence[str]) -> str:
     if not known:
         return UNDEFINED
     low, high = min(known), max(known)
-    return f"weakest at {low[1]} (cosine {value(low[0])}), strongest at {high[1]} ({value(high[0])})"
+    return f"cosine {value(low[0])} at the weakest ({low[1]}) and {value(high[0])} at the strongest ({high[1]})"
 
 
 def training(found: Training) -> str:
@@ -104,4 +104,16 @@ def training(found: Training) -> str:
         f"the judged weights are of epoch {found.judged} of {len(found.epochs)}, with VAL cosine "
         f"{value(judged.val_cosine)}; "
         f"the best was {value(best)} in epoch {epoch}; {said}"
+    )
+
+
+def losses(found: Training) -> str:
+    """Of the same run: how far the loss went down."""
+    known = [(one.epoch, one.train_loss, one.val_loss) for one in found.epochs if math.isfinite(one.val_loss)]
+    if not known:
+        return UNDEFINED
+    (first, train, val), (last, train_end, val_end) = known[0], known[-1]
+    return (
+        f"from epoch {first} to {last}: {train:.3g} to {train_end:.3g} on the training windows, {val:.3g} to "
+        f"{val_end:.3g} on VAL"
     )

@@ -163,7 +163,10 @@ def gate_figures(shown: Sequence[Shown], limits: Mapping[str, Mapping[str, Limit
         {
             split: (
                 captions.rollout(model, split),
-                [*_level("mean wanted", limits["D"], "rollout", split, steps), *_curves(shown, partial(_steps, split))],
+                [
+                    *_level("mean wanted", limits["D"], "rollout", split, 1, steps),
+                    *_curves(shown, partial(_steps, split)),
+                ],
             )
             for split in SPLITS
         },
@@ -212,11 +215,12 @@ def _bare(point: Point) -> Point:
     return Point(point.x, point.y, tip=point.tip)
 
 
-def _level(label: str, limits: Mapping[str, Limits], metric: str, split: str, x: float) -> Iterator[Series]:
+def _level(label: str, limits: Mapping[str, Limits], metric: str, split: str, *at: float) -> Iterator[Series]:
+    """A threshold: a bar at one place, or a line between two."""
     limit = limits.get(metric, {}).get(split)
     if limit is not None:
         tip = f"{label}: {words.limit_text(limit, bare=True)}"
-        yield Series(label, "limit", [Point(x, limit, tip=tip)], line=False, limit=True)
+        yield Series(label, "limit", [Point(x, limit, tip=tip) for x in at], limit=len(at) == 1)
 
 
 def _rows(labels: Sequence[str]) -> Axis:

@@ -11,7 +11,8 @@ from lvm_gates.harness.report.plots import Figure, Shown, figure
 from lvm_gates.harness.report.view import SPLITS
 from lvm_gates.harness.statistics.breakdown import Breakdown, Slice
 
-_QUARTERS = ("first quarter", "second quarter", "third quarter", "last quarter")
+_QUARTERS = ("start of article", "second quarter", "third quarter", "end of article")
+_COHERENCE = ("least coherent", "less coherent", "more coherent", "most coherent")
 _ROW = 22
 
 
@@ -96,9 +97,7 @@ def _names(found: Sequence[Slice]) -> list[str]:
         if one.by == "position":
             names.append(_QUARTERS[min(int(one.start * 4 + 1e-9), 3)])
         elif one.by == "coherence":
-            names.append(
-                "least coherent" if at == 0 else "most coherent" if one is alike[-1] else f"coherence {at + 1}"
-            )
+            names.append(_COHERENCE[at] if len(alike) == len(_COHERENCE) else f"coherence, {at + 1} of {len(alike)}")
         else:
             names.append("short articles" if at == 0 else "long articles" if one is alike[-1] else "middling articles")
     return names
