@@ -49,6 +49,7 @@ def show(report: Path, html: Path | None, accepted: Path | None, accepted_model:
         chosen = choose(other, accepted_model, "--accepted-model")
         pairs = [_pair(other, chosen, found, model, ("VAL", "OOD")) for model in found.models]
         for pair in pairs:
+            click.echo()
             _print(partial(_versus, pair))
     if html is not None:
         _write_html(found.scorecard, html, _beside(other, chosen, pairs) if pairs else None)

@@ -21,9 +21,10 @@
     const text = title.textContent;
     title.remove();
     point.addEventListener("pointerenter", () => show(point, text));
-    point.addEventListener("pointerleave", hide);
+    // A finger leaves when it is lifted, and what it asked for stays until it asks for something else.
+    point.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") hide(); });
   }
-  addEventListener("scroll", hide, { passive: true });
+  addEventListener("pointerdown", (event) => { if (!event.target.closest(".pt")) hide(); });
 
   // Numbers as the page writes them: "+.422 [...]", "1,234", "−.5"; anything else is text.
   const key = (cell) => {
