@@ -8,8 +8,9 @@ corpus without that entry has no text, and everything but the showing of sentenc
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -44,15 +45,16 @@ class ChunkText:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, row: int | np.integer[Any]) -> str:
+    def __getitem__(self, row: SupportsIndex) -> str:
         """The text of one row of the corpus; "" where the source had none for it.
 
         Raises:
             IndexError: there is no such row.
         """
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)} chunks")
-        part = self.blob[self.offsets[row] : self.offsets[row + 1]]
+        at = index(row)
+        if not 0 <= at < len(self):
+            raise IndexError(f"row {at} of {len(self)} chunks")
+        part = self.blob[self.offsets[at] : self.offsets[at + 1]]
         return part.tobytes().decode("utf-8", "replace")
 
 
