@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup, escape
 
 WIDTH = 380
-_TOP, _BOTTOM, _RIGHT = 12, 38, 12
+_TOP, _BOTTOM, _RIGHT = 12.0, 38.0, 12.0
 _LETTER = 5.9  # of the axes' labels; a wide one is a little more
 # Radius 4 around the origin.
 _SHAPES = {
@@ -142,7 +142,7 @@ def swatch(series: Series, *, sideways: bool = False) -> Markup:
     if series.limit:
         inner = f'<path class="limit" d="{"M13 0V14" if sideways else "M2 7H24"}"/>'
     else:
-        inner = ('<path class="line" d="M1 7H25"/>' if series.line else "") + _mark(series.look, 13, 7)
+        inner = ('<path class="line" d="M1 7H25"/>' if series.line else "") + _mark(series.look, 13.0, 7.0)
     svg = f'<svg class="swatch {series.look}" viewBox="0 0 26 14" aria-hidden="true">{inner}</svg>'
     return Markup(svg)  # noqa: S704  # made of numbers and of our own words
 
@@ -183,7 +183,7 @@ def _axes(frame: _Frame) -> Iterator[str]:
         turned = f'transform="translate(11 {middle:.1f}) rotate(-90)" text-anchor="middle"'
         yield f'<text class="title" {turned}>{escape(frame.y.title)}</text>'
     elif frame.x.low < 0 < frame.x.high:
-        yield f'<path class="axis" d="M{frame.across(0):.1f} {frame.top:.1f}V{frame.bottom:.1f}"/>'
+        yield f'<path class="axis" d="M{frame.across(0.0):.1f} {frame.top:.1f}V{frame.bottom:.1f}"/>'
     middle, low = (frame.left + frame.right) / 2, frame.bottom + 31
     yield f'<text class="title" x="{middle:.1f}" y="{low:.1f}" text-anchor="middle">{escape(frame.x.title)}</text>'
 

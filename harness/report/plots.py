@@ -122,11 +122,16 @@ def gate_figures(shown: Sequence[Shown], limits: Mapping[str, Mapping[str, Limit
         {
             split: (
                 captions.offsets(model, split),
-                [*_level("wanted at +1", limits["A"], "c(+1)", split, 1), *_curves(shown, partial(_offsets, split))],
+                [*_level("wanted at +1", limits["A"], "c(+1)", split, 1.0), *_curves(shown, partial(_offsets, split))],
             )
             for split in SPLITS
         },
-        Axis("chunk at offset k", -3.35, 3.35, [(k, f"{k:+d}".replace("-", "−") if k else "0") for k in range(-3, 4)]),
+        Axis(
+            "chunk at offset k",
+            -3.35,
+            3.35,
+            [(float(k), f"{k:+d}".replace("-", "−") if k else "0") for k in range(-3, 4)],
+        ),
         "mean cosine",
     )
     rows = [(pool, score) for pool in ("article", "novel", "global") for score in _SCORES]
@@ -137,7 +142,7 @@ def gate_figures(shown: Sequence[Shown], limits: Mapping[str, Mapping[str, Limit
         "whole split (global).",
         {split: (captions.retrieval(model, split), [*_scores(shown, split, rows)]) for split in SPLITS},
         "score",
-        _rows([f"{score}, {pool}" for pool, score in rows]),
+        rows_axis([f"{score}, {pool}" for pool, score in rows]),
         height=70 + _ROW * len(rows),
         sideways=True,
     )
@@ -152,7 +157,7 @@ def gate_figures(shown: Sequence[Shown], limits: Mapping[str, Mapping[str, Limit
             for split in SPLITS
         },
         "change of the cosine to the target",
-        _rows(list(_EFFECTS)),
+        rows_axis(list(_EFFECTS)),
         height=70 + _ROW * len(_EFFECTS),
         sideways=True,
     )
@@ -164,13 +169,13 @@ def gate_figures(shown: Sequence[Shown], limits: Mapping[str, Mapping[str, Limit
             split: (
                 captions.rollout(model, split),
                 [
-                    *_level("mean wanted", limits["D"], "rollout", split, 1, steps),
+                    *_level("mean wanted", limits["D"], "rollout", split, 1.0, float(steps)),
                     *_curves(shown, partial(_steps, split)),
                 ],
             )
             for split in SPLITS
         },
-        Axis("step", 0.65, steps + 0.35, [(h, str(h)) for h in range(1, steps + 1)]),
+        Axis("step", 0.65, steps + 0.35, [(float(h), str(h)) for h in range(1, steps + 1)]),
         "mean cosine",
     )
 
@@ -192,7 +197,7 @@ def skill_figure(shown: Sequence[Shown]) -> Figure:
 
 def _curves(shown: Sequence[Shown], metrics: Callable[[CardRecord], Mapping[int, Estimate]]) -> Iterator[Series]:
     for one in shown:
-        points = [_point(x, metric, one.label, f"{x:+d}") for x, metric in metrics(one.card).items()]
+        points = [_point(float(x), metric, one.label, f"{x:+d}") for x, metric in metrics(one.card).items()]
         # Intervals of the model alone: those of all would hide what they are of.
         yield Series(one.label, one.look, points if one is shown[-1] else [*map(_bare, points)])
 
@@ -223,8 +228,9 @@ def _level(label: str, limits: Mapping[str, Limits], metric: str, split: str, *a
         yield Series(label, "limit", [Point(x, limit, tip=tip) for x in at], limit=len(at) == 1)
 
 
-def _rows(labels: Sequence[str]) -> Axis:
-    return Axis("", -0.6, len(labels) - 0.4, list(enumerate(labels)))
+def rows_axis(labels: Sequence[str]) -> Axis:
+    """Rows from the top, each with its label."""
+    return Axis("", -0.6, len(labels) - 0.4, [(float(row), label) for row, label in enumerate(labels)])
 
 
 def _dots(
@@ -236,7 +242,7 @@ def _dots(
             continue
         found = metrics(one.card)
         points = [
-            Point(metric.value, row, *_interval(metric, one is shown[-1]), tip)
+            Point(metric.value, float(row), *_interval(metric, one is shown[-1]), tip)
             for row, (metric, name) in enumerate(zip(found, rows, strict=True))
             if metric is not None
             for tip in [f"{one.label}, {name}: {words.metric_text(metric, bare=True)}"]
@@ -253,7 +259,9 @@ def _scores(shown: Sequence[Shown], split: str, rows: Sequence[tuple[str, str]])
         return card.gates.b.of(split)
 
     chance = [(row, pools(shown[-1].card)[pool].chance_of[score]) for row, (pool, score) in enumerate(rows)]
-    points = [Point(x, row, tip=f"by chance: {words.number(x, bare=True)}") for row, x in chance if x is not None]
+    points = [
+        Point(x, float(row), tip=f"by chance: {words.number(x, bare=True)}") for row, x in chance if x is not None
+    ]
     yield Series("by chance", "chance", points, line=False, limit=True)
     names = [f"{score} among {pool}" for pool, score in rows]
     yield from _dots(shown, names, lambda card: [pools(card)[pool][score] for pool, score in rows])
@@ -265,7 +273,9 @@ def _effects(shown: Sequence[Shown], split: str) -> Iterator[Series]:
 
 def _effect_limits(limits: Mapping[str, Limits], split: str) -> Iterator[Series]:
     points = [
-        Point(limits[name][split], row, tip=f"{name}, at most {words.limit_text(limits[name][split], bare=True)}")
+        Point(
+            limits[name][split], float(row), tip=f"{name}, at most {words.limit_text(limits[name][split], bare=True)}"
+        )
         for row, name in enumerate(_EFFECTS)
         if split in limits.get(name, {})
     ]

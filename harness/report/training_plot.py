@@ -40,12 +40,12 @@ def training_figure(found: Training) -> Figure | None:
 def _epochs(found: Training) -> Axis:
     epochs = [one.epoch for one in found.epochs]
     every = max(1, math.ceil(len(epochs) / _MOST_TICKS))
-    return Axis("epoch", min(epochs) - 0.5, max(epochs) + 0.5, [(e, str(e)) for e in epochs[::every]])
+    return Axis("epoch", min(epochs) - 0.5, max(epochs) + 0.5, [(float(e), str(e)) for e in epochs[::every]])
 
 
 def _curve(found: Training, label: str, look: str, read: Callable[[TrainingEpoch], float]) -> Series:
     points = [
-        Point(one.epoch, value, tip=f"{label}, epoch {one.epoch}: {value:.4g}")
+        Point(float(one.epoch), value, tip=f"{label}, epoch {one.epoch}: {value:.4g}")
         for one in found.epochs
         if math.isfinite(value := read(one))
     ]
@@ -62,9 +62,9 @@ def _marked(found: Training, curves: list[Series]) -> list[Series]:
         for event in found.events:
             if event.kind == kind:
                 texts.setdefault(event.epoch, []).append(event.text)
-        return [Point(e, lowest, tip=f"epoch {e}: {'; '.join(said)}") for e, said in texts.items()]
+        return [Point(float(e), lowest, tip=f"epoch {e}: {'; '.join(said)}") for e, said in texts.items()]
 
-    judged = [Point(found.judged, y, tip=f"epoch {found.judged}: judged here") for y in (lowest, highest)]
+    judged = [Point(float(found.judged), y, tip=f"epoch {found.judged}: judged here") for y in (lowest, highest)]
     series = [
         Series("the judged epoch", "limit", judged),
         Series("change by a schedule", "c1", points("schedule"), line=False),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.judging.judge import show_offset
 from lvm_gates.harness.report import captions, words
-from lvm_gates.harness.report.chart import Axis, Point, Series
-from lvm_gates.harness.report.plots import Figure, Shown, figure
+from lvm_gates.harness.report.chart import Point, Series
+from lvm_gates.harness.report.plots import Figure, Shown, figure, rows_axis
 from lvm_gates.harness.report.view import SPLITS
 from lvm_gates.harness.statistics.breakdown import Breakdown, Slice
 
@@ -67,7 +67,7 @@ def slice_figure(shown: Sequence[Shown]) -> Figure | None:
             if one.look == "accepted"
         ]
         own = [
-            Point(s.cosine.value, rows.index(name), s.cosine.low, s.cosine.high, _tip(model.label, name, s))
+            Point(s.cosine.value, float(rows.index(name)), s.cosine.low, s.cosine.high, _tip(model.label, name, s))
             for name, s in named
         ]
         series.append(Series(model.label, model.look, own, line=False))
@@ -79,7 +79,7 @@ def slice_figure(shown: Sequence[Shown]) -> Figure | None:
         "thirds.",
         panels,
         "mean cosine to the target",
-        Axis("", -0.6, len(rows) - 0.4, list(enumerate(rows))),
+        rows_axis(rows),
         height=70 + _ROW * len(rows),
         sideways=True,
     )
@@ -104,7 +104,7 @@ def _names(found: Sequence[Slice]) -> list[str]:
 
 
 def _at(rows: Sequence[str], name: str, value: float, label: str) -> Point:
-    return Point(value, rows.index(name), tip=f"{label}, {name}: {captions.value(value)}")
+    return Point(value, float(rows.index(name)), tip=f"{label}, {name}: {captions.value(value)}")
 
 
 def _matching(rows: Sequence[str], other: Shown, split: str, found: Sequence[Slice]) -> list[Point]:
