@@ -6,7 +6,7 @@ from typing import NamedTuple
 from lvm_gates.harness.judging.card import CardRecord, ControlRecord
 from lvm_gates.harness.judging.judge import Check
 from lvm_gates.harness.report import words
-from lvm_gates.harness.report.view import SPLITS, profile_gates
+from lvm_gates.harness.report.view import ABSOLUTE, SPLITS, profile_gates
 from lvm_gates.harness.results.model import Scorecard
 
 # Controls that a team could ship in the place of a network, and what a reader calls them.
@@ -69,7 +69,10 @@ class _Passed(NamedTuple):
 
 def _passed(scorecard: Scorecard, card: CardRecord) -> Iterator[_Passed]:
     cards = _by_name(scorecard)
-    for gate, own in profile_gates(scorecard.profile, card).items():
+    # The gates of profile `skill` compare with trivial controls by themselves.
+    for gate, own in (
+        (name, gate) for name, gate in profile_gates(scorecard.profile, card).items() if name in ABSOLUTE
+    ):
         passing = {name: cards[name].gate(gate) for name in TRIVIAL if name in cards and cards[name].gate(gate).passed}
         # Metrics of both splits say how alike these are, which a constant does best.
         checks = [check for check in own.checks if check.passed == own.passed and check.split in SPLITS]
