@@ -22,6 +22,8 @@ _SHAPES = {
     "diamond": "M0 -4.8L4.2 0L0 4.8L-4.2 0z",
     "cross": "M-3.4 -3.4L3.4 3.4M-3.4 3.4L3.4 -3.4",
     "plus": "M-4 0H4M0 -4V4",
+    "star": "M-4 0H4M0 -4V4M-3 -3L3 3M-3 3L3 -3",
+    "large cross": "M-5 -5L5 5M-5 5L5 -5",
     "none": "",
 }
 # How a series is drawn, by its class in the page's style; colour and dashes are there.
@@ -33,8 +35,8 @@ _MARKS = {
     "c2": "down",
     "c3": "plus",
     "c4": "cross",
-    "second": "square",
-    "bad": "cross",
+    "second": "star",
+    "bad": "large cross",
 }
 
 

@@ -106,6 +106,28 @@ def test_show_writes_the_page_again(reports, tmp_path):
     assert [file.name for file in page.parent.iterdir()] == ["page.html"]
 
 
+def test_show_over_the_accepted_model(reports, tmp_path):
+    page = tmp_path / "page.html"
+    result = lvm_report("show", reports / "best", "--accepted", reports / "ridge", "--html", page)
+    assert result.exit_code == 0, result.output
+    assert narrow(result.output)
+    compared = lvm_report("compare", reports / "ridge", reports / "best").output
+    assert compared in result.output
+    html = page.read_text()
+    assert "Against the accepted model control:linear" in html
+    (row,) = cells(compared.split("OOD:")[0], "cosine")
+    assert row[0].lstrip(".") in html
+
+
+def test_show_says_what_is_wrong_with_an_accepted_model(reports, altered):
+    best = reports / "best"
+    assert "name that as well" in sentence(lvm_report("show", best, "--accepted-model", "control:ewma"))
+    unknown = lvm_report("show", best, "--accepted", best, "--accepted-model", "control:no")
+    assert "--accepted-model control:no: not in" in unknown.stderr
+    other = altered("ridge", put("corpus", "fingerprint", value="ab"))
+    assert "only models gated on one corpus" in lvm_report("show", best, "--accepted", other).stderr
+
+
 def test_show_says_where_the_page_cannot_go(reports, tmp_path):
     assert "cannot be written" in sentence(lvm_report("show", reports / "best", "--html", tmp_path))
     assert list(tmp_path.iterdir()) == []

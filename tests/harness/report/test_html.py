@@ -4,14 +4,21 @@ import base64
 import hashlib
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 from scorecard_sample import NAN, SPLITS, card, numbered, scorecard, typed, typed_card, without_skill
 
+from lvm_gates.harness.base.estimate import Estimate
+from lvm_gates.harness.report import html as html_module
 from lvm_gates.harness.report import words
-from lvm_gates.harness.report.html import render_html
+from lvm_gates.harness.report.chart import WIDTH, Axis, Point, Series, draw, swatch, values_axis
+from lvm_gates.harness.report.html import Accepted, render_html
 from lvm_gates.harness.report.tables import Table, metric_tables, skill_tables
+from lvm_gates.harness.results.paired import Difference, PairedDifferences
 
+LOOKS = ("model", "accepted", "second", "oracle", "c0", "c1", "c2", "c3", "c4", "bad")
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 HOSTILE = "<script>alert(1)</script>$x^2$"
 
@@ -273,3 +280,102 @@ def test_every_row_of_the_skill_table_holds_the_metrics_that_its_label_names() -
             "effective rank of targets": "{} rankme target rankme",
         }
     )
+
+
+def weak(target: str) -> dict[str, Any]:
+    """A breakdown of one split, with text."""
+    value = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 40}
+    slices = [
+        {"by": "position", "from": start, "to": start + 0.25, "cosine": value, "MRR": value, "over_ridge": value}
+        for start in (0.0, 0.25, 0.5, 0.75)
+    ]
+    window = {"row": 7, "article": 3, "chunk": 5, "cosine": -0.25, "ridge": 0.125, "rank": 9.0, "candidates": 40}
+    window |= {"coherence": 0.5, "nearest": 0, "context": ["long before", "just before"], "target": target}
+    article = {"article": 3, "chunks": 40, "windows": 30, "cosine": 0.25, "ridge": 0.5, "text": "It began so."}
+    return {"slices": slices, "windows": [window], "articles": [article]}
+
+
+def run_of(*cosines: float) -> dict[str, Any]:
+    """A training run with a collapse and a schedule."""
+    epochs = [{"epoch": i, "val_cosine": one, "val_loss": 0.1 / i} for i, one in enumerate(cosines, start=1)]
+    events = [
+        {"epoch": 2, "kind": "schedule", "text": "learning rate 1 to .5"},
+        {"epoch": 3, "kind": "collapse", "text": "cosine fell"},
+    ]
+    return {"judged": 2, "epochs": epochs, "events": events}
+
+
+def test_what_is_predicted_worst_is_shown_with_its_text() -> None:
+    both = {split: weak(HOSTILE) for split in SPLITS}
+    page = Page(html := render_html(typed(scorecard([card("m.pt", 0.97, "release", [], breakdown=both)]))))
+    assert page.open == []
+    assert "<script>alert" not in html
+    line = f"3, 5 -.250 .125 9 of 40 k=0 .500 just before target: {HOSTILE} the whole context long before just before"
+    assert page.text.count(line) == 2
+    assert page.text.count("3 40 30 .250 .500 It began so.") == 2
+    assert sum(label.startswith("Where it is weak") for label in page.labels) == 2
+    assert "start of article" in page.text
+    assert "lvm-data embed" not in page.text
+
+
+def test_the_training_run_is_drawn_with_its_collapse_and_its_schedules() -> None:
+    page = Page(
+        html := render_html(typed(scorecard([card("m.pt", 0.97, "release", [], training=run_of(0.5, 0.7, 0.3))])))
+    )
+    said = "epoch 2 of 3, with VAL cosine .700; the best was .700 in epoch 2; collapse in epoch 3 (cosine fell)"
+    assert sum(said in label for label in page.labels) == 1
+    for tip in ("epoch 2: learning rate 1 to .5", "epoch 3: cosine fell", "epoch 2: judged here"):
+        assert f"<title>{tip}</title>" in html
+
+
+def test_the_accepted_model_is_drawn_beside_each_with_the_differences() -> None:
+    whole = typed(scorecard([card("new.pt", 0.97, "release", [])]))
+    gap = Difference("cosine", 0.9, 0.97, Estimate(0.07, 0.05, 0.09, 400, 30, 29.0))
+    accepted = Accepted(
+        typed_card(card("old.pt", 0.9, "release", [])),
+        {"new.pt": {"VAL": PairedDifferences([gap], 400, (400, 400), [])}},
+    )
+    page = Page(html := render_html(whole, accepted))
+    assert "cosine 0.900 0.970 +0.070 [+0.050, +0.090]" in page.text
+    assert page.text.count("accepted: old.pt") == 5  # a legend for each gate and for skill
+    assert html.count("<title>accepted: old.pt, +1: .900 [.890, .910]</title>") == 4  # offsets and steps of both splits
+
+
+def test_a_chart_has_a_point_for_every_value_and_none_for_what_is_undefined() -> None:
+    points = [Point(0.0, 0.25, 0.125, 0.5, "a & b"), Point(1.0, NAN), Point(2.0, 0.75)]
+    x, y = Axis("x", 0.0, 2.0, [(0.0, "none")]), values_axis("y", [0.0, 1.0])
+    svg = str(draw([Series("m", "model", points)], x, y, alt='"so"', height=200))
+    assert svg.count('class="pt"') == 2
+    assert svg.count('class="interval"') == 1
+    assert "<title>a &amp; b</title>" in svg
+    assert 'aria-label="&#34;so&#34;"' in svg
+    marks = re.findall(r'class="mark" transform="translate\(([\d.]+) ([\d.]+)\)"', svg)
+    (left, low), (right, high) = [tuple(map(float, mark)) for mark in marks]
+    assert left < right <= WIDTH
+    assert low > high, "larger values stand higher"
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([0.0, 1.0], ["0", ".2", ".4", ".6", ".8", "1.0"]),
+        ([-0.35, 0.05], ["−.3", "−.2", "−.1", "0"]),
+        ([0.41, 0.43], [".410", ".415", ".420", ".425", ".430"]),
+        ([NAN, 0.5], [".46", ".48", ".50", ".52", ".54"]),
+    ],
+)
+def test_ticks_are_round(values: list[float], labels: list[str]) -> None:
+    assert [label for _, label in values_axis("", values).ticks] == labels
+
+
+def test_no_chart_depends_on_colour_alone() -> None:
+    pictures = [str(swatch(Series("", look, []))) for look in LOOKS]
+    assert len({re.sub(r'class="swatch [^"]+"', "", picture) for picture in pictures}) == len(LOOKS)
+
+
+def test_the_style_keeps_the_page_on_a_phone() -> None:
+    style = (Path(html_module.__file__).parent / html_module.STYLE).read_text()
+    assert not re.search(r"(?<!-)(?<!max-)(?:min-)?width: *(?:[4-9]\d\d|\d{4,})px", style), "wider than a phone"
+    dark = re.findall(r"prefers-color-scheme: dark\) \{\s*:root \{(.*?)\}", style, flags=re.DOTALL)[0]
+    light = style.split("}")[0]
+    assert set(re.findall(r"--[a-z]+(?=:)", dark)) == set(re.findall(r"--[a-z]+(?=:)", light))

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from scorecard_sample import NAN, card, scorecard, skill_metrics, typed, without_skill
 
 from lvm_gates.harness.base.estimate import Estimate
-from lvm_gates.harness.report.layout import WIDTH
+from lvm_gates.harness.report.layout import WIDTH, available
 from lvm_gates.harness.report.overview import beyond, findings
 from lvm_gates.harness.report.terminal import render_terminal
 
@@ -34,6 +34,30 @@ def test_fits_eighty_columns_and_gives_verdict_and_every_reason(profile: str, le
     text = flat(shown(whole))
     assert all(flat(reason).strip() in text for reason in reasons)
     assert text.index("BLOCKED") < text.index(reasons[1]) < text.index("gate / metric")
+
+
+@pytest.mark.parametrize(("width", "name"), [(80, 17), (100, 37), (112, 33), (140, 61)])
+def test_a_wider_terminal_has_longer_names_and_the_interval_of_the_skill(width: int, name: int) -> None:
+    made = typed(scorecard([card("/".join("abcdefgh" * 9), 0.97, "release", [])]))
+    lines = render_terminal(made, colour=False, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    row = next(line for line in lines if line.startswith("…"))
+    assert name - 2 < len(row.split()[0]) <= name
+    assert ("+.030 [+.020, +.040]" in row) == (width >= 112)
+
+
+def test_what_now_stands_under_the_reasons_of_a_model_that_is_not_released() -> None:
+    made = scorecard([card("m.pt", 0.97, "blocked", ["because"], faults=["because"])])
+    text = shown(made)
+    assert re.search(r"  - because\n  > what now: Mend what broke; `lvm-gate --dry-run m.pt`", text)
+    assert text.index("what now") < text.index("gate / metric")
+    assert "what now" not in shown(scorecard())
+
+
+def test_files_and_pipes_have_eighty_columns_and_no_terminal_has_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns, wanted in (("60", 80), ("120", 120), ("400", 140)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert (available(terminal=True), available(terminal=False)) == (wanted, 80)
 
 
 def test_every_check_of_the_profile_has_a_row_with_its_interval_limit_and_n() -> None:
