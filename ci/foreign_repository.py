@@ -23,12 +23,14 @@ ROOT = Path(__file__).resolve().parents[1]
 _DATA = {
     "lvm_gates/py.typed",
     "lvm_gates/gates/session.ini",
+    "lvm_gates/harness/report/scorecard.css",
     "lvm_gates/harness/report/scorecard.html.j2",
+    "lvm_gates/harness/report/scorecard.js",
     "lvm_gates/harness/judging/profiles/5cat.toml",
     "lvm_gates/harness/judging/profiles/5cat-published.toml",
     "lvm_gates/harness/judging/profiles/skill.toml",
 }
-_DEVELOPMENT = ("beartype", "hypothesis", "pytest_benchmark", "mypy", "ruff", "importlinter")
+_DEVELOPMENT = ("beartype", "hypothesis", "matplotlib", "pytest_benchmark", "mypy", "ruff", "importlinter")
 
 
 class WrongError(Exception):

@@ -267,7 +267,7 @@ def _report(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     config.stash[RELEASED] = released and not incomplete
     if config.getoption("report"):
-        from lvm_gates.harness.report.write import write_report  # and matplotlib, which takes a second
+        from lvm_gates.harness.report.write import write_report  # and jinja2
 
         folder = config.invocation_params.dir / config.getoption("report")
         try:

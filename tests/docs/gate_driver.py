@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 # Nothing that has a plugin of pytest's: pytest must be the first to import that.
-import matplotlib.pyplot  # noqa: F401
+import jinja2  # noqa: F401
 import pytest
 import scipy.stats  # noqa: F401
 import torch  # noqa: F401

@@ -59,7 +59,7 @@ def _make_reports(root):
         run = _open(root, ["control:bayes", "control:linear"])
         both = build_scorecard(run, Arguments(), {})
         write.write_report(replace(both, models=both.models[:1]), run, root / "best")
-        # A second a page, and one page is enough; its id is read.
+        # One page is enough; its id is read.
         patch.setattr(write, "render_html", lambda card: f'<meta name="report-id" content="{card.report_id}">')
         write.write_report(replace(both, models=both.models[1:]), run, root / "ridge")
         run = _open(root, ["control:ewma-0.5", "control:context-mean"], seed=1, max_samples=80)
