@@ -11,6 +11,7 @@ from lvm_gates.gates.options import add_options
 from lvm_gates.gates.pipeline.command import main as lvm_ci
 from lvm_gates.harness.cli.data import main as lvm_data
 from lvm_gates.harness.cli.report import main as lvm_report
+from lvm_gates.serving.cli import main as lvm_serve
 from lvm_gates.trainers.cli import main as lvm_train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +22,7 @@ COMMANDS = {
     "lvm-train": lvm_train,
     "lvm-data": lvm_data,
     "lvm-report": lvm_report,
+    "lvm-serve": lvm_serve,
 }
 
 
@@ -34,7 +36,7 @@ def test_options_exist():
         gates |= {name.removeprefix("--") for name in option.names()}
     trainers = {
         option.removeprefix("--")
-        for command in lvm_train.commands.values()
+        for command in [*lvm_train.commands.values(), lvm_serve]
         for parameter in command.params
         for option in parameter.opts
     }

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from ci import serve_chaos, serve_latency
 from ci.served import serving
-from lvm_gates.serving.cli import serve
+from lvm_gates.serving.cli import main
 
 sys.path.append(str(serve_chaos.Path(serve_chaos.__file__).parents[1] / "examples"))
 import serve_client
@@ -36,10 +36,8 @@ def test_what_clients_and_files_do_to_it(served, place, case):
     assert fine, said
 
 
-def test_the_table_of_latencies(place, corpus):
-    done = CliRunner().invoke(
-        serve_latency.main, [str(place / "best_model.pt"), f"--corpus={corpus.path}", "--seconds=.2"]
-    )
+def test_the_table_of_latencies(shelf, corpus):
+    done = CliRunner().invoke(serve_latency.main, [str(shelf / "good.pt"), f"--corpus={corpus.path}", "--seconds=.2"])
     assert done.exit_code == 0, done.output
     _, _, *rows, _, chat = done.output.splitlines()
     assert [row.split("|")[1].strip() for row in rows] == ["1", "16", "64"]
@@ -60,7 +58,7 @@ def test_the_table_of_latencies(place, corpus):
 )
 def test_what_is_not_started(shelf, corpus, monkeypatch, given, said):
     monkeypatch.chdir(shelf)
-    done = CliRunner().invoke(serve, [*given, f"--corpus={corpus.path}"])
+    done = CliRunner().invoke(main, [*given, f"--corpus={corpus.path}"])
     assert done.exit_code == 1
     (line,) = done.output.splitlines()
     assert said in line
