@@ -147,7 +147,7 @@ def draining(served: Served, _: Path) -> tuple[str, bool]:
     code = served.process.wait(60)
     for each in threads:
         each.join()
-    fine = set(statuses) == {200} and code in (0, -signal.SIGTERM)
+    fine = set(statuses) == {200} and code == 0
     return f"{len(statuses)} answers, all 200; exit {code}" if fine else f"{sorted(set(statuses))}, exit {code}", fine
 
 

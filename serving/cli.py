@@ -1,6 +1,8 @@
 """``lvm-serve``: serve a released model over HTTP."""
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,9 @@ def main(
         server_header=False,
     )
     click.echo(f"http://{host}:{port}")
+    # uvicorn drains, then raises the signal again for whoever else waits for it: this was the orderly end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     uvicorn.Server(config).run()
 
 
