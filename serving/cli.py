@@ -14,7 +14,7 @@ MISSING_EXTRA = "{what} is not installed, and `lvm-serve` needs it; install it w
 TOKEN = "LVM_SERVE_TOKEN"  # noqa: S105 - a name
 
 
-@click.command(cls=SentenceCommand)
+@click.command("lvm-serve", cls=SentenceCommand)
 @click.argument("model")
 @click.option(
     "--corpus", type=click.Path(path_type=Path), help="Whose chunks answer [default: the embedded synthetic dataset]."
@@ -40,7 +40,7 @@ TOKEN = "LVM_SERVE_TOKEN"  # noqa: S105 - a name
 @click.option("--deadline", type=click.FloatRange(min=0.05), default=Limits.deadline_s, show_default=True, help="s.")
 @click.option("--drain", type=click.IntRange(min=0), default=30, show_default=True, help="Seconds to end in.")
 @click.option("--log-text", is_flag=True, help="Let texts stand in the log.")
-def serve(
+def main(
     model: str,
     corpus: Path | None,
     reports: tuple[Path, ...],
@@ -114,10 +114,5 @@ def serve(
     uvicorn.Server(config).run()
 
 
-def main() -> None:
-    """The entry point."""
-    serve()
-
-
 if __name__ == "__main__":
-    main()
+    main(prog_name="lvm-serve")

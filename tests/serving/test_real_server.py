@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from ci import serve_chaos, serve_latency
 from ci.served import serving
-from lvm_gates.serving.cli import serve
+from lvm_gates.serving.cli import main
 
 sys.path.append(str(serve_chaos.Path(serve_chaos.__file__).parents[1] / "examples"))
 import serve_client
@@ -60,7 +60,7 @@ def test_the_table_of_latencies(place, corpus):
 )
 def test_what_is_not_started(shelf, corpus, monkeypatch, given, said):
     monkeypatch.chdir(shelf)
-    done = CliRunner().invoke(serve, [*given, f"--corpus={corpus.path}"])
+    done = CliRunner().invoke(main, [*given, f"--corpus={corpus.path}"])
     assert done.exit_code == 1
     (line,) = done.output.splitlines()
     assert said in line
