@@ -1,13 +1,14 @@
 """What a command prints, for the terminal that there is, or for none."""
 
 import sys
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import click
 
 from lvm_gates.harness.base.visible import spelled
 
 
+@runtime_checkable
 class Rendered(Protocol):
     """Text of a width, coloured or not."""
 
