@@ -178,7 +178,7 @@ def gain(value: float, error: float | None, articles: int = 30) -> dict[str, Any
             "is -.121 on VAL, and at least +.002 is wanted; with 30 articles one of .029 is seen four times",
         ),
         (0.001, 0.0001, "is +.001 on VAL, and at least +.002 is wanted; with 30 articles one of .002 is seen"),
-        (0.01, 0.007, "Its gain of +.010 on VAL may be chance with 30 articles: about 124 would show it"),
+        (0.01, 0.007, "Its gain of +.010 on VAL may be chance with 30 articles: about 126 would show it"),
         (0.01, None, "is +.010 on VAL, and at least +.002 is wanted."),
     ],
 )
