@@ -9,7 +9,7 @@ from fastapi import HTTPException
 from jaxtyping import Float
 
 from lvm_gates.serving.continuation import TRIVIAL, offset_curve, rollout, trivial_rollout
-from lvm_gates.serving.messages import ChatAnswer, ChatRequest, Chunk, Familiar, Step, Times, Told
+from lvm_gates.serving.messages import ChatAnswer, ChatRequest, Familiar, Step, Times, Told
 from lvm_gates.serving.server import Server
 from lvm_gates.serving.service import Serving, Stopwatch
 
@@ -109,7 +109,7 @@ class Talk:
         near = self.server.library.neighbours(vectors, context, self.request.neighbours)
         words = self.server.decoder.decode(vectors, [each[0].text if each else None for each in near])
         return [
-            Told(step=n, text=text, nearest=[Chunk.of(one) for one in each])
+            Told(step=n, text=text, nearest=each)
             for n, (text, each) in enumerate(zip(words, near, strict=True), start=1)
         ]
 

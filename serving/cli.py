@@ -14,7 +14,7 @@ MISSING_EXTRA = "{what} is not installed, and `lvm-serve` needs it; install it w
 TOKEN = "LVM_SERVE_TOKEN"  # noqa: S105 - a name
 
 
-@click.command("lvm-serve", cls=SentenceCommand)
+@click.command(cls=SentenceCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("model")
 @click.option(
     "--corpus", type=click.Path(path_type=Path), help="Whose chunks answer [default: the embedded synthetic dataset]."

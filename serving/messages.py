@@ -51,23 +51,6 @@ class RolloutAnswer(_Message):
     model: Served
 
 
-class Chunk(_Message):
-    """A real chunk of the corpus. Those that stand in the text that was read are left out."""
-
-    rank: int
-    row: int
-    article: str
-    title: str | None
-    chunk: int
-    cosine: float
-    text: str | None
-
-    @classmethod
-    def of(cls, found: Neighbour) -> "Chunk":
-        """As it is sent."""
-        return cls(**vars(found))
-
-
 class ChatRequest(_Message):
     """What to go on with: a text, or the chunks of the corpus right before one of its rows."""
 
@@ -88,7 +71,7 @@ class Told(_Message):
 
     step: int
     text: str | None
-    nearest: list[Chunk]
+    nearest: list[Neighbour]
 
 
 class Step(Told):

@@ -6,7 +6,7 @@ process met it, and the model is not asked again on that split. Its metrics are 
 prediction is missing, too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -111,10 +111,11 @@ class Observing:
         """Who is asked together, in the order of `pieces`."""
         names: dict[Path, list[str]] = {}
         by_file = {}
-        for name, split in self._pairs():
-            piece = self.piece(name, split)
-            by_file[piece.file] = (split, piece)
-            names.setdefault(piece.file, []).append(name)
+        for name in self._names():
+            for split in JUDGED:
+                piece = self.piece(name, split)
+                by_file[piece.file] = (split, piece)
+                names.setdefault(piece.file, []).append(name)
         return [Asked(tuple(names[file]), *found) for file, found in by_file.items()]
 
     def rank_interval(self, name: str) -> bool:
@@ -129,10 +130,9 @@ class Observing:
             with atomic_write(asked.piece.file) as stream:
                 stream.write("\n".join(asked.names).encode(errors="surrogatepass"))
 
-    def _pairs(self) -> Iterator[tuple[str, SplitName]]:
-        for name in dict.fromkeys([*self._settings.models, *(CONTROL + c for c in self.control_names)]):
-            for split in JUDGED:
-                yield name, split
+    def _names(self) -> list[str]:
+        """Every model and control, each once."""
+        return list(dict.fromkeys([*self._settings.models, *(f"{CONTROL}{name}" for name in self.control_names)]))
 
     def _predictor(self, name: str, split: SplitName) -> NamedPredictor:
         if not is_control(name):
@@ -173,7 +173,7 @@ class Observing:
                 [self.predictor(name, split) for name in names],
                 self._inputs.evaluation[split],
                 batch_size=self._settings.batch_size,
-                rank_intervals=[name for name in names if self.rank_interval(name)],
+                rank_intervals=[*self._settings.models, f"{CONTROL}linear"],
             )
         self.keep(asked, found)
 

@@ -22,7 +22,7 @@ from lvm_gates.harness.worlds.world import synthesise
 
 ROOT = Path(__file__).parents[2]
 RECIPES = tomllib.loads(REPORTED.read_text())["recipe"]
-COLLAPSE = tomllib.loads((REPORTED.parent / "collapse.toml").read_text())["recipe"]
+COLLAPSE = tomllib.loads((ROOT / "ci" / "collapse.toml").read_text())["recipe"]
 KEYS = {"name", "command", "val_cosine", "collapse", "margin", "r5", "rollout", "gates", "fault"}
 
 
@@ -263,7 +263,7 @@ def test_the_collapse_is_shown_epoch_by_epoch(commands, tmp_path):
     """Without gates; the corpus is made once, in --out."""
     asked, _ = commands
     given = ["--corpus", "wiki-64", "--out", str(tmp_path), "--train-only"]
-    given += ["--rows", str(REPORTED.parent / "collapse.toml")]
+    given += ["--rows", str(ROOT / "ci" / "collapse.toml")]
     for _ in range(2):
         result = CliRunner().invoke(main, given)
         assert result.exit_code == 0, result.output

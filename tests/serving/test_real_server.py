@@ -36,10 +36,8 @@ def test_what_clients_and_files_do_to_it(served, place, case):
     assert fine, said
 
 
-def test_the_table_of_latencies(place, corpus):
-    done = CliRunner().invoke(
-        serve_latency.main, [str(place / "best_model.pt"), f"--corpus={corpus.path}", "--seconds=.2"]
-    )
+def test_the_table_of_latencies(shelf, corpus):
+    done = CliRunner().invoke(serve_latency.main, [str(shelf / "good.pt"), f"--corpus={corpus.path}", "--seconds=.2"])
     assert done.exit_code == 0, done.output
     _, _, *rows, _, chat = done.output.splitlines()
     assert [row.split("|")[1].strip() for row in rows] == ["1", "16", "64"]

@@ -156,7 +156,7 @@ def test_the_constants_of_the_losses_can_be_changed(monkeypatch, corpus):
         "p51": ["ranking.sharpness=1", "ranking.margin=.5"],
         "p6b": [
             *("direction.sharpness=1", "direction.margin=.5", "direction.share=.01", "direction.high=.0005"),
-            *("direction.low=.015", "direction.cap=.01", "direction.ratio=.5", "floor.weight=1 floor.cosine=.999"),
+            *("direction.low=.019", "direction.cap=.01", "direction.ratio=.5", "floor.weight=1 floor.cosine=.999"),
             *("orthogonality.weight=1", "confidence.on=true confidence.start=.9"),
         ],
         "p7": [

@@ -19,7 +19,7 @@ from lvm_gates.trainers.cli import main
 def run(lines):
     """Train what each line asks for."""
     whole = loop.model_config_of
-    loop.model_config_of = lambda recipe, dim: {**whole(recipe, dim), "dropout": 0.0}
+    loop.model_config_of = lambda *given: {**whole(*given), "dropout": 0.0}
     try:
         for line in lines:
             click.Group.main(main, line, standalone_mode=False)

@@ -11,11 +11,13 @@ from scorecard_sample import card, scorecard, typed
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.visible import all_visible, spelled, visible
 from lvm_gates.harness.report import html
-from lvm_gates.harness.report.leaderboard import boards, render_markdown
-from lvm_gates.harness.report.leaderboard import render_terminal as render_board
+from lvm_gates.harness.report.leaderboard import boards
+from lvm_gates.harness.report.leaderboard_forms import render_markdown
+from lvm_gates.harness.report.leaderboard_forms import render_terminal as render_board
 from lvm_gates.harness.report.terminal import render_terminal
-from lvm_gates.harness.report.versus import Pair, render_versus
+from lvm_gates.harness.report.versus import render_versus, render_versus_markdown
 from lvm_gates.harness.results import folder as report
+from lvm_gates.harness.results.comparison import Comparison, Side
 from lvm_gates.harness.results.reading import read_report
 from lvm_gates.harness.results.samples import member_name
 
@@ -57,10 +59,16 @@ def test_a_report_of_any_name_is_written_read_and_shown(tmp_path, name):
     found = read_report(tmp_path)
     assert found.models == [name], "it is found again by its own name"
     board = boards([found])
-    pair = Pair((name, name), (name, name), name, {})
-    shown = [render_terminal(found.scorecard, colour=False), render_board(board, colour=False), render_markdown(board)]
+    side = Side(model=name, report=name, verdict="release")
+    pair = Comparison(answer="worse", exit_status=1, accepted=side, candidate=side, corpus=name, reasons=[name])
+    shown = [
+        render_terminal(found.scorecard, colour=False),
+        render_board(board, [], colour=False),
+        render_markdown(board, []),
+        render_versus_markdown(pair),
+    ]
     assert "RELEASE" in shown[0]
-    assert "<script>" not in shown[2]
+    assert not any("<script>" in text for text in shown[2:])
     for text in [*shown, render_versus(pair, colour=False), str(UserError(f"{name}: no such thing."))]:
         assert_harmless(text)
     # Other programs read both files: JSON in UTF-8, and members that no archiver unpacks elsewhere.

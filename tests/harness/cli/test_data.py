@@ -129,8 +129,9 @@ def test_import_joins_files_and_keeps_every_chunk_in_order(two_files, tmp_path):
     out = tmp_path / "joined"
     result = lvm_data("import", *two_files, "--out", out, "--val", "0.2", "--ood", "0.1")
     assert result.exit_code == 0, result.output
-    first, *norms = result.output.splitlines()
+    first, renamed, *norms = result.output.splitlines()
     assert first == f"{out}: 20 articles (14 TRAIN, 4 VAL, 2 OOD), 164 chunks, 8 dimensions"
+    assert renamed.startswith("articles of two files have one id, so all were named anew")
     assert [line.split(": ")[0] for line in norms] == ["one.npz", "two.npz"], "neither is of unit norm"
     corpus = open_corpus(out)
     given = np.concatenate([np.load(file)["embeddings"] for file in two_files])

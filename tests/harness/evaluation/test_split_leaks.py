@@ -158,3 +158,24 @@ def test_leaks_are_kept_by_what_they_follow_from(inputs, monkeypatch, tmp_path):
     cached_split_leaks(few.evaluation, training)
     cached_split_leaks(inputs.evaluation, ())
     assert len(searched) == 3
+
+
+def test_other_text_in_the_same_places_is_searched_anew(inputs, make_corpus, monkeypatch, tmp_path):
+    """Training text, or judged text, of which nothing but the content differs."""
+    monkeypatch.setenv("LVM_GATES_CACHE", str(tmp_path))
+    lengths, split = [12, 12], ["TRAIN", "VAL"]
+    judged, training = (make_corpus(lengths, dim=48, splits=split, seed=seed) for seed in (1, 2))
+    other = make_corpus(lengths, dim=48, splits=split, seed=3)
+
+    def keep(of, trained):
+        evaluation = EvaluationSet("VAL", windows_of(of, np.array([1]), 3), np.array([1]), 0, 2)
+        return cached_split_leaks({"VAL": evaluation}, [windows_of(trained, np.array([0]), 3)])
+
+    kept = []
+    monkeypatch.setattr(
+        "lvm_gates.harness.evaluation.split_leaks.split_leaks",
+        lambda *given: kept.append(given) or split_leaks(*given),
+    )
+    for of, trained in ((judged, training), (judged, other), (other, training), (judged, training)):
+        keep(of, trained)
+    assert len(kept) == 3

@@ -55,7 +55,7 @@ def test_targets_that_nearly_equal_a_training_chunk_are_found_once(inputs, found
     targets = {split: inputs.evaluation[split].windows.targets for split in JUDGED}
     assert (found.near_duplicates_of("VAL") == (targets["VAL"] == 23)).all()
     assert not found.near_duplicates_of("OOD").any()
-    monkeypatch.setattr(findings, "near_duplicates", None)
+    monkeypatch.setattr(findings, "cached_near_duplicates", None)
     assert found.near_duplicates_of("VAL").sum() == 1
 
 

@@ -227,3 +227,14 @@ def test_leaked_windows_are_left_out_of_skill_too(make_observations):
     assert (found.skill["VAL"]["n"], found.skill["VAL"]["articles"]) == (160, 20)
     assert found.skill["VAL"]["F"].n == 160
     assert found.skill["OOD"]["n"] == 240
+
+
+def test_what_leaked_windows_would_have_done_to_skill_is_told(make_observations):
+    """F with them and without, and the same twice where none is leaked."""
+    leaked = np.arange(240) >= 160
+    found = skill_card(make_observations, left_out={"VAL": leaked, "OOD": np.zeros(240, dtype=bool)})
+    told = {split: effect.metrics["F"] for split, effect in found.record().leaks.items()}
+    assert told["VAL"].kept == found.skill["VAL"]["F"]
+    assert (told["VAL"].kept.n, told["VAL"].whole.n) == (160, 240)
+    assert told["VAL"].whole.value != told["VAL"].kept.value
+    assert told["OOD"].whole == told["OOD"].kept == found.skill["OOD"]["F"]

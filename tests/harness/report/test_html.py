@@ -333,7 +333,7 @@ def test_the_accepted_model_is_drawn_beside_each_with_the_differences() -> None:
     gap = Difference("cosine", 0.9, 0.97, Estimate(0.07, 0.05, 0.09, 400, 30, 29.0))
     accepted = Accepted(
         typed_card(card("old.pt", 0.9, "release", [])),
-        {"new.pt": {"VAL": PairedDifferences([gap], 400, (400, 400), [])}},
+        {"new.pt": {"VAL": PairedDifferences([gap], 400, (400, 400), 0, [])}},
     )
     page = Page(html := render_html(whole, accepted))
     assert "cosine 0.900 0.970 +0.070 [+0.050, +0.090]" in page.text

@@ -55,6 +55,7 @@ def sample_run(make_run, make_corpus, make_observations, monkeypatch):
         observed = {split: make_observations(len(windows[split])) for split in JUDGED}
         monkeypatch.setattr(made.observing, "observations", lambda name, split: observed[split])
         made.card, made.control_card = (lambda name: given), (lambda name: given)
+        monkeypatch.setattr(scorecard, "breakdowns", lambda run, model: {})
         monkeypatch.setattr(made.auditing, "audits", [Audit("one", "pass", "", {})])
         monkeypatch.setattr(GateRun, "conducts", {"oracle": Conduct("oracle", ("passes gate A",), ("odd",), ("B",))})
         return made
@@ -98,9 +99,10 @@ def test_samples_hold_a_row_a_window_of_every_model_and_control(sample_run):
     assert found["OOD/chunk"].tolist() == made.inputs.corpus.chunk_index[windows.targets].tolist()
     assert np.flatnonzero(found["VAL/leaked"]).tolist() == [1]
     assert not found["VAL/near_duplicate"].any()
-    fields = {f for f in Observations.__dataclass_fields__ if f not in ("rows", "clusters", "spread", "target_spread")}
-    fields.remove("rank_without")
+    kept_apart = {"rows", "clusters", "index_sample", "spread", "target_spread", "rank_without"}
+    fields = {f for f in Observations.__dataclass_fields__ if f not in kept_apart}
     own = {f"{split}/{name}" for split in JUDGED for name in ("article", "chunk", "leaked", "near_duplicate")}
+    own |= {member_name(split, model, "leaked") for split in JUDGED for model in ("m.pt", "control:nan")}
     names = ("m.pt", "control:nan", "control:oracle")
     assert set(found) == own | {member_name(s, name, f) for s in JUDGED for name in names for f in fields}
     assert all(len(values) == 18 for values in found.values())
