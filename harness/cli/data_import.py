@@ -22,7 +22,9 @@ import click
 @click.option("--article-column", help="Of a table: the article of each row, numbers or text.")
 @click.option("--chunk-column", help="Of a table: the number of each chunk in its article [default: the rows' order].")
 @click.option("--text-column", help="Of a table: what was embedded; kept beside the vectors.")
-@click.option("--article-ids", type=click.Path(path_type=Path), help="Beside .npy or FAISS: a file, by row.")
+@click.option(
+    "--article-ids", type=click.Path(path_type=Path), help="Beside .npy or FAISS: .npy, .txt or JSON lines, by row."
+)
 @click.option("--chunk-numbers", type=click.Path(path_type=Path), help="Beside .npy or FAISS.")
 @click.option("--texts", type=click.Path(path_type=Path), help="Beside .npy or FAISS.")
 @click.option("--overwrite", is_flag=True, help="Replace a corpus that is there.")
@@ -45,8 +47,9 @@ def import_(
     """Join files of vectors into one corpus, split at random by article.
 
     Parquet, Arrow, folders of either, Hugging Face data sets and JSON lines, with a vector or all of an article in a
-    row; .npy and flat FAISS indexes, with the article of each row in a file beside them; article and sequence NPZ files
-    in the original format. Columns and files of the usual names are found; what they were taken for is printed.
+    row; .npy and flat FAISS indexes, with the article of each row in a file beside them (.npy, .txt or JSON lines);
+    article and sequence NPZ files in the original format. Columns and files of the usual names are found; what they
+    were taken for is printed.
     """
     from lvm_gates.harness.audits.store import UNIT_NORM_SLACK
     from lvm_gates.harness.base.errors import UserError
@@ -54,8 +57,8 @@ def import_(
     from lvm_gates.harness.corpus.importing.joining import join_articles
     from lvm_gates.harness.corpus.importing.trusted_pickle import RISK
     from lvm_gates.harness.corpus.tables.columns import ColumnNames
-    from lvm_gates.harness.corpus.tables.matrix import SideFiles
     from lvm_gates.harness.corpus.tables.opening import TableOptions
+    from lvm_gates.harness.corpus.tables.side_files import SideFiles
 
     plain = out.suffix == ".npz"
     if plain and not (trust_pickle and len(files) == 1):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.splits import JUDGED
 from lvm_gates.harness.results.baseline import GIT, opened, read_git
 from lvm_gates.harness.results.comparison import Comparison, compare_reports
 from lvm_gates.harness.results.fit import BrokenError
@@ -12,7 +13,11 @@ from lvm_gates.harness.results.reading import choose
 
 
 def compare_given(
-    accepted: str, candidate: str, policy: str | None, splits: Iterable[str], models: tuple[str | None, str | None]
+    accepted: str,
+    candidate: str,
+    policy: str | None = None,
+    splits: Iterable[str] = JUDGED,
+    models: tuple[str | None, str | None] = (None, None),
 ) -> Comparison:
     """Compare two reports by a policy.
 

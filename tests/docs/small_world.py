@@ -77,6 +77,8 @@ def make_files(folder: Path, corpus: Corpus) -> None:
     np.save(folder / "emb_article_ids.npy", corpus.article_of)
     np.save(folder / "emb_chunk_indices.npy", corpus.chunk_index)
     (folder / "ids.txt").write_text("\n".join(_names(corpus)) + "\n")
+    lines = [{"id": name, "chunk": int(c)} for name, c in zip(_names(corpus), corpus.chunk_index, strict=True)]
+    (folder / "ids.jsonl").write_text("\n".join(map(json.dumps, lines)))
     index = faiss.IndexFlatIP(corpus.dim)
     index.add(corpus.vectors(np.arange(corpus.size)))
     faiss.write_index(index, str(folder / "index.faiss"))

@@ -9,7 +9,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("benchmarks", "ci", "docs", "examples", "gates", "harness", "models", "serving", "tests", "trainers")
 KINDS = {".j2", ".md", ".py", ".toml", ".txt", ".json"}
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 QUOTED = r'"[^"]+"(?:(?:,| and) "[^"]+")*'
 IN_CODE = re.compile(rf"\bdocs/(\w+\.md), ({QUOTED})")
@@ -71,15 +75,42 @@ def test_every_page_that_is_named_exists():
     assert sorted({page for _, page in named if not (ROOT / "docs" / page).is_file()}) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def _named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_every_relative_link_leads_somewhere(page):
+    links = {one or other for one, other in LINK.findall(page.read_text())}
+    absent = [link for link in links if ":" not in link and not _leads_somewhere(page, *link.partition("#")[::2])]
+    assert absent == []
+
+
+def _leads_somewhere(page: Path, file: str, anchor: str) -> bool:
+    """Whether a file or folder of this repository is there, with the heading that is named in it."""
+    target = (page.parent / file).resolve() if file else page
+    if not target.is_relative_to(ROOT) or not target.exists():
+        return False
+    return not anchor or anchor in map(_anchor, HEADING.findall(target.read_text()))
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+
+
+def test_the_index_names_every_page_once():
+    index = (ROOT / "docs" / "README.md").read_text()
+    linked = re.findall(r"\]\(([\w-]+\.md)\)", index)
+    assert sorted(linked) == sorted(page.name for page in (ROOT / "docs").glob("*.md") if page.name != "README.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
 def test_files_and_modules_that_a_page_names_exist(page):
     text = page.read_text()
     paths = re.findall(rf"(?<![\w/.])((?:{'|'.join(FOLDERS)})/[\w./-]+\.(?:py|md|toml|png|j2|txt))\b", text)
-    linked = re.findall(r"\]\(([^)#:]+)\)", text)
     modules = re.findall(rf"`(?:lvm_gates\.)?((?:{'|'.join(FOLDERS)})(?:\.\w+)+)`", text)
     modules += re.findall(r"python -m (ci(?:\.\w+)+)", text)
     missing = [name for name in paths if not (ROOT / name).is_file()]
-    missing += [name for name in linked if not (page.parent / name).is_file()]
     missing += [name for name in modules if not _has_module(name)]
     assert missing == []
 

@@ -68,6 +68,7 @@ BY_TEST = {
     "lvm-ci": "tests/gates/test_pipeline.py",
     "lvm-gate compare": "tests/harness/cli/test_report_compare.py",
     "lvm-gate": "tests/gates/test_foreign_repository.py",
+    "pip install .": "tests/gates/test_foreign_repository.py",
     "lvm-serve": "tests/serving/test_real_server.py",
     "make serve": "tests/serving/test_real_server.py",
     "python -m ci.serve_chaos": "tests/serving/test_real_server.py",

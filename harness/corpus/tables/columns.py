@@ -136,6 +136,15 @@ def find_column(
     return next((name for name in known if name is not None and kinds[name] in _KINDS[role]), None)
 
 
+def find_side_column(path: Path, kinds: Mapping[str, Kind], role: Role, asked: ColumnNames) -> str | None:
+    """The field of a file beside a matrix for a role: the file is there for articles, so one may be called an id.
+
+    Raises:
+        UserError: the one that was named is not there, or of a kind that cannot be.
+    """
+    return find_column(path, kinds, role, asked, (*_NAMES["article"], *_ROW_IDS) if role == "article" else ())
+
+
 def _vectors(path: Path, kinds: Mapping[str, Kind]) -> str:
     found = [name for name, kind in kinds.items() if kind in _KINDS["vector"]]
     if not found:

@@ -18,8 +18,8 @@ from lvm_gates.harness.base.scratch import scratch_array
 from lvm_gates.harness.base.vectors import slices
 from lvm_gates.harness.corpus.corpus import SCAN_ROWS, UNASSIGNED, Corpus, open_corpus, write_corpus
 from lvm_gates.harness.corpus.tables.gather import gather, texts_in_order
-from lvm_gates.harness.corpus.tables.matrix import SideFiles
 from lvm_gates.harness.corpus.tables.opening import TableOptions, open_table, table_files
+from lvm_gates.harness.corpus.tables.side_files import SideFiles
 
 # What conversions may take on the disk, the one in use apart.
 _KEPT = 8 << 30
@@ -89,8 +89,7 @@ def _opened(folder: Path) -> Corpus | None:
 def _key(path: Path) -> str:
     """Changes with the files, where they are, and with the code that reads them."""
     files = table_files(path)[1] if is_folder(path) else [path]
-    sides = SideFiles().found(path)
-    files = [*files, *(one for one in (sides.articles, sides.chunks, sides.texts) if one is not None)]
+    files = [*files, *(one for one in SideFiles().paths(path) if one is not None)]
     stats = [(str(file.resolve()), *_stat(file)) for file in files]
     digest = hashlib.sha256(repr((code_digest(_CODE), stats)).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]

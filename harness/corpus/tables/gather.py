@@ -118,6 +118,14 @@ class _Rows:
         if names is not None and all(map(_NUMBER.fullmatch, names)):
             ids, names = np.array([int(name) for name in names], dtype=np.int64)[ids], None
         found = group_rows(self._path, ids, np.concatenate(self._chunks) if self._chunks else None, names)
+        if len(found.lengths) == len(ids) > 1:
+            raise UserError(
+                f"{self._path}: each of its {len(ids):,} rows has an article of its own ({table.columns['articles']}), "
+                "and a model reads several chunks of one; say which article each belongs to with --article-column, or "
+                "with --article-ids beside a matrix."
+                if "articles" in table.columns
+                else f"{self._path}: each article has one chunk, and a model reads several; give longer articles."
+            )
         corpus = Corpus(
             path=self._path,
             stored=_mapped(self._vectors, "float32").reshape(-1, self._dim),

@@ -25,6 +25,11 @@ def json_kinds(path: Path) -> dict[str, Kind]:
         UserError: the file or the line cannot be read.
     """
     _, record = next(records(path), (0, {}))
+    return kinds_of(record)
+
+
+def kinds_of(record: Mapping[str, Any]) -> dict[str, Kind]:
+    """What each field of a line can be."""
     return {name: _kind(value) for name, value in record.items()}
 
 
@@ -44,6 +49,18 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         UserError: the file cannot be read, or a line is no JSON object.
     """
+    for number, found in json_values(path):
+        if not isinstance(found, dict):
+            raise UserError(f"{path}, line {number}: is no JSON object; put one on each line.")
+        yield number, found
+
+
+def json_values(path: Path) -> Iterator[tuple[int, Any]]:
+    """Number and content of every line that is not blank, whatever JSON it is.
+
+    Raises:
+        UserError: the file cannot be read, or a line is no JSON.
+    """
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             number = 0
@@ -52,19 +69,16 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if len(line) == _LONGEST:
                     raise UserError(f"{path}, line {number}: has more than {_LONGEST >> 20} MB; put less on a line.")
                 if line.strip():
-                    yield number, _record(line, f"{path}, line {number}")
+                    yield number, _value(line, f"{path}, line {number}")
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read ({brief(error)}); copy it again.") from error
 
 
-def _record(line: bytes, where: str) -> dict[str, Any]:
+def _value(line: bytes, where: str) -> Any:
     try:
-        found = json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: is no JSON ({brief(error)}); put one JSON object on each line.") from error
-    if not isinstance(found, dict):
-        raise UserError(f"{where}: is no JSON object; put one on each line.")
-    return found
 
 
 def _kind(value: Any) -> Kind:
@@ -109,13 +123,13 @@ def _chunks(path: Path, lines: list[tuple[int, dict[str, Any]]], columns: Column
     chunk = columns.chunk
     return Block(
         vectors=np.stack(parts),
-        articles=_ids([(f"{path}, line {number}", record[article]) for number, record in lines], article),
+        articles=ids_of([(f"{path}, line {number}", record[article]) for number, record in lines], article),
         chunks=None
         if chunk is None
-        else np.array([_whole(record[chunk], f"{path}, line {number}", chunk) for number, record in lines]),
+        else np.array([whole_of(record[chunk], f"{path}, line {number}", chunk) for number, record in lines]),
         texts=None
         if columns.text is None
-        else [_text(record.get(columns.text), f"{path}, line {number}", columns.text) for number, record in lines],
+        else [text_of(record.get(columns.text), f"{path}, line {number}", columns.text) for number, record in lines],
         where=lambda row: f"line {numbers[row]}, field {columns.vector!r}",
     )
 
@@ -137,9 +151,9 @@ def _article(where: str, number: int, record: dict[str, Any], columns: Columns) 
                 f"{where}: {columns.text!r} holds {len(given) if isinstance(given, list) else 'no'} texts and "
                 f"{columns.vector!r} {len(parts)} vectors; give one for each, or name another --text-column."
             )
-        texts = [_text(one, where, columns.text) for one in given]
+        texts = [text_of(one, where, columns.text) for one in given]
     article = number if columns.article is None else record[columns.article]
-    ids = _ids([(where, article)], columns.article or "")
+    ids = ids_of([(where, article)], columns.article or "")
     yield Block(
         vectors=np.stack(parts),
         articles=ids * len(parts) if isinstance(ids, list) else np.repeat(ids, len(parts)),
@@ -158,8 +172,16 @@ def _vector(value: Any, where: str, name: str) -> Float[np.ndarray, " d"]:
         raise UserError(f"{where}: {name!r} holds a number beyond 1e308; embed that chunk again.") from error
 
 
-def _ids(values: list[tuple[str, Any]], name: str) -> Any:
-    """Texts, or whole numbers; one kind for all lines."""
+def ids_of(values: list[tuple[str, Any]], name: str) -> Any:
+    """Texts, or whole numbers; one kind for all lines.
+
+    Args:
+        values: where each stands, and what it is; at least one.
+        name: of the field.
+
+    Raises:
+        UserError: one that is neither, or of another kind than the first.
+    """
     text = isinstance(values[0][1], str)
     for where, value in values:
         if isinstance(value, str) is not text:
@@ -167,10 +189,15 @@ def _ids(values: list[tuple[str, Any]], name: str) -> Any:
                 f"{where}: {name!r} is {brief(json.dumps(value))} where other lines have "
                 f"{'text' if text else 'numbers'}; write all ids alike."
             )
-    return [value for _, value in values] if text else np.array([_whole(value, w, name) for w, value in values])
+    return [value for _, value in values] if text else np.array([whole_of(value, w, name) for w, value in values])
 
 
-def _whole(value: Any, where: str, name: str) -> int:
+def whole_of(value: Any, where: str, name: str) -> int:
+    """A whole number of 64 bits.
+
+    Raises:
+        UserError: it is none.
+    """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is not int or not -(2**63) <= value < 2**63:
@@ -178,7 +205,12 @@ def _whole(value: Any, where: str, name: str) -> int:
     return value
 
 
-def _text(value: Any, where: str, name: str) -> str:
+def text_of(value: Any, where: str, name: str) -> str:
+    """A text; none is an empty one.
+
+    Raises:
+        UserError: it is something else.
+    """
     if not isinstance(value, str | None):
         raise UserError(f"{where}: {name!r} is no text; name another --text-column.")
     return value or ""

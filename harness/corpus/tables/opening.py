@@ -7,7 +7,8 @@ from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.paths import JSONL_SUFFIXES, is_file, is_folder
 from lvm_gates.harness.corpus.tables.columns import ColumnNames
 from lvm_gates.harness.corpus.tables.json_lines import json_kinds, json_table
-from lvm_gates.harness.corpus.tables.matrix import SideFiles, matrix_table
+from lvm_gates.harness.corpus.tables.matrix import matrix_table
+from lvm_gates.harness.corpus.tables.side_files import SideFiles
 from lvm_gates.harness.corpus.tables.table import Table
 from lvm_gates.harness.files.json_file import read_json
 
@@ -49,7 +50,7 @@ def open_table(path: Path, options: TableOptions) -> Table:
     if not is_folder(path) and name.endswith(JSONL_SUFFIXES):
         return json_table(path, options.columns)
     if not is_folder(path) and not name.endswith((*PARQUET_SUFFIXES, *ARROW_SUFFIXES)):
-        return matrix_table(path, options.sides)
+        return matrix_table(path, options.sides, options.columns)
     what, files = table_files(path)
     try:
         from lvm_gates.harness.corpus.tables.arrow_table import arrow_table

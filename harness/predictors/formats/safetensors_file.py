@@ -30,8 +30,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
     except Exception as error:  # a parser of hostile bytes may raise anything
         raise UserError(
-            f"{path}: is not a readable safetensors file ({brief(error)}); copy or save it again, or "
-            f"{own_code(path, 'safetensors.torch.load_file(weights)')}."
+            f"{path}: is not a readable safetensors file ({brief(error)}); copy or save it again, or {own_code(path)}."
         ) from error
     for name in _STRUCTURED:
         if name in metadata:

@@ -76,6 +76,7 @@ def make_predictor(module: str, factory: str, arguments: dict[str, Any]) -> Made
     except (Exception, SystemExit) as error:
         lacking = isinstance(error, TypeError) and "required" in str(error)
         way = "; give it as python:module:factory?name=value" if lacking else ""
+        way = f"; import or define it in {module}" if isinstance(error, NameError) else way
         raise RefusedError(f"{factory}() raised {told(error)}{way}.") from error
     predictor, assumed = adapted(made, factory)
     return Made(predictor, assumed, files)

@@ -98,6 +98,12 @@ def npy(path: Path, vectors=VECTORS) -> Path:
     return path
 
 
+def npy_with_lines(path: Path, lines) -> Path:
+    np.save(path, VECTORS)
+    json_lines(path.with_name(f"{path.stem}_ids.jsonl"), lines)
+    return path
+
+
 def faiss_index(path: Path, ids=None, vectors=VECTORS, index=None) -> Path:
     made = faiss.IndexFlatIP(vectors.shape[1]) if index is None else index
     if ids is not None:

@@ -15,8 +15,8 @@ from lvm_gates.harness.corpus.importing.joining import join_articles
 from lvm_gates.harness.corpus.tables import arrow_files, arrow_packing, table
 from lvm_gates.harness.corpus.tables.columns import ColumnNames
 from lvm_gates.harness.corpus.tables.gather import gather, texts_in_order
-from lvm_gates.harness.corpus.tables.matrix import SideFiles
 from lvm_gates.harness.corpus.tables.opening import TableOptions, open_table
+from lvm_gates.harness.corpus.tables.side_files import SideFiles
 
 SHUFFLED = np.random.default_rng(1).permutation(made.N)
 
@@ -54,6 +54,10 @@ FORMATS = {
         ],
     ),
     "npy": lambda f: made.npy(f / "emb.npy"),
+    "npy, ids as JSON lines": lambda f: made.npy_with_lines(
+        f / "emb.npy",
+        [{"id": n, "seq_idx": int(c), "text": t} for n, c, t in zip(made.NAMES, made.CHUNK, made.TEXTS, strict=True)],
+    ),
     "npy, by columns": lambda f: made.npy(f / "emb.npy", np.asfortranarray(made.VECTORS)),
     "faiss": lambda f: made.npy(f / "v.npy") and made.faiss_index(f / "v.faiss"),
     "faiss with ids": lambda f: (
@@ -273,6 +277,42 @@ def test_a_matrix_whose_files_do_not_fit_is_one_sentence(tmp_path, spoil, said):
     path = made.npy(tmp_path / "emb.npy")
     spoil(tmp_path)
     with pytest.raises(UserError, match=said):
+        read(path)
+
+
+def test_ids_beside_a_matrix_may_be_bare_json(tmp_path):
+    path = made.npy_with_lines(tmp_path / "emb.npy", made.NAMES)
+    corpus, texts = read(path)
+    assert (corpus.names[0], corpus.lengths[0], corpus.meta["chunk_indices"], texts[0]) == (
+        "Physics/0",
+        8,
+        "absent",
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([{"page": 1}] * made.N, r"no field says which article .*fields are page.*--article-column"),
+        ([{"id": 1}] * 95 + [{"doc": 1}], r"emb_ids.jsonl, line 96: has no field 'id'"),
+        ([1] * 95 + [{"id": 1}], "line 96: .* must be a whole number"),
+        ([{"id": 1}] * 95, "has 95 entries for 96 vectors"),
+    ],
+)
+def test_json_lines_beside_a_matrix_that_do_not_fit_are_one_sentence(tmp_path, lines, said):
+    with pytest.raises(UserError, match=said):
+        read(made.npy_with_lines(tmp_path / "emb.npy", lines))
+    if "--article-column" in said:
+        assert len(read(tmp_path / "emb.npy", article="page")[0].lengths) == 1
+
+
+def test_ids_of_chunks_are_not_taken_for_those_of_articles(tmp_path):
+    """Each line its own article: nothing could ever be predicted from that."""
+    path = made.npy_with_lines(tmp_path / "emb.npy", [f"{n}:{c}" for n, c in zip(made.NAMES, made.CHUNK, strict=True)])
+    with pytest.raises(
+        UserError, match=r"each of its 96 rows has an article of its own \(emb_ids.jsonl\).*--article-ids"
+    ):
         read(path)
 
 

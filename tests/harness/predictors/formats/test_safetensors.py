@@ -55,3 +55,11 @@ def test_a_truncated_file_is_one_sentence(tmp_path, kept):
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(UserError, match="is not a readable safetensors file"):
         load_named("m.safetensors", root=tmp_path)
+
+
+def test_a_network_of_ones_own_is_refused_with_what_reads_its_file(tmp_path):
+    save_file({"mix.weight": torch.ones(3, 3)}, tmp_path / "m.safetensors")
+    with pytest.raises(
+        UserError, match=r"architecture known here.*load_state_dict\(safetensors.torch.load_file\(weights"
+    ):
+        load_named("m.safetensors", root=tmp_path)

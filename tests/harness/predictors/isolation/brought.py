@@ -86,3 +86,7 @@ def told(weights, alpha=0, name=""):
 
 def a_class():
     return Net
+
+
+def not_imported():
+    return MyNet()

@@ -93,6 +93,7 @@ def test_arguments_and_files_are_recorded(load, apart, tmp_path):
         ("told?weights=x&beta=2", r"told\(\) raised TypeError: .*unexpected keyword argument 'beta'"),
         ("a_class", r"a_class\(\) returned type, which has no predict\(contexts\)"),
         ("absent?alpha=1", "cannot be imported"),
+        ("not_imported", r"raised NameError: name 'MyNet' is not defined; import or define it in brought\."),
     ],
 )
 def test_what_is_no_predictor_is_one_sentence(load, factory, said, apart):
