@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.base.imported import load_offered, offered
 from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.corpus.corpus import Corpus
@@ -55,7 +55,12 @@ def decoder_of(name: str, corpus: Corpus) -> Decoder:
     if name not in points:
         raise UserError(f"--decoder {name}: no installed package offers it; {did_you_mean(name, [NEAREST, *points])}.")
     made = load_offered(points[name])
-    found = made(corpus) if callable(made) else made
+    try:
+        found = made(corpus) if callable(made) else made
+    except Exception as error:  # whatever somebody else's class raises is one sentence
+        raise UserError(
+            f"--decoder {name}: raised {type(error).__name__} ({brief(error)}); mend that package."
+        ) from error
     if not isinstance(found, Decoder):
         raise UserError(f"--decoder {name}: {type(found).__name__} has no method decode(vectors, nearest); add one.")
     return found
