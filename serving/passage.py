@@ -66,7 +66,8 @@ def open_reader(corpus: Corpus, model: str | None, device: str) -> Reader:
     recorded = corpus.meta.get("encoder")
     if not isinstance(recorded, Mapping) or "name" not in recorded:
         raise UserError(
-            f"{corpus.path}: records no encoder, so text cannot be read for it; embed a corpus of text with "
+            # Clients are told this; where files lie is the operator's business.
+            f"{corpus.path.name}: records no encoder, so text cannot be read for it; embed a corpus of text with "
             "`lvm-data embed`, and use /v1/predict with this one."
         )
     unit_of = corpus.meta.get("unit", "sentence")
