@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.serving.batcher import Batcher
@@ -66,7 +67,7 @@ class Server:
             profile=standing.profile,
             rule=standing.rule,
             judged=standing.judged,
-            report=standing.report,
+            report=None if standing.report is None else Path(standing.report).name,
             gates=dict(standing.gates),
             reasons=list(standing.reasons),
             same_corpus=same,

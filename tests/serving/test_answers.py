@@ -157,6 +157,7 @@ def test_the_verdict(client, shelf):
     assert said["same_corpus"] is True
     assert said["corpus"]["reads_text"] is True
     assert said["reasons"] == ["said to be release"]
+    assert said["report"] == "good-report", "not where it lies"
 
 
 def test_a_blocked_model_says_so_in_every_answer(make_server, serve, corpus):
