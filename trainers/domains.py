@@ -1,4 +1,4 @@
-"""Domains of a training text, and what is fitted on all of them but one (`models.band_gated`).
+"""Domains of a training text, and what is fitted on each (`models.band_gated`).
 
 A domain is a file that the corpus was imported from (`lvm-data import`). Where there is one file, or a corpus that does
 not say, articles are dealt into `FOLDS` at random, and each stands for one: the regressions are then cross-fitted, each
@@ -47,7 +47,7 @@ def _files(meta: Mapping[str, Any], articles: int) -> Int[np.ndarray, " a"]:
     if not isinstance(sources, list):
         return nothing
     counts = [source.get("articles") if isinstance(source, dict) else None for source in sources]
-    known = [count for count in counts if isinstance(count, int) and count >= 0]
+    known = [count for count in counts if type(count) is int and count >= 0]
     if len(known) < len(counts) or sum(known) != articles:
         return nothing
     return np.repeat(np.arange(len(known)), known)
@@ -71,16 +71,16 @@ def fit(network: BandGated, windows: Windows, domains: Int[np.ndarray, " a"]) ->
     basis, background = _principal(parts)
     put(network.basis, basis)
     put(network.climatology, background)
-    for domain in range(network.domains + 1):
-        others = [part for i, part in enumerate(parts) if i != domain]
-        linear = cached_linear(others or parts, _SEED).model
+    for domain, part in enumerate(parts):
+        linear = cached_linear([part], _SEED).model
         put(network.ridge[domain], linear.weights)
         put(network.ridge_bias[domain], linear.bias)
     seen = sample_windows(windows, _SCALED_BY, _SEED)
     labels = torch.from_numpy(domains[seen.clusters]).to(device)
     with torch.no_grad():
         contexts = torch.from_numpy(seen.contexts()).to(device)
-        likeness = network.likeness(network.frames(labelled(contexts, labels)))
+        read = labelled(contexts, labels)
+        likeness = network.likeness(network.frames(read), network.picked(read)).flatten(0, 1)
         network.centre.copy_(likeness.mean(dim=0))
         # Cells of an empty band, or of what is one length in every window, stay where they are.
         network.spread.copy_(likeness.std(dim=0) + 1e-3)
