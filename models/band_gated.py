@@ -127,11 +127,12 @@ class BandGated(NextEmbedding):
         gram = torch.stack([part @ part.transpose(1, 2) for part in cut], dim=-1)
         row, column = torch.triu_indices(picked.shape[-1], picked.shape[-1], device=frames.device)
         window = torch.arange(len(frames), device=frames.device)[:, None, None]
-        return gram[window, picked[..., row], picked[..., column]].flatten(2)
+        seen: Tensor = gram[window, picked[..., row], picked[..., column]].flatten(2)
+        return seen
 
     def weights(self, likeness: Float[Tensor, "batch pairs cells"]) -> Float[Tensor, "batch pairs bands read"]:
         """A weight for each frame read, in each band."""
-        moved = self.gates((likeness - self.centre) / self.spread)
+        moved: Tensor = self.gates((likeness - self.centre) / self.spread)
         return self.constant + _REACH * moved.unflatten(-1, self.constant.shape)
 
     def spread_out(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Contrast:
     """InfoNCE against chunks of the article that are not in the context."""
 
-    weight: float = setting(0.25, "of InfoNCE beside 1 - cosine", low=0)
+    weight: float = setting(0.1, "of InfoNCE beside 1 - cosine", low=0)
     sharpness: float = setting(8.0, "of its softmax: one over the temperature, in cosines", low=1e-3)
     negatives: int = setting(32, "drawn from the article", low=1)
 

@@ -80,6 +80,7 @@ PLACEHOLDER = re.compile(r"…|\b(?:RECIPE|COMMAND|NAME|MODEL)\b")
 ACTIVATION = ". .venv/bin/activate"
 QUICK = {
     "lvm-train": "--width 16 --layers 1 --heads 2 --epochs 1 --overwrite",
+    "lvm-train champion": "--width 16 --epochs 1 --overwrite",
     "lvm-train grid": "--epochs 1 --width 16 --layers 1 --heads 2 --corpus my_corpus",
     "lvm-data synth": "--articles 20 --dim 16",
     "lvm-data embed": "--unit paragraph --overwrite",
