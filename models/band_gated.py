@@ -133,7 +133,7 @@ class BandGated(NextEmbedding):
     def weights(self, likeness: Float[Tensor, "batch pairs cells"]) -> Float[Tensor, "batch pairs bands read"]:
         """A weight for each frame read, in each band."""
         moved: Tensor = self.gates((likeness - self.centre) / self.spread)
-        return self.constant + _REACH * moved.unflatten(-1, self.constant.shape)
+        return self.constant + _REACH * moved.reshape(*moved.shape[:-1], *self.constant.shape)
 
     def spread_out(
         self,
