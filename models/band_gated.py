@@ -11,6 +11,9 @@ text that it was fitted on, and gates that see it there trust it too far elsewhe
 text has a regression of its own. A training window carries the number of its domain in one more channel, and reads the
 regressions of the others; a window without the channel reads all. They are read two at a time, and the prediction is
 the mean over the ordered pairs, so that it is the same network whether there are two to be read or seven.
+
+The gates are several small networks in one, whose mean answers; in training each window is answered by one of them,
+drawn anew every time, so that they come out as different as networks trained apart.
 """
 
 import reprlib
@@ -44,7 +47,8 @@ class BandGated(NextEmbedding):
         output_dim: D; default ``input_dim``.
         context: C, frames that are read: the last ones of a longer context, and of a shorter one the oldest again.
         domains: R, of the training text.
-        width: hidden units of the gates.
+        width: hidden units of one of the gates.
+        heads: networks whose mean are the gates.
         dropout: of them.
 
     Raises:
@@ -65,7 +69,8 @@ class BandGated(NextEmbedding):
         *,
         context: int = 5,
         domains: int = 3,
-        width: int = 384,
+        width: int = 192,
+        heads: int = 6,
         dropout: float = 0.4,
     ) -> None:
         super().__init__()
@@ -83,9 +88,11 @@ class BandGated(NextEmbedding):
         self.register_buffer("centre", torch.zeros(cells))
         self.register_buffer("spread", torch.ones(cells))
         self.constant = nn.Parameter(torch.full((len(BAND_ENDS), frames), _INITIAL_WEIGHT))
-        self.gates = nn.Sequential(
-            nn.Linear(cells, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, len(BAND_ENDS) * frames)
-        )
+        self.hidden = nn.Linear(cells, heads * width)
+        self.dropout = nn.Dropout(dropout)
+        bound = width**-0.5
+        self.answer = nn.Parameter(torch.empty(heads, width, len(BAND_ENDS) * frames).uniform_(-bound, bound))
+        self.answer_bias = nn.Parameter(torch.zeros(len(BAND_ENDS) * frames))
 
     def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
         """See `NextEmbedding.raw`; a channel beyond ``input_dim`` holds the domain whose ridge is not to be read."""
@@ -132,7 +139,15 @@ class BandGated(NextEmbedding):
 
     def weights(self, likeness: Float[Tensor, "batch pairs cells"]) -> Float[Tensor, "batch pairs bands read"]:
         """A weight for each frame read, in each band."""
-        moved: Tensor = self.gates((likeness - self.centre) / self.spread)
+        heads, width, _ = self.answer.shape
+        hidden = torch.relu(self.hidden((likeness - self.centre) / self.spread))
+        each = self.dropout(hidden).reshape(*likeness.shape[:2], heads, width)
+        if self.training:
+            one = torch.randint(heads, (len(each),), device=each.device)
+            share = nn.functional.one_hot(one, heads).to(each.dtype)[:, None, :, None]
+        else:
+            share = each.new_full((1,), 1 / heads)
+        moved: Tensor = (each * share).flatten(2) @ self.answer.flatten(0, 1) + self.answer_bias
         return self.constant + _REACH * moved.reshape(*moved.shape[:-1], *self.constant.shape)
 
     def spread_out(
@@ -167,5 +182,6 @@ class BandGated(NextEmbedding):
             "output_dim": dim,
             "context": inputs // max(dim, 1),
             "domains": domains,
-            "width": shape_of(state, "gates.0.weight", 2)[0],
+            "width": shape_of(state, "answer", 3)[1],
+            "heads": shape_of(state, "answer", 3)[0],
         }

@@ -62,7 +62,10 @@ class Champion:
     lr=2e-3,
     sized=False,
     options=[
-        click.option("--width", type=click.IntRange(min=1), default=384, show_default=True, help="Units of the gates.")
+        click.option("--width", type=click.IntRange(min=1), default=192, show_default=True, help="Units of a head."),
+        click.option(
+            "--heads", type=click.IntRange(min=1), default=6, show_default=True, help="Networks in the gates."
+        ),
     ],
     settings=Champion(),
     training=Training(Optimizer(weight_decay=0.1), Rate("cosine", warmup=0.3), Average(0.99)),
@@ -82,7 +85,7 @@ def champion(given: Options, own: Champion) -> Recipe:
     return Recipe(
         objective=objective(own),
         model_type="band-gated",
-        model={"context": given["context"], "domains": size, "width": given["width"]},
+        model={"context": given["context"], "domains": size, "width": given["width"], "heads": given["heads"]},
         needs=Needs(ahead=1 if own.rollout.weight else 0, negatives=own.contrast.negatives),
         prepare=lambda network, windows: fit(network, windows, domains),
         labels=domains,

@@ -86,15 +86,29 @@ def test_a_longer_context_is_cut_and_a_shorter_one_begins_with_its_first_frame_a
 
 
 def test_gates_learn_and_what_is_fitted_does_not():
-    network = build("band-gated", input_dim=DIM, context=CONTEXT, width=16)
-    network.raw(contexts()).square().sum().backward()
-    assert {name for name, weight in network.named_parameters() if weight.grad.abs().max() > 0} == {
-        name for name, _ in network.named_parameters()
-    }
-    assert {name for name, _ in network.named_parameters()} == {
-        "constant",
-        *(f"gates.{k}.{w}" for k in (0, 3) for w in ("weight", "bias")),
-    }
+    network = build("band-gated", input_dim=DIM, context=CONTEXT, width=16, heads=2)
+    network.raw(contexts().repeat(10, 1, 1)).square().sum().backward()
+    learnt = {name for name, weight in network.named_parameters() if weight.grad.abs().max() > 0}
+    assert learnt == {"constant", "hidden.weight", "hidden.bias", "answer", "answer_bias"}
+    assert {name for name, _ in network.named_parameters()} == learnt
+
+
+def test_one_head_answers_a_window_in_training_and_the_mean_of_all_afterwards():
+    torch.manual_seed(0)
+    network = build("band-gated", input_dim=DIM, context=CONTEXT, width=16, heads=3, dropout=0.0).requires_grad_(False)
+    x = contexts()
+    likeness = network.likeness(network.frames(x), network.picked(x))
+    alone = []
+    for head in range(3):
+        one = build("band-gated", input_dim=DIM, context=CONTEXT, width=16, heads=1, dropout=0.0).requires_grad_(False)
+        one.hidden.weight.copy_(network.hidden.weight[16 * head : 16 * (head + 1)])
+        one.hidden.bias.copy_(network.hidden.bias[16 * head : 16 * (head + 1)])
+        one.answer.copy_(network.answer[head : head + 1])
+        alone.append(one.weights(likeness))
+    torch.testing.assert_close(network.eval().weights(likeness), torch.stack(alone).mean(dim=0))
+    drawn = network.train().weights(likeness)
+    for window, found in enumerate(drawn):
+        assert sum(torch.allclose(found, one[window], atol=1e-6) for one in alone) == 1
 
 
 def test_a_width_that_its_weights_cannot_have_is_refused(network):
