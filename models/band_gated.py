@@ -71,7 +71,7 @@ class BandGated(NextEmbedding):
         domains: int = 3,
         width: int = 192,
         heads: int = 6,
-        dropout: float = 0.4,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         if not 1 <= domains <= MOST_DOMAINS:

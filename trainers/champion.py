@@ -12,7 +12,7 @@ from lvm_gates.trainers.command import Options, recipe_command
 from lvm_gates.trainers.options import open_training_corpus
 from lvm_gates.trainers.recipe import Needs, Recipe
 from lvm_gates.trainers.settings import setting
-from lvm_gates.trainers.training_settings import Average, Optimizer, Rate, Training
+from lvm_gates.trainers.training_settings import Average, NetworkSettings, Optimizer, Rate, Training
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Contrast:
     """InfoNCE against chunks of the article that are not in the context."""
 
-    weight: float = setting(0.1, "of InfoNCE beside 1 - cosine", low=0)
+    weight: float = setting(0.07, "of InfoNCE beside 1 - cosine", low=0)
     sharpness: float = setting(8.0, "of its softmax: one over the temperature, in cosines", low=1e-3)
     negatives: int = setting(32, "drawn from the article", low=1)
 
@@ -57,8 +57,8 @@ class Champion:
 
 @recipe_command(
     "champion",
-    epochs=8,
-    batch_size=512,
+    epochs=10,
+    batch_size=1024,
     lr=2e-3,
     sized=False,
     options=[
@@ -68,7 +68,7 @@ class Champion:
         ),
     ],
     settings=Champion(),
-    training=Training(Optimizer(weight_decay=0.1), Rate("cosine", warmup=0.3), Average(0.99)),
+    training=Training(Optimizer(weight_decay=1.0), Rate("cosine", warmup=0.5), Average(0.99), NetworkSettings(0.6)),
 )
 def champion(given: Options, own: Champion) -> Recipe:
     """Gates that weigh context, ridge and climatology, band by band.
