@@ -135,7 +135,8 @@ def contrast(step: "Step", sharpness: float) -> "Tensor":
     from torch.nn import functional
 
     known = torch.cat([step.context, step.target[:, None]], dim=1)
-    # Equal but for rounding: what is judged leaves such candidates out too (docs/specification.md, "Candidates").
+    # Equal but for rounding; a session leaves such candidates out too
+    # (docs/specification.md, "Candidate sets and ranks").
     again = (step.negatives @ known.transpose(1, 2) > 1 - 1e-5).any(dim=-1)
     p = step.prediction
     others = torch.einsum("bd,bnd->bn", p, step.negatives).masked_fill(again, -torch.inf)
