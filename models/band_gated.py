@@ -90,7 +90,8 @@ class BandGated(NextEmbedding):
         self.constant = nn.Parameter(torch.full((len(BAND_ENDS), frames), _INITIAL_WEIGHT))
         self.hidden = nn.Linear(cells, heads * width)
         self.dropout = nn.Dropout(dropout)
-        bound = width**-0.5
+        # Small, so that a head begins at the constants and what it began with is soon forgotten.
+        bound = 0.1 * width**-0.5
         self.answer = nn.Parameter(torch.empty(heads, width, len(BAND_ENDS) * frames).uniform_(-bound, bound))
         self.answer_bias = nn.Parameter(torch.zeros(len(BAND_ENDS) * frames))
 
@@ -185,3 +186,11 @@ class BandGated(NextEmbedding):
             "width": shape_of(state, "answer", 3)[1],
             "heads": shape_of(state, "answer", 3)[0],
         }
+
+
+def labelled(
+    contexts: Float[Tensor, "batch context input"], labels: Int[Tensor, " batch"]
+) -> Float[Tensor, "batch context input+1"]:
+    """Frames with the number of their window's domain as one more channel, as a network reads them in training."""
+    channel = labels.to(contexts.dtype)[:, None, None].expand(-1, contexts.shape[1], 1)
+    return torch.cat([contexts, channel], dim=-1)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Contrast:
     """InfoNCE against chunks of the article that are not in the context."""
 
-    weight: float = setting(0.07, "of InfoNCE beside 1 - cosine", low=0)
+    weight: float = setting(0.05, "of InfoNCE beside 1 - cosine", low=0)
     sharpness: float = setting(8.0, "of its softmax: one over the temperature, in cosines", low=1e-3)
     negatives: int = setting(32, "drawn from the article", low=1)
 
@@ -57,14 +57,14 @@ class Champion:
 
 @recipe_command(
     "champion",
-    epochs=10,
-    batch_size=1024,
+    epochs=9,
+    batch_size=512,
     lr=2e-3,
     sized=False,
     options=[
-        click.option("--width", type=click.IntRange(min=1), default=192, show_default=True, help="Units of a head."),
+        click.option("--width", type=click.IntRange(min=1), default=256, show_default=True, help="Units of a head."),
         click.option(
-            "--heads", type=click.IntRange(min=1), default=6, show_default=True, help="Networks in the gates."
+            "--heads", type=click.IntRange(min=1), default=3, show_default=True, help="Networks in the gates."
         ),
     ],
     settings=Champion(),

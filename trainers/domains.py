@@ -16,7 +16,7 @@ from lvm_gates.harness.base.hashing import hash64
 from lvm_gates.harness.controls.linear import cached_linear
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.windows import Windows, sample_windows
-from lvm_gates.models.band_gated import BandGated
+from lvm_gates.models.band_gated import BandGated, labelled
 
 FOLDS = 3
 # Windows that Gram matrices are centred and scaled by.
@@ -84,14 +84,6 @@ def fit(network: BandGated, windows: Windows, domains: Int[np.ndarray, " a"]) ->
         network.centre.copy_(likeness.mean(dim=0))
         # Cells of an empty band, or of what is one length in every window, stay where they are.
         network.spread.copy_(likeness.std(dim=0) + 1e-3)
-
-
-def labelled(
-    contexts: Float[torch.Tensor, "batch context dim"], labels: Int[torch.Tensor, " batch"]
-) -> Float[torch.Tensor, "batch context dim_plus_1"]:
-    """Frames with the number of their window's domain as one more channel."""
-    channel = labels.to(contexts.dtype)[:, None, None].expand(-1, contexts.shape[1], 1)
-    return torch.cat([contexts, channel], dim=-1)
 
 
 def _principal(parts: list[Windows]) -> tuple[Float[np.ndarray, "d d"], Float[np.ndarray, " d"]]:

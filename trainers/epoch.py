@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.optim import AdamW
 
 from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.models.band_gated import labelled
 from lvm_gates.models.base import NextEmbedding
 from lvm_gates.models.position import with_position
 from lvm_gates.trainers.averaging import WeightAverage
@@ -77,8 +78,7 @@ class Run:
         """(B, D) float32 head output, computed in the precision of the run."""
         read = with_position(context, self.scale(epoch))
         if self.labels is not None:
-            label = self.labels[article].to(read.dtype)
-            read = torch.cat([read, label[:, None, None].expand(-1, read.shape[1], 1)], dim=-1)
+            read = labelled(read, self.labels[article])
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_mixed(self.config, self.device)):
             return self.network.raw(read)
 
