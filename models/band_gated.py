@@ -144,8 +144,9 @@ class BandGated(NextEmbedding):
         hidden = torch.relu(self.hidden((likeness - self.centre) / self.spread))
         each = self.dropout(hidden).reshape(*likeness.shape[:2], heads, width)
         if self.training:
-            one = torch.randint(heads, (len(each),), device=each.device)
-            share = nn.functional.one_hot(one, heads).to(each.dtype)[:, None, :, None]
+            # Compared, not one_hot, which looks at the values and waits for the device.
+            one = torch.randint(heads, (len(each), 1), device=each.device)
+            share = (one == torch.arange(heads, device=each.device)).to(each.dtype)[:, None, :, None]
         else:
             share = each.new_full((1,), 1 / heads)
         moved: Tensor = (each * share).flatten(2) @ self.answer.flatten(0, 1) + self.answer_bias
