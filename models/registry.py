@@ -17,6 +17,7 @@ ARCHITECTURES = {
     "next-token": "lvm_gates.models.next_token:NextToken",
     "ranker": "lvm_gates.models.ranker:Ranker",
     "ranker-lstm": "lvm_gates.models.ranker:LSTMRanker",
+    "band-gated": "lvm_gates.models.band_gated:BandGated",
 }
 
 

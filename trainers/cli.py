@@ -11,6 +11,7 @@ import click
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.imported import PYTHON, import_named, load_offered, offered
 from lvm_gates.harness.cli.together import SharedGroup
+from lvm_gates.trainers.champion import champion
 from lvm_gates.trainers.grid import grid
 from lvm_gates.trainers.p1 import p1
 from lvm_gates.trainers.p2 import p2
@@ -61,7 +62,7 @@ def main() -> None:
     """
 
 
-for recipe in (v3, p1, p2, p3, p4, p5, p51, p6, p6b, p7):
+for recipe in (v3, p1, p2, p3, p4, p5, p51, p6, p6b, p7, champion):
     main.add_command(recipe)
 main.add_command(grid)
 

@@ -4,14 +4,16 @@ import math
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
 
 from lvm_gates.harness.corpus.windows import Windows
+from lvm_gates.models.band_gated import labelled
 from lvm_gates.models.base import NextEmbedding
 from lvm_gates.models.position import with_position
 from lvm_gates.trainers.averaging import WeightAverage
@@ -54,6 +56,12 @@ class Run:
     network: Network
     average: WeightAverage | None = None
 
+    @cached_property
+    def labels(self) -> Int[Tensor, " articles"] | None:
+        """(A,) what the network is told of each article in training."""
+        labels = self.recipe.labels
+        return None if labels is None else torch.from_numpy(labels).to(self.device)
+
     @property
     def judged(self) -> NextEmbedding:
         """The network as it is validated, watched and saved."""
@@ -64,10 +72,15 @@ class Run:
         schedule = self.recipe.position_scale
         return None if schedule is None else schedule.at(epoch)
 
-    def raw(self, context: Float[Tensor, "batch context dim"], epoch: int) -> Float[Tensor, "batch dim"]:
+    def raw(
+        self, context: Float[Tensor, "batch context dim"], epoch: int, article: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch dim"]:
         """(B, D) float32 head output, computed in the precision of the run."""
+        read = with_position(context, self.scale(epoch))
+        if self.labels is not None:
+            read = labelled(read, self.labels[article])
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_mixed(self.config, self.device)):
-            return self.network.raw(with_position(context, self.scale(epoch)))
+            return self.network.raw(read)
 
     def epoch_windows(self, epoch: int) -> Windows:
         """The windows of one epoch: all, or what the curriculum selects."""
@@ -132,7 +145,7 @@ def _descend(run: Run, epoch: int, number: int, batch: Batch, auxiliary: bool, f
     recipe, config = run.recipe, run.config
     run.network.begin(epoch, number)
     read = batch.context if recipe.augment is None else recipe.augment(batch.context, epoch)
-    step = _step(run.raw(read, epoch), batch, read, epoch, auxiliary, run)
+    step = _step(run.raw(read, epoch, batch.article), batch, read, epoch, auxiliary, run)
     loss = recipe.objective(step)
     run.optimizer.zero_grad()
     loss.total.backward()  # type: ignore[no-untyped-call]
@@ -170,7 +183,7 @@ def _step(
         article=batch.article,
         epoch=epoch,
         auxiliary=auxiliary,
-        predict=lambda context: functional.normalize(run.raw(context, epoch), dim=-1),
+        predict=lambda context: functional.normalize(run.raw(context, epoch, batch.article), dim=-1),
     )
 
 

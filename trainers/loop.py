@@ -91,6 +91,8 @@ def train(
         start_from(model, start, recipe.model_type, model_config)
     model = model.to(device)
     require_reads(model, config.context, device)
+    if recipe.prepare is not None and start is None and not resume:
+        recipe.prepare(model, training)
     optimizer = adamw(model, config)
     scheduler = ReduceLROnPlateau(optimizer, factor=training_of.rate.factor, patience=training_of.rate.patience)
     folder = RunFolder(out, config, corpus, recipe.model_type, model_config, start)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 
-def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Select) -> Callable[[Command], Command]:
+def run_options(
+    recipe: str, *, epochs: int | None, batch_size: int, lr: float = 5e-4, select: Select
+) -> Callable[[Command], Command]:
     """Decorate a command with the options of a run, this recipe's defaults filled in."""
     positive = click.IntRange(min=1)
     options = [
@@ -27,7 +29,7 @@ def run_options(recipe: str, *, epochs: int | None, batch_size: int, select: Sel
         click.option("--epochs", type=positive, default=epochs, show_default=epochs is not None or "as documented"),
         click.option("--batch-size", type=positive, default=batch_size, show_default=True),
         click.option(
-            "--lr", type=click.FloatRange(min=0, min_open=True), default=5e-4, show_default=True, callback=finite
+            "--lr", type=click.FloatRange(min=0, min_open=True), default=lr, show_default=True, callback=finite
         ),
         click.option("--context", type=positive, default=5, show_default=True, help="Chunks the network reads."),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lvm_gates.trainers.schedule import Schedule
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Int
     from torch import Tensor
 
     from lvm_gates.harness.corpus.windows import Windows
@@ -46,6 +48,10 @@ class Recipe:
         tune: called with the network before each epoch.
         select_windows: (all training windows, epoch) -> those of this epoch; a curriculum.
         schedules: of the weights that push against the regression loss, by name.
+        prepare: called once with the fresh network and all training windows, for what is fitted and not learnt; a run
+            that is resumed, or starts from a checkpoint, has it in its weights.
+        labels: (A,) a number for each article of the corpus, which the network reads in training as one more channel
+            of every frame; never where it is judged.
     """
 
     objective: "Objective"
@@ -57,3 +63,5 @@ class Recipe:
     tune: "Callable[[Any, int], None] | None" = None
     select_windows: "Callable[[Windows, int], Windows] | None" = None
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    prepare: "Callable[[Any, Windows], None] | None" = None
+    labels: "Int[np.ndarray, ' articles'] | None" = None

@@ -109,6 +109,8 @@ def test_any_width_and_context(model_type, input_dim, output_dim, context):
 def test_any_depth(model_type, sizes):
     if model_type == "amn":
         sizes = {"key_width": 5}
+    if model_type == "band-gated":
+        sizes = {"domains": sizes["depth"]}
     assert _small(model_type, **sizes)(torch.randn(2, 4, 24)).shape == (2, 24)
 
 

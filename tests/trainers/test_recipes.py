@@ -48,7 +48,7 @@ def command_line(recipe, corpus, out, *extra):
 
 
 def test_every_recipe_has_a_command():
-    assert set(main.commands) == {*RECIPES, "grid"}
+    assert set(main.commands) == {*RECIPES, "champion", "grid"}
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

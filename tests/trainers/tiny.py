@@ -16,6 +16,8 @@ RECIPE = Recipe(objective=weighted(), model=SIZES)
 TRAINING = Training(rate=Rate(patience=0))
 # Without a sentinel, which costs more than an epoch here.
 CONFIG = RunConfig(recipe="test", context=3, epochs=3, batch_size=16, lr=0.02, training=TRAINING, sentinel="off")
+# A champion has no layers.
+GATES = ["--width", "16", "--context", "3", "--heads", "2"]
 SMALL = ["--width", "16", "--layers", "1", "--heads", "2", "--context", "3"]
 
 

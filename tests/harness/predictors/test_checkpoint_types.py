@@ -21,6 +21,7 @@ CONFIGS = {
     "next-token": {"depth": 1, "heads": 2},
     "ranker": {"depth": 1, "heads": 2, "positions": False, "anchor_share": 0.65},
     "ranker-lstm": {"anchor_share": 0.7, "learnable": True},
+    "band-gated": {"context": 4, "domains": 2},
 }
 
 
