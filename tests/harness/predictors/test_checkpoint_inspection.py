@@ -32,7 +32,7 @@ def refusal(path, content):
     assert said.startswith(f"{path}: ")
     assert said.isprintable()
     assert said.endswith(".")
-    assert len(said.removeprefix(str(path))) < 450, "what the file says is quoted in brief"
+    assert len(said.removeprefix(str(path))) < 500, "what the file says is quoted in brief"
     return said
 
 
