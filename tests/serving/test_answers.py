@@ -1,7 +1,7 @@
 """What the routes answer, and what they refuse."""
 
 import json
-from types import SimpleNamespace
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
@@ -62,25 +62,15 @@ def test_a_text_is_gone_on_with_in_real_chunks(client, corpus):
     assert answer["answer"] == " ".join(step["text"] for step in answer["continuation"])
 
 
-class Shouting:
-    """A decoder of somebody else's: words of its own from vectors and the nearest chunk."""
-
-    def __init__(self, corpus):
-        self.dim = corpus.dim
-
-    def decode(self, vectors, nearest):
-        assert vectors.shape[1] == self.dim
-        return [text.upper() for text in nearest]
-
-
 def test_a_decoder_from_an_installed_package_tells_vectors_in_words(make_server, serve, monkeypatch):
-    made = {"shout": Shouting, "odd": lambda corpus: object(), "broken": object}
-    offers = [SimpleNamespace(name=name, load=lambda one=one: one) for name, one in made.items()]
+    offers = [
+        EntryPoint(name, f"decoders_of_others:{name}", decoder.DECODERS) for name in ("Shouting", "odd", "broken")
+    ]
     monkeypatch.setattr(decoder, "offered", lambda group: offers if group == decoder.DECODERS else [])
-    with serve(make_server(decoder="shout")) as client:
+    with serve(make_server(decoder="Shouting")) as client:
         steps = client.post("/chat", json={"text": TEXT}).json()["continuation"]
         assert [step["text"] for step in steps] == [step["nearest"][0]["text"].upper() for step in steps]
-    with pytest.raises(UserError, match=r"--decoder odd: object has no method decode"):
+    with pytest.raises(UserError, match=r"--decoder odd: Corpus has no method decode"):
         make_server(decoder="odd")
     with pytest.raises(UserError, match=r"--decoder broken: raised TypeError"):
         make_server(decoder="broken")

@@ -11,8 +11,12 @@ from lvm_gates.harness.predictors.architectures import build
 @pytest.mark.parametrize(
     ("model_type", "config", "said"),
     [
-        ("transfomer", {}, r"unknown model type 'transfomer'; did you mean 'transformer'\? Known: amn, biased-"),
-        ("xyz", {}, r"unknown model type 'xyz'; Known: amn, biased-transformer, gru"),
+        (
+            "transfomer",
+            {},
+            r"unknown model type 'transfomer'; did you mean 'transformer'\? Known: amn, band-gated, biased-",
+        ),
+        ("xyz", {}, r"unknown model type 'xyz'; Known: amn, band-gated, biased-transformer, gru"),
         ("transformer", {"width": 30}, "width of 30 does not divide into 8 heads"),
         ("gru", {"heads": 8}, "cannot build a gru"),
         ("amn", {"input_dim": 4, "output_dim": 5}, "wider than the frames"),
