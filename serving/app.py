@@ -83,7 +83,7 @@ def create_app(server: Server) -> FastAPI:
 
     @app.get("/ready", responses={503: {"model": Ready}})
     async def ready(response: Response) -> Ready:
-        """Whether requests are taken; 503 while the server stops."""
+        """Whether requests are taken; 503 where not."""
         response.status_code = 200 if server.takes_requests else 503
         return Ready(ready=server.takes_requests, model=server.serving.model.served)
 

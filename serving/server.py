@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lvm_gates.harness.base.errors import UserError, brief
@@ -45,7 +45,6 @@ class Server:
     serving: Serving
     metrics: Metrics
     takes_requests: bool = False
-    _retired: list[Serving] = field(default_factory=list)
 
     def verdict(self, model: Model) -> VerdictAnswer:
         """What the scorecard of a model says."""
@@ -97,8 +96,7 @@ class Server:
                 looking.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await looking
-            for each in (*self._retired, self.serving):
-                await each.batcher.close()
+            await self.serving.batcher.close()
             log("stopped")
 
     async def _look(self) -> None:
@@ -112,7 +110,7 @@ class Server:
     async def reload(self) -> None:
         """Serve what the model file holds now, if it is released; keep what is served if not.
 
-        Requests that have begun end with the model that they began with.
+        Requests that have begun end with the model that they began with, and with the last of them it is let go.
         """
         try:
             model = await asyncio.to_thread(load_model, self.settings, self.library.corpus)
@@ -122,8 +120,7 @@ class Server:
             return
         if model.served == self.serving.model.served and model.standing == self.serving.model.standing:
             return
-        before, self.serving = self.serving, serving_of(model, self.settings, self.metrics)
-        self._retired.append(before)
+        self.serving = serving_of(model, self.settings, self.metrics)
         self.metrics.serves(model.served)
         self.metrics.reloads.labels("loaded").inc()
         log("reloaded", model=model.served.name, sha256=model.served.sha256, verdict=model.standing.verdict)

@@ -1,7 +1,9 @@
 """A newly released model takes over without a dropped request; one that is not released does not."""
 
 import asyncio
+import gc
 import shutil
+import weakref
 
 import httpx2
 import pytest
@@ -49,7 +51,7 @@ async def _asking(server, change):
 
 def test_what_is_released_takes_over(make_server, place, shelf, monkeypatch):
     server = make_server(model=place / "model.pt")
-    before = server.serving.model.named.identity.sha256
+    before, old = server.serving.model.named.identity.sha256, weakref.ref(server.serving.model.named.predictor)
     # The held one, with a report that says it is released.
     monkeypatch.setattr("lvm_gates.serving.service.require_released", lambda *_: None)
     found = asyncio.run(_asking(server, lambda: replaced(place, shelf, "held.pt", "held-report")))
@@ -57,6 +59,8 @@ def test_what_is_released_takes_over(make_server, place, shelf, monkeypatch):
     digests = [sha for _, sha in found]
     assert digests[0] == before
     assert digests[-1] != before
+    gc.collect()
+    assert old() is None, "a network that nobody asks any more is let go"
     assert 'lvm_reloads_total{outcome="loaded"} 1.0' in server.metrics.text().decode()
 
 
