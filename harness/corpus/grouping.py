@@ -1,12 +1,14 @@
 """Rows of chunks in any order, put into articles."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from lvm_gates.harness.base.errors import UserError
+from lvm_gates.harness.corpus.corpus import UNASSIGNED, Corpus
 
 
 class Grouped(NamedTuple):
@@ -25,6 +27,23 @@ class Grouped(NamedTuple):
     lengths: Int[np.ndarray, " a"]
     chunk_index: Int[np.ndarray, " n"]
     order: Int[np.ndarray, " n"] | None
+
+    def corpus(
+        self,
+        path: Path,
+        stored: Shaped[np.ndarray, "n d"],
+        meta: Mapping[str, Any],
+        names: tuple[str, ...] | None = None,
+    ) -> Corpus:
+        """These articles as a corpus, assigned to no split; ``stored`` is (N, D) in the order that rows came in."""
+        return Corpus(
+            path=path,
+            stored=stored,
+            splits=np.full(len(self.lengths), UNASSIGNED, dtype="<U5"),
+            meta=meta,
+            names=names,
+            **self._asdict(),
+        )
 
 
 def group_rows(

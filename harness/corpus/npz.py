@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from lvm_gates.harness.base.errors import UserError
-from lvm_gates.harness.corpus.corpus import UNASSIGNED, Corpus
+from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.grouping import group_rows
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.files.npz_file import NpzFile, whole_numbers
@@ -50,18 +50,8 @@ def read_articles(path: Path) -> Corpus:
             f"{path}: {len(vectors)} embeddings, {len(ids)} article ids and {numbered} chunk indices; "
             "the three must be equally long."
         )
-    found = group_rows(path, ids, chunks)
-    return Corpus(
-        path=path,
-        stored=vectors,
-        article_ids=found.article_ids,
-        starts=found.starts,
-        lengths=found.lengths,
-        chunk_index=found.chunk_index,
-        splits=np.full(len(found.lengths), UNASSIGNED, dtype="<U5"),
-        order=found.order,
-        meta={"kind": "npz", "chunk_indices": "present" if has_index else "absent"},
-    )
+    meta = {"kind": "npz", "chunk_indices": "present" if has_index else "absent"}
+    return group_rows(path, ids, chunks).corpus(path, vectors, meta)
 
 
 class SequenceWindows(NamedTuple):

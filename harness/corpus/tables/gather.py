@@ -14,7 +14,7 @@ from jaxtyping import Int, Shaped
 
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.corpus.chunk_text import ChunkText
-from lvm_gates.harness.corpus.corpus import UNASSIGNED, Corpus
+from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.grouping import group_rows
 from lvm_gates.harness.corpus.tables.table import Block, Table
 
@@ -126,17 +126,11 @@ class _Rows:
                 if "articles" in table.columns
                 else f"{self._path}: each article has one chunk, and a model reads several; give longer articles."
             )
-        corpus = Corpus(
-            path=self._path,
-            stored=_mapped(self._vectors, "float32").reshape(-1, self._dim),
-            article_ids=found.article_ids,
-            starts=found.starts,
-            lengths=found.lengths,
-            chunk_index=found.chunk_index,
-            splits=np.full(len(found.lengths), UNASSIGNED, dtype="<U5"),
-            order=found.order,
-            meta={"kind": table.what, "chunk_indices": "present" if self._chunks else "absent"},
-            names=None if names is None else tuple(names),
+        corpus = found.corpus(
+            self._path,
+            _mapped(self._vectors, "float32").reshape(-1, self._dim),
+            {"kind": table.what, "chunk_indices": "present" if self._chunks else "absent"},
+            None if names is None else tuple(names),
         )
         return Gathered(corpus, self._texts() if self._sizes else None)
 
