@@ -47,6 +47,13 @@ class NextEmbedding(nn.Module, ABC):
     def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
         """The head's output before normalisation, (B, D)."""
 
+    def answers(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch answers dim"]:
+        """What training asks, (B, N, D): ``raw(x)`` alone, unless a network says more of a context than the gate asks.
+
+        The first is what stands for the prediction in training; others may be of later chunks, or further samples.
+        """
+        return self.raw(x)[:, None]
+
     def forward(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
         """The prediction: ``raw(x)`` scaled to unit norm, (B, D)."""
         return functional.normalize(self.raw(x), dim=-1)

@@ -18,6 +18,10 @@ ARCHITECTURES = {
     "ranker": "lvm_gates.models.ranker:Ranker",
     "ranker-lstm": "lvm_gates.models.ranker:LSTMRanker",
     "band-gated": "lvm_gates.models.band_gated:BandGated",
+    "base-lcm": "lvm_gates.models.base_lcm:BaseLCM",
+    "sentence-lm": "lvm_gates.models.sentence_lm:SentenceLM",
+    "cpc": "lvm_gates.models.cpc:CPC",
+    "energy": "lvm_gates.models.energy:Energy",
 }
 
 

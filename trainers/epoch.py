@@ -72,15 +72,15 @@ class Run:
         schedule = self.recipe.position_scale
         return None if schedule is None else schedule.at(epoch)
 
-    def raw(
+    def answers(
         self, context: Float[Tensor, "batch context dim"], epoch: int, article: Int[Tensor, " batch"]
-    ) -> Float[Tensor, "batch dim"]:
-        """(B, D) float32 head output, computed in the precision of the run."""
+    ) -> Float[Tensor, "batch answers dim"]:
+        """(B, N, D) float32 head outputs, computed in the precision of the run."""
         read = with_position(context, self.scale(epoch))
         if self.labels is not None:
             read = labelled(read, self.labels[article])
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_mixed(self.config, self.device)):
-            return self.network.raw(read)
+            return self.network.answers(read)
 
     def epoch_windows(self, epoch: int) -> Windows:
         """The windows of one epoch: all, or what the curriculum selects."""
@@ -145,7 +145,7 @@ def _descend(run: Run, epoch: int, number: int, batch: Batch, auxiliary: bool, f
     recipe, config = run.recipe, run.config
     run.network.begin(epoch, number)
     read = batch.context if recipe.augment is None else recipe.augment(batch.context, epoch)
-    step = _step(run.raw(read, epoch, batch.article), batch, read, epoch, auxiliary, run)
+    step = _step(run.answers(read, epoch, batch.article), batch, read, epoch, auxiliary, run)
     loss = recipe.objective(step)
     run.optimizer.zero_grad()
     loss.total.backward()  # type: ignore[no-untyped-call]
@@ -164,7 +164,7 @@ def _descend(run: Run, epoch: int, number: int, batch: Batch, auxiliary: bool, f
 
 
 def _step(
-    raw: Float[Tensor, "batch dim"],
+    answers: Float[Tensor, "batch answers dim"],
     batch: Batch,
     read: Float[Tensor, "batch context dim"],
     epoch: int,
@@ -172,7 +172,8 @@ def _step(
     run: Run,
 ) -> Step:
     return Step(
-        raw=raw,
+        raw=answers[:, 0],
+        answers=answers,
         target=batch.target,
         read=read,
         context=batch.context,
@@ -183,7 +184,7 @@ def _step(
         article=batch.article,
         epoch=epoch,
         auxiliary=auxiliary,
-        predict=lambda context: functional.normalize(run.raw(context, epoch, batch.article), dim=-1),
+        predict=lambda context: functional.normalize(run.answers(context, epoch, batch.article)[:, 0], dim=-1),
     )
 
 

@@ -28,7 +28,7 @@ _LEAVE_BUFFERS: dict[str, Any] = {
 
 
 class Network:
-    """Raw outputs of a network for a batch.
+    """Answers of a network for a batch.
 
     Args:
         model: the network.
@@ -40,9 +40,9 @@ class Network:
     def begin(self, epoch: int, step: int) -> None:
         """Say which step is next."""
 
-    def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
-        """(B, D) float32 head output."""
-        return self.model.raw(x).float()
+    def answers(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch answers dim"]:
+        """(B, N, D) float32 head outputs (`NextEmbedding.answers`)."""
+        return self.model.answers(x).float()
 
 
 class SharedNetwork(Network):
@@ -70,14 +70,14 @@ class SharedNetwork(Network):
         self._ranks, self._device, self._seed = ranks, device, seed
         self._epoch = self._step = self._calls = 0
         devices = [device] if device.type == "cuda" else None
-        self._shares = DistributedDataParallel(_Raw(model), device_ids=devices, **_LEAVE_BUFFERS)
+        self._shares = DistributedDataParallel(_Answers(model), device_ids=devices, **_LEAVE_BUFFERS)
 
     def begin(self, epoch: int, step: int) -> None:
         """See `Network.begin`."""
         self._epoch, self._step, self._calls = epoch, step, 0
 
-    def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
-        """See `Network.raw`; all processes ask at once, of the same batch."""
+    def answers(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch answers dim"]:
+        """See `Network.answers`; all processes ask at once, of the same batch."""
         size, rank = math.ceil(len(x) / self._ranks.world), self._ranks.rank
         rows = torch.arange(rank * size, (rank + 1) * size, device=x.device).clamp(max=len(x) - 1)
         common = generator_states(self._device)
@@ -94,22 +94,22 @@ def network_of(model: NextEmbedding, device: torch.device, seed: int, ranks: Ran
     return Network(model) if ranks.alone else SharedNetwork(model, device, seed, ranks)
 
 
-class _Raw(nn.Module):
+class _Answers(nn.Module):
     """What `DistributedDataParallel` can wrap: its hooks hang on ``forward``."""
 
     def __init__(self, model: NextEmbedding) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
-        return self.model.raw(x)
+    def forward(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch answers dim"]:
+        return self.model.answers(x)
 
 
 class _Gathered(torch.autograd.Function):
     """The shares of all processes, one after another; backwards the sum of what all of them ask of this one's."""
 
     @staticmethod
-    def forward(ctx: Any, share: Float[Tensor, "share dim"], ranks: Ranks) -> Float[Tensor, "rows dim"]:
+    def forward(ctx: Any, share: Float[Tensor, "share answers dim"], ranks: Ranks) -> Float[Tensor, "rows answers dim"]:
         ctx.ranks, ctx.size = ranks, len(share)
         shares = [torch.empty_like(share) for _ in range(ranks.world)]
         dist.all_gather(shares, share.contiguous())

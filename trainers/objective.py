@@ -18,6 +18,7 @@ class Step:
 
     Attributes:
         raw: (B, D) head output.
+        answers: (B, N, D) all head outputs, of which ``raw`` is the first (`models.base.NextEmbedding.answers`).
         target: (B, D) true next embedding.
         read: (B, C, D) what the network read, without a position channel; an augmentation may have changed it.
         context: (B, C, D) the true context.
@@ -32,6 +33,7 @@ class Step:
     """
 
     raw: Float[Tensor, "batch dim"]
+    answers: Float[Tensor, "batch answers dim"]
     target: Float[Tensor, "batch dim"]
     read: Float[Tensor, "batch context dim"]
     context: Float[Tensor, "batch context dim"]

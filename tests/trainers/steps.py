@@ -38,8 +38,10 @@ def step(epoch, seed=0, **changes):
     """A random step, its articles of two windows each; a closed loop stands still, so that P4 has what to punish."""
     g = torch.Generator().manual_seed(seed)
     context = unit(BATCH, CONTEXT, DIM, generator=g)
+    raw = torch.randn(BATCH, DIM, generator=g)
     made = Step(
-        raw=torch.randn(BATCH, DIM, generator=g),
+        raw=raw,
+        answers=raw[:, None],
         target=unit(BATCH, DIM, generator=g),
         read=context,
         context=context,
