@@ -11,7 +11,10 @@ import click
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.imported import PYTHON, import_named, load_offered, offered
 from lvm_gates.harness.cli.together import SharedGroup
+from lvm_gates.trainers.base_lcm import base_lcm
 from lvm_gates.trainers.champion import champion
+from lvm_gates.trainers.cpc import cpc
+from lvm_gates.trainers.energy import energy
 from lvm_gates.trainers.grid import grid
 from lvm_gates.trainers.p1 import p1
 from lvm_gates.trainers.p2 import p2
@@ -22,6 +25,7 @@ from lvm_gates.trainers.p6 import p6
 from lvm_gates.trainers.p6b import p6b
 from lvm_gates.trainers.p7 import p7
 from lvm_gates.trainers.p51 import p51
+from lvm_gates.trainers.sentence_lm import sentence_lm
 from lvm_gates.trainers.v3 import v3
 
 RECIPES = "lvm_gates.recipes"
@@ -62,7 +66,7 @@ def main() -> None:
     """
 
 
-for recipe in (v3, p1, p2, p3, p4, p5, p51, p6, p6b, p7, champion):
+for recipe in (v3, p1, p2, p3, p4, p5, p51, p6, p6b, p7, champion, base_lcm, sentence_lm, cpc, energy):
     main.add_command(recipe)
 main.add_command(grid)
 

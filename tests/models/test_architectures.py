@@ -171,7 +171,10 @@ def test_position_code_is_sinusoidal(model_type):
         assert code[0, slot, channel].item() == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("model_type", ["transformer", "biased-transformer", "residual", "next-token", "ranker"])
+OF_POSITIONS = ["transformer", "biased-transformer", "residual", "next-token", "ranker", "base-lcm", "energy"]
+
+
+@pytest.mark.parametrize("model_type", OF_POSITIONS)
 def test_a_context_beyond_the_position_table_is_refused(model_type):
     model = _small(model_type, max_context=4)
     model(torch.randn(1, 4, 24))

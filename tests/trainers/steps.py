@@ -3,7 +3,7 @@
 import dataclasses
 
 import torch
-from tiny import GATES, SMALL, lvm_train
+from tiny import lvm_train, sizes_of
 from torch.nn import functional
 
 from lvm_gates.trainers.objective import Step
@@ -24,8 +24,7 @@ def build(monkeypatch, corpus, *arguments):
         raise Built
 
     monkeypatch.setattr("lvm_gates.trainers.loop.train", stop)
-    sizes = GATES if arguments[0] == "champion" else SMALL
-    result = lvm_train(arguments[0], "--corpus", corpus.path, *sizes, *arguments[1:])
+    result = lvm_train(arguments[0], "--corpus", corpus.path, *sizes_of(arguments[0]), *arguments[1:])
     assert isinstance(result.exception, Built), result.output
     return found[0]
 

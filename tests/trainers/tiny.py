@@ -18,7 +18,20 @@ TRAINING = Training(rate=Rate(patience=0))
 CONFIG = RunConfig(recipe="test", context=3, epochs=3, batch_size=16, lr=0.02, training=TRAINING, sentinel="off")
 # A champion has no layers.
 GATES = ["--width", "16", "--context", "3", "--heads", "2"]
+# Of recipes without attention.
+FLAT = ["--width", "16", "--layers", "1", "--context", "3"]
 SMALL = ["--width", "16", "--layers", "1", "--heads", "2", "--context", "3"]
+
+
+def sizes_of(recipe):
+    """Options that make a recipe small."""
+    return {"champion": GATES, "sentence-lm": FLAT, "cpc": FLAT}.get(recipe, SMALL)
+
+
+def has_published(recipe):
+    """Whether there was original code of it that did something else."""
+    command = main.commands.get(recipe)
+    return command is not None and any(option.name == "as_published" for option in command.params)
 
 
 def lvm_train(*arguments):

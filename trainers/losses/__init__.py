@@ -18,6 +18,7 @@ from lvm_gates.trainers.losses.directional import (
     softplus_margin,
     unit_norm_penalty,
 )
+from lvm_gates.trainers.losses.energy import energy_score
 from lvm_gates.trainers.losses.margins import (
     adaptive_weight,
     adaptive_weight_published,
@@ -26,7 +27,7 @@ from lvm_gates.trainers.losses.margins import (
     future_margin,
     micro_ranking,
 )
-from lvm_gates.trainers.losses.ranking import info_nce
+from lvm_gates.trainers.losses.ranking import bilinear_nce, info_nce
 from lvm_gates.trainers.losses.regression import cosine, cosine_each, mse_loss
 from lvm_gates.trainers.losses.residual import residual_regulariser
 from lvm_gates.trainers.losses.rollout import rollout_smoothness, rollout_smoothness_published
@@ -36,12 +37,14 @@ __all__ = [
     "adaptive_weight_published",
     "anchor_floor",
     "anti_copy",
+    "bilinear_nce",
     "cap_share",
     "confidence",
     "cosine",
     "cosine_each",
     "directional_gate",
     "directional_margin",
+    "energy_score",
     "future_margin",
     "info_nce",
     "lambda_eff",

@@ -14,9 +14,13 @@ from lvm_gates.harness.predictors.architectures import build
         (
             "transfomer",
             {},
-            r"unknown model type 'transfomer'; did you mean 'transformer'\? Known: amn, band-gated, biased-",
+            r"unknown model type 'transfomer'; did you mean 'transformer'\? Known: amn, band-gated, base-lcm, biased-",
         ),
-        ("xyz", {}, r"unknown model type 'xyz'; Known: amn, band-gated, biased-transformer, gru"),
+        (
+            "xyz",
+            {},
+            r"unknown model type 'xyz'; Known: amn, band-gated, base-lcm, biased-transformer, cpc, energy, gru",
+        ),
         ("transformer", {"width": 30}, "width of 30 does not divide into 8 heads"),
         ("gru", {"heads": 8}, "cannot build a gru"),
         ("amn", {"input_dim": 4, "output_dim": 5}, "wider than the frames"),

@@ -494,7 +494,7 @@ TRANSFORMER = {k: torch.from_numpy(v) for k, v in published_state("transformer",
         ({"model_state_dict": AMN, "model_type": 3}, "its model_type is 3; make it one of"),
         (
             {"model_state_dict": AMN, "model_type": "ammn"},
-            "did you mean 'amn'? Known: amn, band-gated, biased-transformer, gru,",
+            "did you mean 'amn'? Known: amn, band-gated, base-lcm, biased-transformer, cpc, energy, gru,",
         ),
         ({"model_state_dict": {}, "model_type": "amn"}, "the weights lack context_encoder.weight"),
         (

@@ -12,8 +12,10 @@ from lvm_gates.trainers.losses import (
     adaptive_weight,
     anchor_floor,
     anti_copy,
+    bilinear_nce,
     cosine_each,
     directional_margin,
+    energy_score,
     future_margin,
     info_nce,
     margin_ratio,
@@ -62,6 +64,9 @@ OF_LENGTHS = {
     "mse_loss": lambda c: mse_loss(c.prediction, c.target),
     "unit_norm_penalty": lambda c: unit_norm_penalty(c.prediction),
     "residual_regulariser": lambda c: residual_regulariser(c.prediction),
+    "bilinear_nce": lambda c: bilinear_nce(c.prediction, c.target, c.negatives),
+    "bilinear_nce, some absent": lambda c: bilinear_nce(c.prediction, c.target, c.negatives, present=c.exists[:, 0]),
+    "energy_score": lambda c: energy_score(torch.cat([c.prediction[:, None], c.rollout], dim=1), c.target),
 }
 LOSSES = OF_COSINES | OF_LENGTHS
 
