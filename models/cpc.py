@@ -43,11 +43,15 @@ class CPC(NextEmbedding):
 
     def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
         """See `NextEmbedding.raw`."""
-        return self.gru(x)[0][:, -1] @ self.heads[0].T
+        return self._summary(x) @ self.heads[0].T
 
     def answers(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch steps dim"]:
         """W_k c_t for every step k, (B, K, D)."""
-        return torch.einsum("bw,kdw->bkd", self.gru(x)[0][:, -1], self.heads)
+        return torch.einsum("bw,kdw->bkd", self._summary(x), self.heads)
+
+    def _summary(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch width"]:
+        states: Tensor = self.gru(x)[0]
+        return states[:, -1]
 
     @classmethod
     def config_from(cls, state: State, config: Config = NO_CONFIG) -> dict[str, Any]:

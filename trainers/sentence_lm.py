@@ -32,17 +32,18 @@ class Contrast:
     """
 
     sharpness: float = setting(10.0, "factor of every score", low=1e-3)
-    negatives: int = setting(32, "drawn from the article of the target", low=1)
+    negatives: int = setting(16, "drawn from the article of the target", low=1)
 
 
 @dataclass(frozen=True)
 class ContextContrast:
     """The paper's CSLoss: sentences of the context must score lower than the next one.
 
-    Its weight is not given there.
+    With weight 1 the prediction turns away from its context altogether: a cosine of .11 to the target after one epoch
+    on text, where the weighted mean of the context has .5.
     """
 
-    weight: float = setting(1.0, "of the softmax over target and context alone", low=0)
+    weight: float = setting(0.1, "of the softmax over target and context alone", low=0)
 
 
 @dataclass(frozen=True)
