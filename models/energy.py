@@ -5,8 +5,8 @@ through residual blocks that see the state again each time. Frames have unit nor
 head answers in the latent space of an autoencoder.
 
 A gate asks for one prediction: the mean of the samples of a fixed set of noise vectors, which is kept with the weights.
-Nothing is drawn when it predicts. The vectors come in pairs of opposite sign, so that what the head makes of noise in a
-straight line cancels, and as many samples have a steadier mean.
+Nothing is drawn when it predicts. On text the mean of 64 has a cosine of .95 to that of a thousand. The vectors are drawn
+independently: pairs of opposite sign, which help where a head is nearly linear, had .90 of 32, independent ones .91.
 """
 
 import reprlib
@@ -64,12 +64,12 @@ class Energy(NextEmbedding):
         blocks: of the generative head.
         noise: width of a noise vector.
         samples: N, drawn for a context in training. Shapes do not tell them either.
-        draws: fixed noise vectors behind a prediction, an even number.
+        draws: fixed noise vectors behind a prediction.
         max_context: rows of the position table.
         dropout: inside the stack, training only.
 
     Raises:
-        ValueError: ``width`` is not a multiple of ``heads``, or ``draws`` not of two.
+        ValueError: ``width`` is not a multiple of ``heads``.
     """
 
     fixed_noise: Tensor
@@ -90,8 +90,6 @@ class Energy(NextEmbedding):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if draws < 2 or draws % 2:
-            raise ValueError(f"{draws} draws are not pairs of opposite sign")
         self.input_dim = input_dim
         self.output_dim = input_dim if output_dim is None else output_dim
         self.samples = samples
@@ -103,8 +101,8 @@ class Energy(NextEmbedding):
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, self.output_dim))
         # Of numbers wherever the network is built, and the same whatever was drawn before.
         with torch.device("cpu"):
-            half = torch.rand(draws // 2, noise, generator=torch.Generator().manual_seed(_NOISE_SEED)) - 0.5
-        self.register_buffer("fixed_noise", torch.cat([half, -half]))
+            drawn = torch.rand(draws, noise, generator=torch.Generator().manual_seed(_NOISE_SEED)) - 0.5
+        self.register_buffer("fixed_noise", drawn)
 
     def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
         """The mean of the samples of the fixed noise, (B, D); it is the shorter, the less they agree.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from steps import build, step
-from tiny import history, lvm_train, same_weights, sizes_of, trained, weights
+from tiny import history, same_weights, sizes_of, trained, weights
 
 from lvm_gates.harness.corpus.windows import windows_of
 from lvm_gates.harness.predictors.checkpoint import load_checkpoint, torch_predictor
@@ -136,7 +136,3 @@ def test_energy_trains_on_samples_that_differ_and_predicts_their_mean(monkeypatc
     assert torch.equal(network.raw(x), network.raw(x))
     many = torch.cat([network.answers(x) for _ in range(500)], dim=1).mean(dim=1)
     torch.testing.assert_close(network.raw(x), many, atol=0.04, rtol=0)
-
-
-def test_an_odd_number_of_draws_is_refused(corpus):
-    assert "5 is odd; give an even number." in lvm_train("energy", "--draws", "5").output
