@@ -2,78 +2,72 @@
 
     pytest gates/ --profile=skill --model=control:cheat-1 --control=python:examples.cheat_control:CHEAT_1
 
-``cheat-K`` is a ridge regression on the context and on the K chunks after the target (offsets +2 to K + 1), fitted on
-the training windows. It never sees the target. Where the article ends sooner it reads as many as there are, by a
-regression of its own. How far it comes beyond ``control:linear`` says how much of a chunk its surroundings tell.
+``cheat-K`` is a weighted sum of the context's frames, of the K chunks after the target (offsets +2 to K + 1), of the
+ridge control and of climatology: what a rival of profile `skill` is, beside what no rival may see. One weight a frame,
+fitted by least squares on the training windows; where the article ends sooner, weights of their own for as many
+chunks as there are. It never sees the target.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
-from lvm_gates.harness.base.cache import cached_arrays
+from lvm_gates.harness.base.vectors import unit
 from lvm_gates.harness.controls import Control, Ingredients
-from lvm_gates.harness.controls.linear import fit_key
+from lvm_gates.harness.controls.linear import Linear
+from lvm_gates.harness.controls.simple import Constant
 from lvm_gates.harness.corpus.corpus import Corpus
 from lvm_gates.harness.corpus.windows import Windows, sample_windows
 
-# Windows that a regression is fitted on, and its penalty relative to the mean eigenvalue of the Gram matrix: what ridge
-# on real text is best with (`harness.controls.linear`).
-FITTED_ON = 40_000
-PENALTY = 0.3
+FITTED_ON = 20_000
 _BATCH = 1024
 
 
-def seen(contexts: np.ndarray, corpus: Corpus, rows: np.ndarray, ahead: int) -> np.ndarray:
-    """(B, (C + ahead) * D) what is read of windows with targets ``rows``, after whom the article goes on so far."""
-    after = corpus.vectors(rows[:, None] + np.arange(1, ahead + 1))
-    read = np.concatenate([contexts, after], axis=1)
-    return read.reshape(len(read), read.shape[1] * read.shape[2])
+@dataclass(frozen=True)
+class Frames:
+    """What a cheat weighs, but for the corpus that it looks ahead in."""
+
+    linear: Linear
+    climatology: Constant
+
+    def of(self, contexts: np.ndarray, corpus: Corpus, rows: np.ndarray, ahead: int) -> np.ndarray:
+        """(B, C + ahead + 2, D) context, chunks after the targets ``rows``, ridge and climatology, of unit norm."""
+        after = corpus.vectors(rows[:, None] + np.arange(1, ahead + 1))
+        ridge, mean = unit(self.linear.predict(contexts)), self.climatology.predict(contexts)
+        return np.concatenate([contexts, after, ridge[:, None], mean[:, None]], axis=1)
 
 
-def kept(training: Sequence[Windows], ahead: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`fitted`, once for both splits and all controls; the cache keeps it for the next session."""
-    key = f"{fit_key(training, seed)[:32]}-{ahead}-{FITTED_ON}-{PENALTY:g}"
-    parts = ("weights", "bias")
-    stored = cached_arrays("cheat", key, parts, lambda: dict(zip(parts, fitted(training, ahead, seed), strict=True)))
-    return stored["weights"], stored["bias"]
-
-
-def fitted(training: Sequence[Windows], ahead: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and bias of the regression that reads ``ahead`` chunks after the target."""
-    inputs = (training[0].context + ahead) * training[0].corpus.dim
-    gram, cross, n = np.zeros((inputs, inputs)), np.zeros((inputs, training[0].corpus.dim)), 0
-    x_sum, y_sum = np.zeros(inputs), np.zeros(training[0].corpus.dim)
+def fitted(frames: Frames, training: Sequence[Windows], ahead: int, seed: int) -> np.ndarray:
+    """(C + ahead + 2,) weights of least squared error."""
+    gram, cross = 0.0, 0.0
     for part in training:
         part = part.take(np.flatnonzero(part.offset(ahead + 1)[1]))
         for batch in sample_windows(part, FITTED_ON // len(training), seed).batches(_BATCH):
-            x, y = seen(batch.contexts(), batch.corpus, batch.targets, ahead), batch.target_vectors()
-            gram += x.T @ x
-            cross += x.T @ y
-            x_sum, y_sum, n = x_sum + x.sum(axis=0), y_sum + y.sum(axis=0), n + len(batch)
-    x_mean, y_mean = x_sum / n, y_sum / n
-    gram = gram / n - np.outer(x_mean, x_mean)
-    gram[np.diag_indices_from(gram)] += PENALTY * np.trace(gram) / inputs
-    weights = linalg.solve(gram, cross / n - np.outer(x_mean, y_mean), assume_a="pos", overwrite_a=True)
-    return weights.astype(np.float32), (y_mean - x_mean @ weights).astype(np.float32)
+            read = frames.of(batch.contexts(), batch.corpus, batch.targets, ahead).astype(np.float64)
+            gram = gram + np.einsum("bfd,bgd->fg", read, read, optimize=True)
+            cross = cross + np.einsum("bfd,bd->f", read, batch.target_vectors())
+    return np.linalg.lstsq(gram, cross, rcond=None)[0]
 
 
 @dataclass(frozen=True)
 class Cheat:
-    """One regression for each number of chunks after the target, from none to K."""
+    """Weights for each number of chunks after the target, from none to K."""
 
     corpus: Corpus
-    regressions: tuple[tuple[np.ndarray, np.ndarray], ...]
+    frames: Frames
+    weights: tuple[np.ndarray, ...]
 
     def predict_knowing(self, contexts: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """(B, C, D) contexts said to end right before corpus rows (B,) -> (B, D)."""
-        goes_on = np.minimum(self.corpus.run_end[rows] - 1 - rows, len(self.regressions) - 1)
-        answer = np.empty((len(rows), self.corpus.dim), dtype=np.float32)
-        for ahead, (weights, bias) in enumerate(self.regressions):
+        goes_on = np.minimum(self.corpus.run_end[rows] - 1 - rows, len(self.weights) - 1)
+        answer = np.empty((len(rows), self.corpus.dim))
+        for ahead, weights in enumerate(self.weights):
             mine = np.flatnonzero(goes_on == ahead)
-            answer[mine] = seen(contexts[mine], self.corpus, rows[mine], ahead) @ weights + bias
+            if len(mine):
+                answer[mine] = np.einsum(
+                    "f,bfd->bd", weights, self.frames.of(contexts[mine], self.corpus, rows[mine], ahead)
+                )
         return answer
 
 
@@ -81,10 +75,12 @@ def cheat(ahead: int) -> Control:
     """The control that sees so many chunks after the target."""
 
     def build(ingredients: Ingredients) -> Cheat:
-        regressions = tuple(kept(ingredients.training, k, ingredients.seed) for k in range(ahead + 1))
-        return Cheat(ingredients.corpus, regressions)
+        frames = Frames(ingredients.linear, ingredients.climatology)
+        weights = (fitted(frames, ingredients.training, k, ingredients.seed) for k in range(ahead + 1))
+        return Cheat(ingredients.corpus, frames, tuple(weights))
 
-    return Control(f"cheat-{ahead}", build, passes=("frontier",))
+    # All that is certain: chunks nearer the target weigh more, so that their order matters.
+    return Control(f"cheat-{ahead}", build, passes=("order",))
 
 
 CHEAT_1, CHEAT_2, CHEAT_3 = cheat(1), cheat(2), cheat(3)
