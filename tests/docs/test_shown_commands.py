@@ -57,6 +57,13 @@ BY_TEST = {
     "lvm-data split dev/": "tests/harness/cli/test_data_split.py",
     "lvm-train champion --corpus dev/": "tests/trainers/test_champion.py",
     "pytest gates/ --model=runs/champion/final_model.pt": "tests/gates/test_champion_gated.py",
+    # The same text.
+    "lvm-train base-lcm --width 384": "tests/trainers/test_designs.py",
+    "lvm-train sentence-lm --width 1024": "tests/trainers/test_designs.py",
+    "lvm-train cpc --width 512": "tests/trainers/test_designs.py",
+    "lvm-train energy --width 384": "tests/trainers/test_designs.py",
+    "lvm-train p1 --width 384": "tests/trainers/test_recipes.py",
+    "pytest gates/ --profile=skill --corpus=dev/": "tests/gates/test_champion_gated.py",
     "lvm-data embed python-docs": "tests/harness/text/test_sources.py",
     "python -m ci.schema": "tests/harness/results/test_scorecard_schema.py",
     "python -m ci.training_memory": "tests/ci/test_training_memory.py",
