@@ -5,8 +5,9 @@ through residual blocks that see the state again each time. Frames have unit nor
 head answers in the latent space of an autoencoder.
 
 A gate asks for one prediction: the mean of the samples of a fixed set of noise vectors, which is kept with the weights.
-Nothing is drawn when it predicts. On text the mean of 64 has a cosine of .95 to that of a thousand. The vectors are drawn
-independently: pairs of opposite sign, which help where a head is nearly linear, had .90 of 32, independent ones .91.
+Nothing is drawn when it predicts. On text the mean of 64 has a cosine of .95 to that of a thousand. The vectors are
+drawn independently: pairs of opposite sign, which help where a head is nearly linear, had .90 of 32 where independent
+ones had .91.
 """
 
 import reprlib

@@ -37,7 +37,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class ContextContrast:
-    """The paper's CSLoss: sentences of the context must score lower than the next one.
+    """After the paper's CSLoss: sentences of the context must score lower than the next one. The weight is ours.
 
     With weight 1 the prediction turns away from its context altogether: a cosine of .11 to the target after one epoch
     on text, where the weighted mean of the context has .5.
