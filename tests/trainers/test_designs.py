@@ -79,7 +79,18 @@ def test_base_lcm_counts_the_error_of_every_slot_in_units_of_the_spread(corpus, 
 
 
 def test_what_base_lcm_reads_is_normalised_and_what_it_says_is_not(corpus, tmp_path):
-    trained("base-lcm", "--corpus", corpus.path, *sizes_of("base-lcm"), "--epochs", "1", "--out", tmp_path)
+    trained(
+        "base-lcm",
+        "--corpus",
+        corpus.path,
+        *sizes_of("base-lcm"),
+        "--epochs",
+        "1",
+        "--sentinel",
+        "off",
+        "--out",
+        tmp_path,
+    )
     module = load_checkpoint(tmp_path / "final_model.pt").module
     median, spread = (torch.from_numpy(part) for part in robust_scale(corpus))
     torch.testing.assert_close(module.median, median)
@@ -125,7 +136,7 @@ def test_energy_trains_on_samples_that_differ_and_predicts_their_mean(monkeypatc
     found = objective("energy", "--set", "score.beta=1.5")(made)
     torch.testing.assert_close(found.total, energy_score(answers, made.target, 1.5))
     torch.manual_seed(0)
-    _, recipe = build(monkeypatch, corpus, "energy", "--draws", "4000")
+    _, recipe = build(monkeypatch, corpus, "energy", "--draws", "1000")
     network = build_network("energy", input_dim=8, **recipe.model)
     x = torch.randn(4, 3, 8)
     samples = network.answers(x)
@@ -134,5 +145,5 @@ def test_energy_trains_on_samples_that_differ_and_predicts_their_mean(monkeypatc
     assert not torch.equal(samples, network.answers(x))
     network.eval()
     assert torch.equal(network.raw(x), network.raw(x))
-    many = torch.cat([network.answers(x) for _ in range(500)], dim=1).mean(dim=1)
-    torch.testing.assert_close(network.raw(x), many, atol=0.04, rtol=0)
+    many = torch.cat([network.answers(x) for _ in range(150)], dim=1).mean(dim=1)
+    torch.testing.assert_close(network.raw(x), many, atol=0.08, rtol=0)
