@@ -47,15 +47,7 @@ class SplitOnDevice:
         batch_size: int,
         ablations: bool,
     ) -> list[Observed]:
-        """What each predictor does on some windows, and its predictions for those that are wanted.
-
-        Args:
-            predictors: that answer tensors on this device.
-            windows: few enough for their contexts to be held.
-            wanted: of the windows.
-            batch_size: contexts given to a predictor at once.
-            ablations: whether spoiled contexts are asked for.
-        """
+        """What `observe_block` finds, by predictors that answer tensors on this device."""
         with torch.inference_mode():
             block = BlockOnDevice(self, windows, ablations)
             return [block.observed(named, wanted, batch_size) for named in predictors]

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -30,6 +29,9 @@ from lvm_gates.harness.predictors.predictor import (
     ask,
     check_batch_invariance,
 )
+
+# Windows, those of them whose predictions are wanted, the batch size, whether spoiled contexts are asked for.
+_Look = Callable[[Windows, slice | Int[np.ndarray, " k"], int, bool], list[Observed]]
 
 # Windows in hand at once at least, and at most a batch that is larger. With C = 5 and D = 768 this keeps contexts and
 # seven offsets under 100 MB; it is no option because nothing may depend on it.
@@ -165,29 +167,14 @@ def observe_share(
     return [_concatenated(own) for own in parts]
 
 
-class _Look(Protocol):
-    """Predictors asked over some windows, and the predictions of some of these."""
-
-    def __call__(
-        self, windows: Windows, wanted: slice | Int[np.ndarray, " k"], batch_size: int, ablations: bool
-    ) -> list[Observed]: ...
-
-
 def _look(predictors: Sequence[NamedPredictor], evaluation: EvaluationSet) -> _Look:
-    """On the accelerator that all of the predictors are on, else here."""
+    """How predictors are asked over some windows: on the accelerator that all of them are on, else here."""
     device = accelerator_of(predictors)
-    if device is not None:
-        from lvm_gates.harness.evaluation.block_on_device import SplitOnDevice
+    if device is None:
+        return partial(observe_block, predictors, evaluation)
+    from lvm_gates.harness.evaluation.block_on_device import SplitOnDevice
 
-        return partial(SplitOnDevice(evaluation, device).observe, predictors)
-
-    def look(
-        windows: Windows, wanted: slice | Int[np.ndarray, " k"], batch_size: int, ablations: bool
-    ) -> list[Observed]:
-        found = observe_block(predictors, Block(windows, evaluation), batch_size, ablations)
-        return [one._replace(predictions=one.predictions[wanted]) for one in found]
-
-    return look
+    return partial(SplitOnDevice(evaluation, device).observe, predictors)
 
 
 def room_for_predictions(evaluation: EvaluationSet) -> Float[np.ndarray, "n d"]:

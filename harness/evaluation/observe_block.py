@@ -1,29 +1,38 @@
-"""Predictors asked over some windows at hand, side by side; everything is computed with numpy."""
+"""Predictors asked over some windows of a split, side by side; everything is computed with numpy."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lvm_gates.harness.base.vectors import cosines, dots
+from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.block import Block
+from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.observed import Measured, Observed
 from lvm_gates.harness.evaluation.perturbations import ablate, ablation_names
 from lvm_gates.harness.predictors.predictor import NamedPredictor, answers, ask
 
 
 def observe_block(
-    predictors: Sequence[NamedPredictor], block: Block, batch_size: int, ablations: bool
+    predictors: Sequence[NamedPredictor],
+    evaluation: EvaluationSet,
+    windows: Windows,
+    wanted: slice | Int[np.ndarray, " k"],
+    batch_size: int,
+    ablations: bool,
 ) -> list[Observed]:
-    """What each predictor does, and all of its predictions.
+    """What each predictor does on some windows, and its predictions for those that are wanted.
 
     Args:
         predictors: none knows of the others.
-        block: the windows.
+        evaluation: the split.
+        windows: few enough for their contexts to be held.
+        wanted: of the windows.
         batch_size: contexts given to ``predict`` at once.
         ablations: whether spoiled contexts are asked for.
     """
-    windows = block.windows
+    block = Block(windows, evaluation)
     bases = [ask(named, block.contexts, windows.targets, batch_size) for named in predictors]
     spoiled = _spoiled(predictors, block, batch_size) if ablations else [None] * len(predictors)
     ranks = block.ranking.ranks_together(bases)
@@ -39,7 +48,9 @@ def observe_block(
             ablated,
             rollout(named, base, block, batch_size),
         )
-        found.append(Observed(base, measured.values(ranked, block.around, len(ablation_names(windows.context)))))
+        found.append(
+            Observed(base[wanted], measured.values(ranked, block.around, len(ablation_names(windows.context))))
+        )
     return found
 
 

@@ -1,6 +1,7 @@
 """A session on an accelerator finds what one on the CPU finds: here with torch on ``cpu``, and on ``meta``."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from lvm_gates.harness.evaluation.named_bank import with_bank
 from lvm_gates.harness.evaluation.observe import observe, observe_together
 from lvm_gates.harness.predictors.predictor import accelerator_of
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
+from lvm_gates.models.base import NextEmbedding
 from lvm_gates.models.registry import build
 
 DIRECTIONS = np.array([v for v in itertools.product([-1, 0, 1], repeat=3) if any(v)], dtype=np.float64)
@@ -26,35 +28,42 @@ EXACT = {"rows", "clusters", "offset_exists", "rank", "pool_size", "cross_exists
 EXACT |= {"spread", "target_spread", "rank_without"}  # of the same predictions, by the same code
 
 
-class LastFrame(torch.nn.Module):
+class Own(NextEmbedding):
+    def __init__(self, raw):
+        super().__init__()
+        self.answer = raw
+
+    def raw(self, x):
+        return self.answer(x)
+
+    @classmethod
+    def config_from(cls, state, config=None):
+        return {}
+
+
+def last(x):
     """As alike to a chunk as to its mirror image: ties by the dozen."""
-
-    def forward(self, x):
-        return x[:, -1]
+    return x[:, -1]
 
 
-class Weighted(torch.nn.Module):
-    def forward(self, x):
-        return (x * torch.arange(1.0, x.shape[1] + 1.0)[:, None]).sum(1)
+def weighted(x):
+    return (x * torch.arange(1.0, x.shape[1] + 1.0)[:, None]).sum(1)
 
 
-class Lost(torch.nn.Module):
-    """Has no direction where the first coordinate of the last frame is 0, and none of two kinds elsewhere."""
-
-    def forward(self, x):
-        last = x[:, -1]
-        found = torch.where(last[:, :1] == 0.0, torch.nan, last)
-        found = torch.where(last[:, 1:2] == 0.0, torch.inf, found)
-        return torch.where(last[:, 2:] == 0.0, 0.0, found)
+def lost(x):
+    """Has no direction, in one of three ways, where a coordinate of the last frame is 0."""
+    found = torch.where(last(x)[:, :1] == 0.0, torch.nan, last(x))
+    found = torch.where(last(x)[:, 1:2] == 0.0, torch.inf, found)
+    return torch.where(last(x)[:, 2:] == 0.0, 0.0, found)
 
 
-def network(module, dim, device=CPU):
-    return TorchPredictor("network", module.eval().to(device), dim, device)
+def own(raw, dim, device=CPU):
+    return TorchPredictor("own", Own(raw), dim, device)
 
 
-def gru(dim, device=CPU):
+def gru(dim):
     torch.manual_seed(0)
-    return network(build("gru", input_dim=dim, output_dim=dim, width=8), dim, device)
+    return TorchPredictor("gru", build("gru", input_dim=dim, output_dim=dim, width=8).eval(), dim, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +94,13 @@ def assert_same(expected, found):
     lengths=st.lists(st.integers(3, 9), min_size=1, max_size=3),
     context=st.integers(1, 4),
     horizon=st.integers(1, 4),
-    module=st.sampled_from([LastFrame, Weighted, Lost]),
+    raw=st.sampled_from([last, weighted, lost]),
     ablations=st.booleans(),
     sizes=st.tuples(st.integers(1, 9), st.integers(1, 30)),
     data=st.data(),
 )
 def test_windows_at_ends_ties_equal_chunks_and_missing_predictions(
-    make_corpus, make_set, both, lengths, context, horizon, module, ablations, sizes, data
+    make_corpus, make_set, both, lengths, context, horizon, raw, ablations, sizes, data
 ):
     total = sum(lengths)
     chosen = data.draw(st.lists(st.integers(0, 25), min_size=total, max_size=total))
@@ -103,7 +112,7 @@ def test_windows_at_ends_ties_equal_chunks_and_missing_predictions(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(block_on_device, "SCAN_ROWS", sizes[0])
         patch.setattr(observe_module, "CHUNK", sizes[1])
-        assert_same(*both(network(module(), 3), evaluation, batch_size=sizes[0], ablations=ablations))
+        assert_same(*both(own(raw, 3), evaluation, batch_size=sizes[0], ablations=ablations))
 
 
 @pytest.mark.parametrize("asked", [None, "20", "all"])
@@ -119,7 +128,7 @@ def test_a_network_in_a_bank_smaller_than_the_split_in_one_that_streams_and_with
 
 def test_several_at_once_and_their_predictions(make_corpus, make_set, as_named, monkeypatch):
     evaluation = make_set(make_corpus([20, 15], dim=8))
-    named, alone, together = [as_named(gru(8)), as_named(network(Weighted(), 8))], [], []
+    named, alone, together = [as_named(gru(8)), as_named(own(weighted, 8))], [], []
     for one in named:
         observe(one, evaluation, batch_size=16, predictions=alone)
     monkeypatch.setattr(observe_module, "accelerator_of", lambda predictors: CPU)
@@ -131,9 +140,9 @@ def test_a_network_that_breaks_is_one_sentence(make_corpus, make_set, as_named, 
     monkeypatch.setattr(observe_module, "accelerator_of", lambda predictors: CPU)
     evaluation = make_set(make_corpus([20], dim=8))
     with pytest.raises(UserError, match="reads embeddings of 6 dimensions, but the corpus has 8"):
-        observe(as_named(network(torch.nn.Linear(6, 6), 8)), evaluation, batch_size=16)
+        observe(as_named(own(torch.nn.Linear(6, 6), 8)), evaluation, batch_size=16)
     with pytest.raises(UserError, match=r"returned torch.float32 of shape \(16, 3, 8\)"):
-        observe(as_named(network(torch.nn.Identity(), 8)), evaluation, batch_size=16)
+        observe(as_named(SimpleNamespace(predict=torch.clone, predict_tensor=torch.clone)), evaluation, batch_size=16)
 
 
 @pytest.mark.parametrize("ablations", [True, False])
@@ -152,7 +161,7 @@ def test_chunks_go_up_once_and_nothing_returns_before_all_is_done(
     assert sum(sent) == chunks + rows + candidates + 8 * n * (1 + 1 + 2)
     sent.clear()
     # From ``meta`` nothing can be read.
-    predictions, columns = block.measured(as_named(network(LastFrame(), 32, META)), 64)
+    predictions, columns = block.measured(as_named(own(last, 32, META)), 64)
     assert sent == []
     assert {one.device for one in (predictions, *columns)} == {META}
     assert [one[0].numel() for one in columns] == [1, 1, 1, 1, 7, 9 * ablations, 5, 6]
@@ -168,8 +177,7 @@ def test_everything_on_cpu_waits_for_nothing(make_corpus, make_set, as_named):
 
 def test_who_is_asked_on_an_accelerator(as_named):
     def at(*devices):
-        given = [as_named(TorchPredictor("m", torch.nn.Identity(), 8, torch.device(one))) for one in devices]
-        return accelerator_of(given)
+        return accelerator_of([as_named(own(last, 8, torch.device(one))) for one in devices])
 
     assert at("cuda:1") == at("cuda:1", "cuda:1") == torch.device("cuda:1")
     # mps has no float64; there, the network alone is asked on it.
