@@ -24,7 +24,7 @@ def units(vectors: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
     """
     wide = vectors.double()
     norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
-    return torch.where(norm.isfinite() & (norm > 0.0), wide / norm, torch.nan)
+    return torch.where(norm.isfinite(), wide / norm, torch.nan)
 
 
 def count_ahead(gap: Float[Tensor, "b m"], counts: Bool[Tensor, "b m"]) -> Int[Tensor, "b 2"]:

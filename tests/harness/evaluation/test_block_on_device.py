@@ -12,11 +12,12 @@ from waiting import Waiting
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import unit
-from lvm_gates.harness.evaluation import block_on_device, evaluation_set
+from lvm_gates.harness.evaluation import block_on_device, collapse, evaluation_set
 from lvm_gates.harness.evaluation import observe as observe_module
 from lvm_gates.harness.evaluation.block_on_device import BlockOnDevice, SplitOnDevice
 from lvm_gates.harness.evaluation.named_bank import with_bank
 from lvm_gates.harness.evaluation.observe import observe, observe_together
+from lvm_gates.harness.evaluation.ranks_on_device import units
 from lvm_gates.harness.predictors.predictor import accelerator_of
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
 from lvm_gates.models.base import NextEmbedding
@@ -121,9 +122,23 @@ def test_a_network_in_a_bank_smaller_than_the_split_in_one_that_streams_and_with
 ):
     monkeypatch.setattr(evaluation_set, "BANK_SIZE", 30)
     monkeypatch.setattr(observe_module, "CHUNK", 16)
+    monkeypatch.setattr(collapse, "RANK_SAMPLE", 25)
     corpus = make_corpus([40, 1, 25, 30], dim=8, splits=["VAL", "VAL", "OOD", "VAL"], jumps={50: 2}, copies={9: 70})
     evaluation = with_bank(make_set(corpus, context=4), asked)
     assert_same(*both(gru(8), evaluation, batch_size=8, rank_interval=True))
+
+
+def test_one_that_works_in_place_spoils_nothing(make_corpus, make_set, both):
+    def spoiling(x):
+        x[:, 1:] *= -1.0
+        return x.sum(1)
+
+    assert_same(*both(own(spoiling, 8), make_set(make_corpus([20, 15], dim=8)), batch_size=1))
+
+
+def test_unit_vectors_are_those_of_numpy():
+    rows = np.array([[3, 4], [np.inf, 1], [np.nan, 1], [0, 0], [1e-40, 0], [-1e38, 1e38]], dtype=np.float32)
+    np.testing.assert_allclose(units(torch.from_numpy(rows)).numpy(), unit(rows), rtol=0, atol=1e-15)
 
 
 def test_several_at_once_and_their_predictions(make_corpus, make_set, as_named, monkeypatch):
@@ -139,8 +154,14 @@ def test_several_at_once_and_their_predictions(make_corpus, make_set, as_named, 
 def test_a_network_that_breaks_is_one_sentence(make_corpus, make_set, as_named, monkeypatch):
     monkeypatch.setattr(observe_module, "accelerator_of", lambda predictors: CPU)
     evaluation = make_set(make_corpus([20], dim=8))
+
+    def too_long(x):
+        raise ValueError("it has 2 positions")
+
     with pytest.raises(UserError, match="reads embeddings of 6 dimensions, but the corpus has 8"):
         observe(as_named(own(torch.nn.Linear(6, 6), 8)), evaluation, batch_size=16)
+    with pytest.raises(UserError, match=r"^own: it has 2 positions; use a shorter context"):
+        observe(as_named(own(too_long, 8)), evaluation, batch_size=16)
     with pytest.raises(UserError, match=r"returned torch.float32 of shape \(16, 3, 8\)"):
         observe(as_named(SimpleNamespace(predict=torch.clone, predict_tensor=torch.clone)), evaluation, batch_size=16)
 
