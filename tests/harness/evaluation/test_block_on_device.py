@@ -16,7 +16,7 @@ from lvm_gates.harness.evaluation import block_on_device, collapse, evaluation_s
 from lvm_gates.harness.evaluation import observe as observe_module
 from lvm_gates.harness.evaluation.block_on_device import BlockOnDevice, SplitOnDevice
 from lvm_gates.harness.evaluation.named_bank import with_bank
-from lvm_gates.harness.evaluation.observe import observe, observe_together
+from lvm_gates.harness.evaluation.observe import joined, observe, observe_share, observe_together, share_of
 from lvm_gates.harness.evaluation.ranks_on_device import units
 from lvm_gates.harness.predictors.predictor import accelerator_of
 from lvm_gates.harness.predictors.torch_predictor import TorchPredictor
@@ -126,6 +126,16 @@ def test_a_network_in_a_bank_smaller_than_the_split_in_one_that_streams_and_with
     corpus = make_corpus([40, 1, 25, 30], dim=8, splits=["VAL", "VAL", "OOD", "VAL"], jumps={50: 2}, copies={9: 70})
     evaluation = with_bank(make_set(corpus, context=4), asked)
     assert_same(*both(gru(8), evaluation, batch_size=8, rank_interval=True))
+
+
+def test_processes_that_share_the_windows(make_corpus, make_set, as_named, monkeypatch):
+    monkeypatch.setattr(observe_module, "CHUNK", 8)
+    evaluation, named = make_set(make_corpus([20, 17], dim=8)), as_named(gru(8))
+    expected = observe(named, evaluation, batch_size=8)
+    monkeypatch.setattr(observe_module, "accelerator_of", lambda predictors: CPU)
+    shares = [share_of(evaluation, 8, rank, 3) for rank in range(3)]
+    parts = [observe_share([named], evaluation, share, batch_size=8) for share in shares]
+    assert_same(expected, joined([part for (part,) in parts], evaluation, rank_interval=False))
 
 
 def test_one_that_works_in_place_spoils_nothing(make_corpus, make_set, both):
