@@ -51,7 +51,7 @@ def observed_run(tmp_path, make_run, make_observations, monkeypatch):
 
 
 def numbered():
-    return [f"chunk {row}" for row in range(sum(LENGTHS))]
+    return [f"chunk\n {row}" for row in range(sum(LENGTHS))]
 
 
 def test_windows_and_articles_get_the_text_of_their_own_rows(observed_run):
