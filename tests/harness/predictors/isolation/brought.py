@@ -89,4 +89,4 @@ def a_class():
 
 
 def not_imported():
-    return MyNet()
+    return MyNet()  # noqa: F821  (what a user forgets)
