@@ -17,12 +17,14 @@ class Row:
     Attributes:
         reported: its entry in ``reported.toml``.
         history: of our run.
-        cards: profile -> its card in the scorecard.
+        cards: profile -> the gated checkpoint's card in the scorecard.
+        best: whether that checkpoint is the recipe's own choice; else it is that of the last epoch.
     """
 
     reported: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     cards: Mapping[str, Mapping[str, Any]]
+    best: bool = True
 
 
 def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corpus: str, size: str) -> str:
@@ -37,6 +39,7 @@ def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corp
             _persistence(row.history),
         ]
         for row in rows
+        if row.best
     ]
     judged = [_judged(row) for row in rows]
     controls = [
@@ -115,7 +118,9 @@ def falls(history: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _judged(row: Row) -> list[str]:
-    reported, card, skill = row.reported, row.cards["5cat"], row.cards["skill"]
+    card, skill = row.cards["5cat"], row.cards["skill"]
+    # What is reported is of the checkpoint that was chosen.
+    reported = row.reported if row.best else {"name": f"{row.reported['name']}, last epoch", "fault": ""}
     metrics = card["gates"]
     return [
         reported["name"],
