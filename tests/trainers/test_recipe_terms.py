@@ -67,12 +67,12 @@ def test_p2_penalises_what_is_added_to_the_last_frame(built, made):
     assert found.item() == pytest.approx((made.raw - made.read[:, -1]).square().mean().item())
 
 
-def test_p4_rolls_out_with_gradient_or_as_published_one_step(built):
+def test_p4_rolls_out_with_gradient_or_as_published_asks_again_and_moves_the_first_step(built):
     """A mean over three steps, the first the error to the target; as run the second alone has a penalty."""
-    contexts = []
+    asked = []
 
     def stands_still(context):
-        contexts.append(context)
+        asked.append((context, torch.is_grad_enabled()))
         return context[:, -1]
 
     made = step(4, predict=stands_still)
@@ -80,14 +80,19 @@ def test_p4_rolls_out_with_gradient_or_as_published_one_step(built):
     error = mse_loss(made.prediction, made.target).item() / 3
     assert error > 0.05, "the first step must show"
     assert built("p4").objective(made).parts["rollout"].item() == pytest.approx(error + 2 / 3 * 10 * 0.05, rel=1e-4)
-    first, second = contexts
+    # The first step is what the regression loss has.
+    (first, _), (second, _) = asked
     assert torch.equal(first, torch.cat([made.read[:, 1:], made.prediction[:, None]], dim=1))
     assert torch.equal(second, torch.cat([first[:, 1:], made.prediction[:, None]], dim=1))
     assert first.requires_grad
-    contexts.clear()
+    asked.clear()
+    error = mse_loss(made.read[:, -1], made.target).item() / 3
     published = built("p4", "--as-published").objective(made).parts["rollout"]
     assert published.item() == pytest.approx(error + 1 / 3 * 10 * 0.05, rel=1e-4)
-    assert [context.requires_grad for context in contexts] == [False]
+    (first, moves), (second, follows) = asked
+    assert torch.equal(first, made.read)
+    assert torch.equal(second, torch.cat([made.read[:, 1:], made.read[:, -1:]], dim=1))
+    assert (moves, follows) == (True, False)
 
 
 WITHOUT_AUXILIARY = {
