@@ -113,7 +113,8 @@ def falls(history: Sequence[Mapping[str, Any]]) -> str:
     steep = [step for step, share in enumerate(shares) if share >= ORDINARY_FALL]
     if not steep:
         return "none"
-    told = dict.fromkeys([steep[0], max(steep, key=shares.__getitem__)])
+    # Not the largest share: of a cosine near zero any step is a large one.
+    told = dict.fromkeys([steep[0], max(steep, key=lambda step: cosines[step] - cosines[step + 1])])
     return "; ".join(f"epoch {i + 2}: {cosines[i]:.3f} to {cosines[i + 1]:.3f}, -{shares[i]:.0%}" for i in told)
 
 
