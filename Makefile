@@ -65,7 +65,7 @@ bench: $(STAMP)
 
 reproduced: $(STAMP)
 	$(REPRODUCE) --corpus wiki-64 --rows ci/collapse.toml --out $(REPRODUCED)/collapse \
-		--width 128 --layers 2 --heads 4 --lr 1e-3 --train-only
+		--width 128 --layers 2 --heads 4 --lr 1e-3 --terms
 	$(REPRODUCE) --corpus wiki-768 --out $(REPRODUCED)/wiki $(SMALLER)
 ifdef TRAIN_TEXT
 	$(REPRODUCE) --corpus text $(TRAIN_TEXT:%=--train-text %) $(OOD_TEXT:%=--ood-text %) --out $(REPRODUCED)/text $(SMALLER)

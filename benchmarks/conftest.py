@@ -138,7 +138,7 @@ def evaluation(tmp_path):
         found = sample_windows(windows_of(corpus, np.arange(articles), CONTEXT), windows, 0)
         made = EvaluationSet("VAL", found, np.arange(articles), 0, HORIZON)
         # Made once a session and shared by all predictors, so no part of what one of them costs.
-        _ = made.bank, made.target_spread
+        _ = made.bank.vectors, made.target_spread
         return made
 
     return make

@@ -78,7 +78,7 @@ def split_of(corpus: Corpus, windows: int) -> EvaluationSet:
     found = EvaluationSet(
         "VAL", sample_windows(windows_of(corpus, articles, CONTEXT), windows, 0), articles, 0, HORIZON
     )
-    _ = found.bank, found.target_spread
+    _ = found.bank.vectors, found.target_spread
     return found
 
 

@@ -24,6 +24,7 @@ from lvm_gates.harness.base.suggest import did_you_mean
 from lvm_gates.harness.report.reported import FILE as REPORTED
 from lvm_gates.trainers.cli import main as recipes
 from lvm_gates.trainers.p7 import EPOCHS
+from lvm_gates.trainers.saved import BEST, FINAL
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("5cat", "skill")
@@ -63,7 +64,7 @@ class Plan:
 @click.option("--max-samples", default=2000, show_default=True, help="Windows a split that the gates judge.")
 @click.option("--jobs", default=1, show_default=True, help="Runs at a time, one thread each.")
 @click.option("--only", multiple=True, help="Names of the rows to make; all by default.")
-@click.option("--train-only", is_flag=True, help="Train without gating, and show the epochs.")
+@click.option("--terms", is_flag=True, help="Show epoch by epoch what P6b's term does, too.")
 def main(
     corpus: str,
     train_text: Sequence[Path],
@@ -80,7 +81,7 @@ def main(
     max_samples: int,
     jobs: int,
     only: Sequence[str],
-    train_only: bool,
+    terms: bool,
 ) -> None:
     """Make the table of reported against reproduced metrics."""
     known = {one["name"]: one for one in tomllib.loads(rows.read_text())["recipe"]}
@@ -95,15 +96,27 @@ def main(
     plan = Plan(folder.resolve(), out.resolve(), sizes, max_epochs, max_samples, jobs)
     with ThreadPoolExecutor(jobs) as pool:
         folders = list(pool.map(lambda one: train(plan, one), reported))
-    cards = {} if train_only else {profile: gate(plan, folders, profile) for profile in PROFILES}
+    gated = [(one, run, run / name) for one, run in zip(reported, folders, strict=True) for name in checkpoints_of(one)]
+    cards = {profile: gate(plan, [model for *_, model in gated], profile) for profile in PROFILES}
     made = [
-        Row(one, history(run), {profile: card_of(card, run) for profile, card in cards.items()})
-        for one, run in zip(reported, folders, strict=True)
+        Row(
+            one,
+            history(run),
+            {profile: card_of(card, model) for profile, card in cards.items()},
+            best=model.name == BEST,
+        )
+        for one, run, model in gated
     ]
-    text = by_epoch(made) if train_only else table(made, cards, folder.name, describe(sizes, max_epochs))
+    parts = [by_epoch([row for row in made if row.best])] if terms else []
+    text = "\n".join([*parts, table(made, cards, folder.name, describe(sizes, max_epochs))])
     with atomic_write(out / "table.md") as stream:
         stream.write(text.encode())
     click.echo(text)
+
+
+def checkpoints_of(reported: dict[str, Any]) -> list[str]:
+    """Which checkpoints of a row are gated: the recipe's own choice and, where the row asks, the last epoch's."""
+    return [BEST, FINAL] if reported.get("last") else [BEST]
 
 
 def describe(sizes: Sequence[str], max_epochs: int | None) -> str:
@@ -120,7 +133,7 @@ def train(plan: Plan, reported: dict[str, Any]) -> Path:
     epochs = planned_epochs(reported["command"])
     if plan.max_epochs is not None and plan.max_epochs < epochs:
         command.append(f"--epochs={plan.max_epochs}")
-    if (folder / "final_model.pt").is_file():
+    if (folder / FINAL).is_file():
         command.append("--resume")
     plan.out.mkdir(parents=True, exist_ok=True)
     with (plan.out / f"{folder.name}.log").open("a") as log:
@@ -137,11 +150,10 @@ def planned_epochs(command: Sequence[str]) -> int:
     return int(EPOCHS[context.params["option"]] if given is None else given)
 
 
-def gate(plan: Plan, folders: Sequence[Path], profile: str) -> dict[str, Any]:
-    """Gate every best checkpoint under one profile; returns the scorecard."""
+def gate(plan: Plan, models: Sequence[Path], profile: str) -> dict[str, Any]:
+    """Gate checkpoints under one profile; returns the scorecard."""
     report = plan.out / f"report-{profile}"
     scorecard = report / "scorecard.json"
-    models = [folder / "best_model.pt" for folder in folders]
     given = ["gates/", f"--corpus={plan.corpus}", f"--profile={profile}", *(f"--model={model}" for model in models)]
     given += [f"--max-samples={plan.max_samples}", f"--report={report}", "-q"]
     if scorecard.is_file():
@@ -176,10 +188,9 @@ def history(folder: Path) -> list[dict[str, Any]]:
     return list(json.loads((folder / "training_history.json").read_text())["history"])
 
 
-def card_of(scorecard: dict[str, Any], folder: Path) -> dict[str, Any]:
+def card_of(scorecard: dict[str, Any], model: Path) -> dict[str, Any]:
     """A model's card in a scorecard."""
-    wanted = str(folder / "best_model.pt")
-    return next(dict(card) for card in scorecard["models"] if card["name"] == wanted)
+    return next(dict(card) for card in scorecard["models"] if card["name"] == str(model))
 
 
 if __name__ == "__main__":

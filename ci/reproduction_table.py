@@ -17,12 +17,14 @@ class Row:
     Attributes:
         reported: its entry in ``reported.toml``.
         history: of our run.
-        cards: profile -> its card in the scorecard.
+        cards: profile -> the gated checkpoint's card in the scorecard.
+        best: whether that checkpoint is the recipe's own choice; else it is that of the last epoch.
     """
 
     reported: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     cards: Mapping[str, Mapping[str, Any]]
+    best: bool = True
 
 
 def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corpus: str, size: str) -> str:
@@ -37,6 +39,7 @@ def table(rows: Sequence[Row], scorecards: Mapping[str, Mapping[str, Any]], corp
             _persistence(row.history),
         ]
         for row in rows
+        if row.best
     ]
     judged = [_judged(row) for row in rows]
     controls = [
@@ -110,12 +113,15 @@ def falls(history: Sequence[Mapping[str, Any]]) -> str:
     steep = [step for step, share in enumerate(shares) if share >= ORDINARY_FALL]
     if not steep:
         return "none"
-    told = dict.fromkeys([steep[0], max(steep, key=shares.__getitem__)])
+    # Not the largest share: of a cosine near zero any step is a large one.
+    told = dict.fromkeys([steep[0], max(steep, key=lambda step: cosines[step] - cosines[step + 1])])
     return "; ".join(f"epoch {i + 2}: {cosines[i]:.3f} to {cosines[i + 1]:.3f}, -{shares[i]:.0%}" for i in told)
 
 
 def _judged(row: Row) -> list[str]:
-    reported, card, skill = row.reported, row.cards["5cat"], row.cards["skill"]
+    card, skill = row.cards["5cat"], row.cards["skill"]
+    # What is reported is of the checkpoint that was chosen.
+    reported = row.reported if row.best else {"name": f"{row.reported['name']}, last epoch", "fault": ""}
     metrics = card["gates"]
     return [
         reported["name"],

@@ -14,8 +14,8 @@ from typing import Any
 import jaxtyping
 import jaxtyping._decorator
 
-# Twice as many first calls as Hypothesis has examples in a test.
-FIRST, ONE_IN = 50, 50
+# As many first calls as Hypothesis has examples in a test.
+FIRST, ONE_IN = 25, 50
 _always = jaxtyping.jaxtyped
 _calls: dict[CodeType, int] = {}
 

@@ -111,7 +111,9 @@ def _published_rollout(step: "Step", asked: Rollout) -> "Tensor":
     from lvm_gates.trainers.losses import mse_loss, rollout_smoothness_published
     from lvm_gates.trainers.losses.rollout import PUBLISHED_STEPS
 
+    # Not the regression loss's prediction: the network was asked a second time, so with another dropout mask.
+    first = step.predict(step.read)
     with torch.no_grad():
-        second = step.predict(torch.cat([step.read[:, 1:], step.prediction[:, None]], dim=1))
-    smooth = rollout_smoothness_published(step.prediction, second, asked.ceiling, asked.scale)
-    return mse_loss(step.prediction, step.target) / PUBLISHED_STEPS + smooth
+        second = step.predict(torch.cat([step.read[:, 1:], first[:, None]], dim=1))
+    smooth = rollout_smoothness_published(first, second, asked.ceiling, asked.scale)
+    return mse_loss(first, step.target) / PUBLISHED_STEPS + smooth

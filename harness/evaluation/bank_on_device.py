@@ -1,7 +1,6 @@
-"""Ranks in a bank that streams, counted on an accelerator: float64 throughout, nothing comes back but the counts.
+"""Ranks in a bank that streams, counted on an accelerator: nothing comes back but the counts.
 
-The same counts as those of `lvm_gates.harness.evaluation.bank` without a device. Where float64 is cheap there is
-nothing to gain from settling most comparisons in float32 and looking at the rest again, as a CPU does.
+The same counts as those of `lvm_gates.harness.evaluation.bank` without a device.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lvm_gates.harness.corpus.equality import SAME
-from lvm_gates.harness.evaluation.ranks import TIE, Pairs
+from lvm_gates.harness.evaluation.ranks import Pairs
+from lvm_gates.harness.evaluation.ranks_on_device import count_ahead, units, uploaded
 
 # Windows compared with a block of candidates at once: 512 MB of float64 with 16,384 of them, a table a time.
 _WINDOWS = 4096
@@ -34,18 +34,17 @@ def count_on(
         targets: unit vectors.
         blocks: unit vectors of candidates, and which pairs of a window and a candidate of the block do not count.
     """
-    asked, cosine = (torch.from_numpy(np.stack(own)).to(device) for own in (predictions, target))
-    answers = torch.from_numpy(targets).to(device)
+    asked, cosine = (uploaded(np.stack(own), device) for own in (predictions, target))
+    answers = uploaded(targets, device)
     found = torch.zeros(len(asked), 3, len(targets), dtype=torch.int64, device=device)
     for vectors, barred in blocks:
-        units = torch.from_numpy(vectors).to(device).double()
-        units /= torch.linalg.vector_norm(units, dim=1, keepdim=True)
+        candidates = units(uploaded(vectors, device))
         for begin in range(0, len(targets), _WINDOWS):
             part = slice(begin, min(begin + _WINDOWS, len(targets)))
             mine = (barred.window >= part.start) & (barred.window < part.stop)
-            window, candidate = (torch.from_numpy(one[mine]).to(device) for one in barred)
+            window, candidate = (uploaded(one[mine], device) for one in barred)
             found[:, :, part] += count_block(
-                asked[:, part], cosine[:, part], answers[part], units, window - part.start, candidate
+                asked[:, part], cosine[:, part], answers[part], candidates, window - part.start, candidate
             )
     return np.asarray(found.cpu().numpy())
 
@@ -67,6 +66,6 @@ def count_block(
     found = []
     for own, cosine in zip(predictions, target, strict=True):
         gap = own @ candidates.T - cosine[:, None]  # NaN, and so in no count, where there is no prediction
-        ahead, tied = (gap > TIE) & rivals, (gap.abs() <= TIE) & rivals
-        found.append(torch.stack([of.sum(dim=1) for of in (ahead, tied, equal & ~gap.isnan())]))
+        same = (equal & ~gap.isnan()).sum(dim=1)
+        found.append(torch.stack([*count_ahead(gap, rivals).T, same]))
     return torch.stack(found)

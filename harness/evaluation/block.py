@@ -1,6 +1,7 @@
 """Some windows of a split at hand: what every predictor is compared with there, gathered and computed once."""
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,6 +16,38 @@ from lvm_gates.harness.evaluation.evaluation_set import OFFSETS, EvaluationSet
 _AT_ONCE = 32
 
 
+class Surroundings(NamedTuple):
+    """Rows of the chunks that some windows are compared with; the target's where there is none."""
+
+    context: Int[np.ndarray, "b c"]
+    offsets: Int[np.ndarray, "b 7"]
+    """At `OFFSETS`."""
+    ahead: Int[np.ndarray, "b horizon"]
+    """At offsets +1 to +H."""
+    offset_exists: Bool[np.ndarray, " b"]
+    """Whether all chunks of `OFFSETS` do."""
+    ahead_exists: Bool[np.ndarray, " b"]
+    """Whether the chunks at offsets +1 to +H do."""
+
+    @classmethod
+    def of(cls, windows: Windows, horizon: int) -> "Surroundings":
+        """Of some windows."""
+        offsets, exists = zip(*(windows.offset(k) for k in OFFSETS), strict=True)
+        ahead = [windows.offset(h) for h in range(1, horizon + 1)]
+        return cls(
+            windows.context_rows,
+            np.column_stack(offsets),
+            np.column_stack([rows for rows, _ in ahead]),
+            np.logical_and.reduce(exists),
+            ahead[-1][1],
+        )
+
+    @property
+    def looped(self) -> Int[np.ndarray, " k"]:
+        """Positions of the windows with chunks enough ahead for a closed loop."""
+        return np.flatnonzero(self.ahead_exists)
+
+
 class Block:
     """Contexts and the chunks around them.
 
@@ -25,19 +58,15 @@ class Block:
     Attributes:
         windows: as given.
         evaluation: as given.
+        around: where the chunks are.
         contexts: (B, C, D) float32.
-        offset_exists: (B,) whether all chunks of `OFFSETS` do.
-        ahead_exists: (B,) whether the chunks at offsets +1 to +H do.
     """
 
     def __init__(self, windows: Windows, evaluation: EvaluationSet) -> None:
         self.windows, self.evaluation = windows, evaluation
         self.contexts: Float[np.ndarray, "b c d"] = evaluation.vectors(windows.context_rows)
-        offsets, exists = zip(*(windows.offset(k) for k in OFFSETS), strict=True)
-        self.offset_exists: Bool[np.ndarray, " b"] = np.logical_and.reduce(exists)
-        ahead = [windows.offset(h) for h in range(1, evaluation.horizon + 1)]
-        self.ahead_exists: Bool[np.ndarray, " b"] = ahead[-1][1]
-        rows = np.column_stack([windows.context_rows, *offsets, *(there for there, _ in ahead)])
+        self.around = Surroundings.of(windows, evaluation.horizon)
+        rows = np.concatenate([self.around.context, self.around.offsets, self.around.ahead], axis=1)
         distinct, place = np.unique(rows, return_inverse=True)
         self._chunks = unit(evaluation.vectors(distinct))
         self._frames, self._offsets, self._ahead = np.split(
@@ -57,19 +86,14 @@ class Block:
         return np.asarray(self._chunks[self._ahead[:, step - 1]])
 
     @cached_property
-    def looped(self) -> Int[np.ndarray, " k"]:
-        """Positions of the windows with chunks enough ahead for a closed loop."""
-        return np.flatnonzero(self.ahead_exists)
-
-    @cached_property
     def looped_ahead(self) -> list[Float[np.ndarray, "k d"]]:
         """`ahead` at each step of a closed loop, of the windows that have one."""
-        return [self._chunks[self._ahead[self.looped, step]] for step in range(self.evaluation.horizon)]
+        return [self._chunks[self._ahead[self.around.looped, step]] for step in range(self.evaluation.horizon)]
 
     @cached_property
     def loop_frames(self) -> Float[np.ndarray, "k frames d"]:
         """Frames, and room for what is predicted after them, which each predictor fills anew; each step reads C."""
-        contexts = self.contexts[self.looped]
+        contexts = self.contexts[self.around.looped]
         later = np.zeros((len(contexts), self.evaluation.horizon - 1, contexts.shape[2]), dtype=np.float32)
         return np.concatenate([contexts, later], axis=1)
 
@@ -89,9 +113,9 @@ class Block:
     @cached_property
     def nearest_reference(self) -> Float[np.ndarray, " b"]:
         """Largest cosine of the target to a frame."""
-        return self.around(self.targets)[1]
+        return self.near(self.targets)[1]
 
-    def around(self, predictions: Float[np.ndarray, "b d"]) -> tuple[Float[np.ndarray, "b 7"], Float[np.ndarray, " b"]]:
+    def near(self, predictions: Float[np.ndarray, "b d"]) -> tuple[Float[np.ndarray, "b 7"], Float[np.ndarray, " b"]]:
         """Cosines of unit predictions to the chunks at `OFFSETS`, and the largest to a frame."""
         wanted = np.concatenate([self._offsets, self._frames], axis=1)
         found = np.empty(wanted.shape)

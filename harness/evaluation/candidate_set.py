@@ -1,5 +1,6 @@
 """Some chunks of a split as candidates, and which of them do not count for a window."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,12 +18,17 @@ class CandidateSet:
     Attributes:
         rows: of the corpus, rising.
         labels: a number for each, which two chunks share exactly when their embeddings are equal.
-        vectors: their embeddings, unit norm.
+        read: the embeddings of some rows, float32 and of unit norm.
     """
 
     rows: Int[np.ndarray, " m"]
     labels: Int[np.ndarray, " m"]
-    vectors: Float[np.ndarray, "m d"]
+    read: Callable[[Int[np.ndarray, " m"]], Float[np.ndarray, "m d"]]
+
+    @cached_property
+    def vectors(self) -> Float[np.ndarray, "m d"]:
+        """Their embeddings, once they are asked for."""
+        return self.read(self.rows)
 
     def equal(self, labels: Int[np.ndarray, " n"]) -> Pairs:
         """Candidates that are the same answer as the target of a window: it, and chunks whose embedding equals it.

@@ -13,7 +13,7 @@ from lvm_gates.harness.base.vectors import dots, slices, unit
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.candidate_set import CandidateSet
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
-from lvm_gates.harness.evaluation.ranks import Pairs, count_ahead_together, mean_rank
+from lvm_gates.harness.evaluation.ranks import Ahead, Pairs, count_ahead_together, mean_rank
 
 # Windows ranked at once: their similarities to a tile of candidates stay in a core's cache.
 _WINDOWS = 256
@@ -24,14 +24,7 @@ _CHUNKS = 512
 POOLS: tuple[str, ...] = ("article", "novel", "global")
 
 
-class Ranks(NamedTuple):
-    """Rank of the target of each window in each candidate set, and the number of candidates, target included."""
-
-    rank: Float[np.ndarray, "n pools"]
-    size: Int[np.ndarray, "n pools"]
-
-
-class _Question(NamedTuple):
+class Question(NamedTuple):
     """Some windows and what their targets are ranked among; the same for every predictor."""
 
     windows: Int[np.ndarray, " b"]
@@ -42,7 +35,32 @@ class _Question(NamedTuple):
     barred: tuple[Pairs, ...]
     """For each set what does not count, beside what did not in the one before."""
     own: tuple[Int[np.ndarray, " b"], Int[np.ndarray, " b"]] | None
+    """Of each window the first candidate that counts and the one after the last; None: all count."""
     rivals: Int[np.ndarray, "b sets"]
+
+
+class Ranks(NamedTuple):
+    """Rank of the target of each window in each candidate set, and the number of candidates, target included."""
+
+    rank: Float[np.ndarray, "n pools"]
+    size: Int[np.ndarray, "n pools"]
+
+    @classmethod
+    def nothing(cls, n: int) -> "Ranks":
+        """Of n windows, before anything was counted."""
+        return cls(np.full((n, len(POOLS)), np.nan), np.zeros((n, len(POOLS)), dtype=np.int64))
+
+    def put(self, question: Question, counts: Sequence[Ahead], target: Float[np.ndarray, " b"]) -> None:
+        """What was counted for a question in each of its sets.
+
+        Args:
+            question: whose windows are among these.
+            counts: for each set.
+            target: cosines of the predictions to the targets.
+        """
+        pools = [mean_rank(ahead, question.rivals[:, i], target) for i, ahead in enumerate(counts)]
+        self.rank[question.windows, question.columns] = np.stack(pools, axis=1)
+        self.size[question.windows, question.columns] = question.rivals + 1
 
 
 class Ranking:
@@ -55,9 +73,7 @@ class Ranking:
 
     def __init__(self, windows: Windows, evaluation: EvaluationSet) -> None:
         self._targets = unit(evaluation.vectors(windows.targets))
-        self._questions = list(_in_articles(windows, evaluation))
-        if evaluation.asked_bank is None:  # else it streams past all windows at once, when they have been predicted
-            self._questions += _in_bank(windows, evaluation)
+        self._questions = questions(windows, evaluation)
 
     def ranks(self, predictions: Float[np.ndarray, "n d"]) -> Ranks:
         """Rank each window's target by cosine to its prediction.
@@ -70,20 +86,25 @@ class Ranking:
     def ranks_together(self, predictions: Sequence[Float[np.ndarray, "n d"]]) -> list[Ranks]:
         """`ranks` by the predictions of several."""
         targets = [dots(own, self._targets) for own in predictions]
-        n, sets = len(self._targets), len(POOLS)
-        found = [Ranks(np.full((n, sets), np.nan), np.zeros((n, sets), dtype=np.int64)) for _ in predictions]
+        found = [Ranks.nothing(len(self._targets)) for _ in predictions]
         for question in self._questions:
             some = question.windows
             asked, cosines = [own[some] for own in predictions], [target[some] for target in targets]
             counts = count_ahead_together(asked, cosines, question.candidates.vectors, question.barred, question.own)
             for ranks, cosine, nested in zip(found, cosines, counts, strict=True):
-                pools = [mean_rank(ahead, question.rivals[:, i], cosine) for i, ahead in enumerate(nested)]
-                ranks.rank[some, question.columns] = np.stack(pools, axis=1)
-                ranks.size[some, question.columns] = question.rivals + 1
+                ranks.put(question, nested, cosine)
         return found
 
 
-def _in_articles(windows: Windows, evaluation: EvaluationSet) -> Iterator[_Question]:
+def questions(windows: Windows, evaluation: EvaluationSet) -> list[Question]:
+    """Everything that the targets of some windows are ranked among."""
+    found = list(_in_articles(windows, evaluation))
+    if evaluation.asked_bank is None:  # else it streams past all windows at once, when they have been predicted
+        found += _in_bank(windows, evaluation)
+    return found
+
+
+def _in_articles(windows: Windows, evaluation: EvaluationSet) -> Iterator[Question]:
     """The targets among the chunks of their articles, and among those that the context has not shown."""
     for some, rows in _by_article(windows):
         asked, candidates = windows.take(some), evaluation.candidates(rows)
@@ -93,7 +114,7 @@ def _in_articles(windows: Windows, evaluation: EvaluationSet) -> Iterator[_Quest
         # A chunk of another article that equals the target is no candidate here in the first place.
         equal = equal.take((equal.candidate >= first[equal.window]) & (equal.candidate < end[equal.window]))
         rivals = _left(end - first, [equal, equal.joined(shown)])
-        yield _Question(some, slice(0, 2), candidates, (equal, shown), (first, end), rivals)
+        yield Question(some, slice(0, 2), candidates, (equal, shown), (first, end), rivals)
 
 
 def _by_article(windows: Windows) -> Iterator[tuple[Int[np.ndarray, " b"], Int[np.ndarray, " m"]]]:
@@ -112,14 +133,14 @@ def _by_article(windows: Windows) -> Iterator[tuple[Int[np.ndarray, " b"], Int[n
         begin = end
 
 
-def _in_bank(windows: Windows, evaluation: EvaluationSet) -> Iterator[_Question]:
+def _in_bank(windows: Windows, evaluation: EvaluationSet) -> Iterator[Question]:
     """The targets among chunks of the whole split that the context has not shown."""
     candidates = evaluation.bank
     for part in slices(len(windows), _WINDOWS):
         asked = windows.take(part)
         barred = candidates.equal(evaluation.labels_of(asked.targets)).joined(candidates.shown(asked))
         rivals = _left(np.full(len(asked), len(candidates.rows)), [barred])
-        yield _Question(np.arange(part.start, part.stop), slice(2, 3), candidates, (barred,), None, rivals)
+        yield Question(np.arange(part.start, part.stop), slice(2, 3), candidates, (barred,), None, rivals)
 
 
 def _left(size: Int[np.ndarray, " b"], barred: Sequence[Pairs]) -> Int[np.ndarray, "b sets"]:

@@ -83,7 +83,7 @@ class EvaluationSet:
 
     def candidates(self, rows: Int[np.ndarray, " m"]) -> CandidateSet:
         """Some of `rows`, rising, as candidates."""
-        return CandidateSet(rows, self.labels_of(rows), self.vectors(rows))
+        return CandidateSet(rows, self.labels_of(rows), self.vectors)
 
     @cached_property
     def bank(self) -> CandidateSet:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lvm_gates.harness.base.device import ranks_there
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.paths import is_file, is_folder
 from lvm_gates.harness.base.processes import ranks
@@ -15,8 +16,6 @@ from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.faiss_bank import FAISS, SearchedBank, open_faiss_bank
 
 ALL = "all"
-# Of torch's accelerators those with float64.
-_RANKING = "cuda"
 
 
 def with_bank(
@@ -43,7 +42,7 @@ def with_bank(
         bank: Bank | SearchedBank = Bank(evaluation.corpus, rows, f"{len(rows):,} chunks of the split")
     else:
         bank = opened or _named(asked, evaluation.corpus)
-    if isinstance(bank, Bank) and device.startswith(_RANKING):
+    if isinstance(bank, Bank) and ranks_there(device):
         bank = replace(bank, device=device)
     return replace(evaluation, asked_bank=bank)
 

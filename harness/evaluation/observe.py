@@ -5,42 +5,37 @@ The original battery predicted every window anew for each of its five tests, one
 
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 
 from lvm_gates.harness.base.scratch import scratch_array
-from lvm_gates.harness.base.vectors import cosines, dots
 from lvm_gates.harness.corpus.windows import Windows
 from lvm_gates.harness.evaluation.bank import Bank, BankRanks
 from lvm_gates.harness.evaluation.block import Block
-from lvm_gates.harness.evaluation.candidates import POOLS, Ranks
+from lvm_gates.harness.evaluation.candidates import POOLS
 from lvm_gates.harness.evaluation.collapse import RANK_GROUPS, evenly_spaced, groups_of, ranks_without, spread
 from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.faiss_bank import SearchedBank
 from lvm_gates.harness.evaluation.observations import Observations
-from lvm_gates.harness.evaluation.perturbations import ablate, ablation_names
+from lvm_gates.harness.evaluation.observe_block import observe_block, rollout
+from lvm_gates.harness.evaluation.observed import Observed
 from lvm_gates.harness.predictors.predictor import (
     PROBED_AGAIN,
     NamedPredictor,
-    answers,
+    accelerator_of,
     ask,
     check_batch_invariance,
 )
 
+# Windows, those of them whose predictions are wanted, the batch size, whether spoiled contexts are asked for.
+_Look = Callable[[Windows, slice | Int[np.ndarray, " k"], int, bool], list[Observed]]
+
 # Windows in hand at once at least, and at most a batch that is larger. With C = 5 and D = 768 this keeps contexts and
 # seven offsets under 100 MB; it is no option because nothing may depend on it.
 CHUNK = 256
-
-
-class Observed(NamedTuple):
-    """What one predictor did on consecutive windows, by the names of `Observations`; nothing where there are none."""
-
-    predictions: Float[np.ndarray, "b d"]
-    """Of all windows of a block; later of those alone that collapse is looked for on."""
-    values: dict[str, np.ndarray]
 
 
 def ignore_progress(done: int, total: int) -> None:
@@ -151,25 +146,35 @@ def observe_share(
         predictions: of each predictor, of all windows; those of these windows are written, or none where it is empty.
     """
     windows = evaluation.windows.take(share)
+    look = _look(predictors, evaluation)
     parts: list[list[Observed]] = [[] for _ in predictors]
     looked_at, done = evenly_spaced(len(evaluation.windows)), 0
     for batch in windows.batches(_in_hand(batch_size)):
-        block = Block(batch, evaluation)
         here = slice(share.start + done, share.start + done + len(batch))
         mine = looked_at[(looked_at >= here.start) & (looked_at < here.stop)] - here.start
-        done += len(batch)
-        observed = _observe_block(predictors, block, batch_size, ablations)
+        whole = bool(predictions) or not done  # some of the first are asked again
+        observed = look(batch, slice(None) if whole else mine, batch_size, ablations)
         for number, (own, named, part) in enumerate(zip(parts, predictors, observed, strict=True)):
-            if not own:
-                few = slice(0, PROBED_AGAIN)
-                check_batch_invariance(
-                    named, block.contexts[few], batch.targets[few], batch_size, part.predictions[few]
-                )
+            if not done:
+                few = batch.take(slice(0, PROBED_AGAIN))
+                contexts = evaluation.vectors(few.context_rows)
+                check_batch_invariance(named, contexts, few.targets, batch_size, part.predictions[:PROBED_AGAIN])
             if predictions:
                 predictions[number][here] = part.predictions
-            own.append(Observed(part.predictions[mine], part.values))
+            own.append(part._replace(predictions=part.predictions[mine]) if whole else part)
+        done += len(batch)
         on_progress(done, len(windows))
     return [_concatenated(own) for own in parts]
+
+
+def _look(predictors: Sequence[NamedPredictor], evaluation: EvaluationSet) -> _Look:
+    """How predictors are asked over some windows: on the accelerator that all of them are on, else here."""
+    device = accelerator_of(predictors)
+    if device is None:
+        return partial(observe_block, predictors, evaluation)
+    from lvm_gates.harness.evaluation.block_on_device import SplitOnDevice
+
+    return partial(SplitOnDevice(evaluation, device).observe, predictors)
 
 
 def room_for_predictions(evaluation: EvaluationSet) -> Float[np.ndarray, "n d"]:
@@ -233,69 +238,6 @@ def joined(parts: Sequence[Observed], evaluation: EvaluationSet, *, rank_interva
     )
 
 
-def _observe_block(
-    predictors: Sequence[NamedPredictor], block: Block, batch_size: int, ablations: bool
-) -> list[Observed]:
-    bases = [ask(named, block.contexts, block.windows.targets, batch_size) for named in predictors]
-    cosine = [cosines(base, block.targets) for base in bases]
-    shape = (len(predictors), len(block), len(ablation_names(block.windows.context)))
-    ablation = _ablations(predictors, block, batch_size) if ablations else np.full(shape, np.nan)
-    ranks = block.ranking.ranks_together(bases)
-    return [
-        _part(
-            base,
-            own,
-            spoiled - own[:, None],
-            _rollout(named, base, block, batch_size),
-            ranked,
-            block,
-            np.isfinite(own) & (np.isfinite(spoiled).all(axis=1) | (not ablations)),
-        )
-        for named, base, own, spoiled, ranked in zip(predictors, bases, cosine, ablation, ranks, strict=True)
-    ]
-
-
-def _part(
-    base: Float[np.ndarray, "b d"],
-    cosine: Float[np.ndarray, " b"],
-    ablation: Float[np.ndarray, "b ablations"],
-    rollout: Float[np.ndarray, "b horizon"],
-    ranks: Ranks,
-    block: Block,
-    finite: Bool[np.ndarray, " b"],
-) -> Observed:
-    offset, nearest = block.around(base)
-    values = {
-        "cosine": cosine,
-        "coherence": block.coherence,
-        "nearest_context": nearest,
-        "nearest_reference": block.nearest_reference,
-        "offset": offset,
-        "offset_exists": block.offset_exists,
-        "rank": ranks.rank,
-        "pool_size": ranks.size,
-        "ablation": ablation,
-        "rollout": rollout,
-        "rollout_exists": block.ahead_exists,
-        "finite": finite & (np.isfinite(rollout).all(axis=1) | ~block.ahead_exists),
-    }
-    return Observed(base, values)
-
-
-def _ablations(
-    predictors: Sequence[NamedPredictor], block: Block, batch_size: int
-) -> Float[np.ndarray, "p b ablations"]:
-    """cos(prediction, target) of each predictor under each ablation."""
-    windows, evaluation = block.windows, block.evaluation
-    names = ablation_names(windows.context)
-    found = np.empty((len(predictors), len(windows), len(names)))
-    for column, name in enumerate(names):
-        spoiled = ablate(name, block.contexts, windows, evaluation.rows, evaluation.seed)
-        for own, named in zip(found, predictors, strict=True):
-            own[:, column] = cosines(answers(named, spoiled, windows.targets, batch_size), block.targets)
-    return found
-
-
 def observe_rollout(
     named: NamedPredictor, evaluation: EvaluationSet, *, batch_size: int
 ) -> Float[np.ndarray, "n horizon"]:
@@ -303,21 +245,5 @@ def observe_rollout(
     parts = []
     for batch in evaluation.windows.batches(_in_hand(batch_size)):
         block = Block(batch, evaluation)
-        parts.append(_rollout(named, ask(named, block.contexts, batch.targets, batch_size), block, batch_size))
+        parts.append(rollout(named, ask(named, block.contexts, batch.targets, batch_size), block, batch_size))
     return np.concatenate(parts)
-
-
-def _rollout(
-    named: NamedPredictor, base: Float[np.ndarray, "b d"], block: Block, batch_size: int
-) -> Float[np.ndarray, "b horizon"]:
-    """Closed loop: each prediction becomes the newest frame. Prediction h answers for the chunk at offset +h."""
-    kept, context = block.looped, block.contexts.shape[1]
-    found = np.full((len(block), block.evaluation.horizon), np.nan)
-    prediction, frames = base[kept], block.loop_frames
-    for step, truth in enumerate(block.looped_ahead):
-        if step:
-            frames[:, context + step - 1] = prediction
-            rows = block.windows.targets[kept] + step
-            prediction = ask(named, frames[:, step : context + step], rows, batch_size)
-        found[kept, step] = dots(prediction, truth)
-    return found

@@ -25,6 +25,36 @@ def ablation_names(context: int) -> list[str]:
     return [SHUFFLE, REVERSE, *left_out, REPEAT_LAST, CROSS_ARTICLE]
 
 
+def spoiled_places(name: str, windows: Windows, seed: int) -> Int[np.ndarray, "n c"]:
+    """Which frame stands where in the contexts of ``windows`` as they are spoiled in one way.
+
+    Args:
+        name: one of `ablation_names`.
+        windows: whose contexts are spoiled.
+        seed: of the session.
+
+    Returns:
+        For each place the frame, 0 for the oldest; C for the one that `donor_rows` gives.
+    """
+    context = windows.context
+    if name == SHUFFLE:
+        return permutations(windows.targets, context, seed)
+    places = np.tile(np.arange(context), (len(windows), 1))
+    if name == REVERSE:
+        return places[:, ::-1]
+    if name == REPEAT_LAST:
+        return np.full_like(places, context - 1)
+    if name == CROSS_ARTICLE:
+        places[:, -1] = context
+        return places
+    frame = int(name.removeprefix("leave_out_"))
+    # The original leave-one-out put the last frame back when it left the last frame out, so the frame that matters
+    # most was never missing (docs/sources.md, "Leave-one-out that restores the last frame"). Here the neighbour takes
+    # the place: the one before, or the one after for the oldest frame.
+    places[:, frame] = frame - 1 if frame else min(1, context - 1)
+    return places
+
+
 def ablate(
     name: str,
     contexts: Float[np.ndarray, "b c d"],
@@ -41,22 +71,11 @@ def ablate(
         donors: sorted rows from which a frame of another article may be taken.
         seed: of the session.
     """
-    if name == SHUFFLE:
-        order = permutations(windows.targets, windows.context, seed)
-        return np.take_along_axis(contexts, order[:, :, None], axis=1)
-    if name == REVERSE:
-        return contexts[:, ::-1].copy()
-    if name == REPEAT_LAST:
-        return np.repeat(contexts[:, -1:], windows.context, axis=1)
-    spoiled = contexts.copy()
-    if name == CROSS_ARTICLE:
-        spoiled[:, -1] = windows.corpus.vectors(donor_rows(windows, donors, seed))
-        return spoiled
-    frame = int(name.removeprefix("leave_out_"))
-    # The original leave-one-out put the last frame back when it left the last frame out, so the frame that matters
-    # most was never missing (docs/sources.md, "Leave-one-out that restores the last frame"). Here the neighbour takes
-    # the place: the one before, or the one after for the oldest frame.
-    spoiled[:, frame] = contexts[:, frame - 1 if frame else min(1, windows.context - 1)]
+    places = spoiled_places(name, windows, seed)
+    foreign = places == windows.context
+    spoiled = contexts[np.arange(len(contexts))[:, None], np.where(foreign, 0, places)]
+    if foreign.any():
+        spoiled[foreign] = windows.corpus.vectors(donor_rows(windows, donors, seed)[np.nonzero(foreign)[0]])
     return spoiled
 
 

@@ -26,6 +26,6 @@ def window_facts(evaluation: EvaluationSet) -> WindowFacts:
     parts = []
     for batch in evaluation.windows.batches(_AT_ONCE):
         block = Block(batch, evaluation)
-        parts.append((block.offset_exists, block.ahead_exists, block.coherence))
+        parts.append((block.around.offset_exists, block.around.ahead_exists, block.coherence))
     offset, rollout, coherence = (np.concatenate(column) for column in zip(*parts, strict=True))
     return WindowFacts(offset, rollout, evaluation.has_donor, coherence)

@@ -19,14 +19,8 @@ from lvm_gates.harness.evaluation.evaluation_set import EvaluationSet
 from lvm_gates.harness.evaluation.faiss_bank import SearchedBank
 from lvm_gates.harness.evaluation.faults import load_fault, save_fault
 from lvm_gates.harness.evaluation.observations import Observations
-from lvm_gates.harness.evaluation.observe import (
-    Observed,
-    joined,
-    observe_share,
-    ranked_in,
-    room_for_predictions,
-    share_of,
-)
+from lvm_gates.harness.evaluation.observe import joined, observe_share, ranked_in, room_for_predictions, share_of
+from lvm_gates.harness.evaluation.observed import Observed
 from lvm_gates.harness.judging.observing import Asked, Observing
 from lvm_gates.harness.judging.shared_work import OnProgress, Piece, do_all
 

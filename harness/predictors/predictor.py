@@ -5,18 +5,23 @@ exist at all (the oracle, the skip) is an *oracle*: it is told which row follows
 context it sees is the run of chunks before that row, so a mistake in the engine's indices shows as a wrong answer.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, UInt
 
+from lvm_gates.harness.base.device import ranks_there
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.harness.base.vectors import slices, unit
 from lvm_gates.harness.leaks.record import TrainingRecord
 from lvm_gates.harness.predictors.isolation.factory import as_array, told
 from lvm_gates.harness.predictors.training_history import Training
 from lvm_gates.harness.predictors.width import broke
+
+if TYPE_CHECKING:
+    import torch
 
 # Largest distance between two answers to one context, as unit vectors. Float32 moves them by up to 8.5e-7: measured on
 # the four original architectures at 64, 384 and 768 dimensions, batches of 256, 64, 16, 7 and 1, two seeds each
@@ -92,6 +97,17 @@ class NamedPredictor:
     def name(self) -> str:
         """As given on the command line."""
         return self.identity.name
+
+
+def accelerator_of(predictors: Sequence[NamedPredictor]) -> "torch.device | None":
+    """The accelerator on which all of some predictors answer tensors (`harness.predictors.tensors`) that can be ranked
+    there; None where there is no such one.
+    """
+    devices = {
+        getattr(n.predictor, "device", None) if hasattr(n.predictor, "predict_tensor") else None for n in predictors
+    }
+    device = devices.pop() if len(devices) == 1 else None
+    return device if device is not None and ranks_there(device.type) else None
 
 
 def ask(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from lvm_gates.harness.base.errors import UserError
 from lvm_gates.models.base import NextEmbedding
@@ -41,17 +42,26 @@ class TorchPredictor:
         Raises:
             UserError: contexts of another width, or longer than the network can read.
         """
+        # Copied, since contexts may be a read-only or reversed view.
+        x = torch.from_numpy(np.array(contexts, dtype=np.float32, order="C")).to(self.device)
+        predictions: Float[np.ndarray, "b d"] = self.predict_tensor(x).cpu().numpy()
+        return predictions
+
+    def predict_tensor(self, contexts: Float[Tensor, "b c d"]) -> Float[Tensor, "b d"]:
+        """The same for contexts that are on the device, and left there.
+
+        Raises:
+            UserError: as `predict`.
+        """
         if contexts.ndim != 3 or contexts.shape[2] != self.dim:
             raise UserError(
-                f"{self.name}: reads contexts of shape (B, C, {self.dim}) but got {contexts.shape}; give it "
+                f"{self.name}: reads contexts of shape (B, C, {self.dim}) but got {tuple(contexts.shape)}; give it "
                 f"embeddings {self.dim} wide."
             )
         # cuDNN would otherwise run recurrent layers in TF32, good to three digits only.
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            # Copied, since contexts may be a read-only or reversed view.
-            x = torch.from_numpy(np.array(contexts, dtype=np.float32, order="C")).to(self.device)
             try:
-                predictions: Float[np.ndarray, "b d"] = self.module(with_position(x, self.position_scale)).cpu().numpy()
+                predictions: Float[Tensor, "b d"] = self.module(with_position(contexts, self.position_scale))
             except ValueError as error:
                 raise UserError(f"{self.name}: {error}; use a shorter context.") from error
         return predictions

@@ -23,7 +23,7 @@ from lvm_gates.harness.worlds.world import synthesise
 ROOT = Path(__file__).parents[2]
 RECIPES = tomllib.loads(REPORTED.read_text())["recipe"]
 COLLAPSE = tomllib.loads((ROOT / "ci" / "collapse.toml").read_text())["recipe"]
-KEYS = {"name", "command", "val_cosine", "collapse", "margin", "r5", "rollout", "gates", "fault"}
+KEYS = {"name", "command", "val_cosine", "collapse", "margin", "r5", "rollout", "gates", "fault", "last"}
 
 
 @pytest.mark.parametrize("reported", RECIPES + COLLAPSE, ids=lambda one: one["name"])
@@ -59,7 +59,8 @@ def test_epochs_are_the_documented_ones(command, epochs):
         ([0.4599, 0.4758, -0.0494], "epoch 3: 0.476 to -0.049, -110%"),
         ([-0.1, -0.2, 0.1], "none"),
         ([0.396, 0.241, 0.22, 0.15], "epoch 2: 0.396 to 0.241, -39%"),
-        ([0.377, 0.072, 0.226, 0.207, 0.032], "epoch 2: 0.377 to 0.072, -81%; epoch 5: 0.207 to 0.032, -85%"),
+        ([0.394, 0.357, 0.357, 0.167], "epoch 2: 0.394 to 0.357, -9%; epoch 4: 0.357 to 0.167, -53%"),
+        ([0.369, 0.173, 0.038, 0.022, -0.027], "epoch 2: 0.369 to 0.173, -53%"),
         ([0.5], "none"),
     ],
 )
@@ -259,19 +260,30 @@ def test_one_command_makes_every_table(named):
         assert texts == ["a.npz", "b.npz"]
 
 
-def test_the_collapse_is_shown_epoch_by_epoch(commands, tmp_path):
-    """Without gates; the corpus is made once, in --out."""
+def test_the_collapse_is_shown_epoch_by_epoch_and_its_last_epoch_gated(commands, tmp_path):
+    """The corpus is made once, in --out."""
     asked, _ = commands
-    given = ["--corpus", "wiki-64", "--out", str(tmp_path), "--train-only"]
+    given = ["--corpus", "wiki-64", "--out", str(tmp_path), "--terms"]
     given += ["--rows", str(ROOT / "ci" / "collapse.toml")]
     for _ in range(2):
         result = CliRunner().invoke(main, given)
         assert result.exit_code == 0, result.output
-    corpus = tmp_path / "corpora" / "wiki-64"
+    corpus = (tmp_path / "corpora" / "wiki-64").resolve()
     assert result.output.count(str(corpus)) == 0, "made the first time"
-    assert [command[1] for command in asked] == ["p6b"] * 4
-    assert all(command[command.index("--corpus") + 1] == corpus.resolve().as_posix() for command in asked)
-    assert "| P6b v1, wide enough | 1 | 0.500 | – | – | – | – | – |" in (tmp_path / "table.md").read_text()
+    trained = [command for command in asked if command[1] == "p6b"]
+    assert len(trained) == 4
+    assert all(command[command.index("--corpus") + 1] == str(corpus) for command in trained)
+    # Gated the first time only, both checkpoints of both rows in one session.
+    gated = [command for command in asked if "gates/" in command]
+    models = [part.removeprefix("--model=") for part in gated[0] if part.startswith("--model=")]
+    assert len(gated) == 2
+    rows = [tmp_path.resolve() / f"P6b-{version},-wide-enough" for version in ("v1", "v2")]
+    assert models == [str(row / name) for row in rows for name in ("best_model.pt", "final_model.pt")]
+    text = (tmp_path / "table.md").read_text()
+    assert "| P6b v1, wide enough | 1 | 0.500 | – | – | – | – | – |" in text
+    assert [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| P6b v1")] == [
+        "| P6b v1, wide enough", "| P6b v1, wide enough", "| P6b v1, wide enough", "| P6b v1, wide enough, last epoch"
+    ]  # fmt: skip
 
 
 def test_by_epoch_has_a_line_an_epoch():

@@ -13,7 +13,7 @@ import pytest
 import lvm_gates.harness.corpus.windows
 import lvm_gates.harness.evaluation.block
 import lvm_gates.harness.evaluation.candidates
-import lvm_gates.harness.evaluation.observe
+import lvm_gates.harness.evaluation.observe_block
 import lvm_gates.harness.evaluation.perturbations
 from lvm_gates.harness.evaluation.block import Block
 from lvm_gates.harness.evaluation.evaluation_set import OFFSETS
@@ -75,14 +75,14 @@ def test_target_compared_along_another_float_path(make_run: MakeRun, monkeypatch
 
 
 def test_rollout_shifted(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    rollout = lvm_gates.harness.evaluation.observe._rollout
+    rollout = lvm_gates.harness.evaluation.observe_block.rollout
 
     def shifted(named, base, block, batch_size):
         cosines = rollout(named, base, block, batch_size)
         cosines[:, 0] = np.einsum("bd,bd->b", base, block.ahead(2))
         return cosines
 
-    monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "_rollout", shifted)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.observe_block, "rollout", shifted)
     assert "control:oracle fails its check" in caught(make_run("control:oracle"))
 
 
@@ -96,19 +96,19 @@ def test_shuffle_that_does_not_shuffle(make_run: MakeRun, monkeypatch: pytest.Mo
 
 
 def test_leave_one_out_that_restores_the_last_frame(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    ablate = lvm_gates.harness.evaluation.observe.ablate
+    ablate = lvm_gates.harness.evaluation.observe_block.ablate
 
     def restoring(name, contexts, windows, donors, seed):
         if name == f"leave_out_{windows.context - 1}":
             return contexts.copy()
         return ablate(name, contexts, windows, donors, seed)
 
-    monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "ablate", restoring)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.observe_block, "ablate", restoring)
     assert "control:persistence fails its check" in caught(make_run("control:oracle"))
 
 
 def test_reverse_that_loses_a_frame(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    ablate = lvm_gates.harness.evaluation.observe.ablate
+    ablate = lvm_gates.harness.evaluation.observe_block.ablate
 
     def losing(name, contexts, windows, donors, seed):
         spoiled = ablate(name, contexts, windows, donors, seed)
@@ -116,7 +116,7 @@ def test_reverse_that_loses_a_frame(make_run: MakeRun, monkeypatch: pytest.Monke
             spoiled[:, 0] = spoiled[:, 1]
         return spoiled
 
-    monkeypatch.setattr(lvm_gates.harness.evaluation.observe, "ablate", losing)
+    monkeypatch.setattr(lvm_gates.harness.evaluation.observe_block, "ablate", losing)
     assert "control:context-mean fails its check" in caught(make_run("control:oracle"))
 
 

@@ -7,7 +7,7 @@ import torch
 from steps import build
 from tiny import has_published
 from torch.optim import AdamW
-from torch.utils._python_dispatch import TorchDispatchMode
+from waiting import Waiting
 
 from lvm_gates.harness.predictors.architectures import build as build_network
 from lvm_gates.trainers import epoch as epoch_module
@@ -22,22 +22,7 @@ RECIPES = [[name] for name in sorted(main.commands) if name != "grid"]
 RECIPES += [[*one, "--as-published"] for one in RECIPES if has_published(one[0])]
 RECIPES += [["p6b", "--version", version] for version in ("v1", "v2", "v2.1", "v2.2", "v2.3")]
 RECIPES += [["p6", "--network", "next-token"], ["p7", "--option", "anchor"]]
-# What a device answers only when it has done all that came before.
-WAITING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::is_nonzero"}
 LATE = 12
-
-
-class Waiting(TorchDispatchMode):
-    """Notes every operation that waits."""
-
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func._schema.name in WAITING:
-            self.found.append(func._schema.name)
-        return func(*args, **(kwargs or {}))
 
 
 @contextmanager

@@ -47,6 +47,7 @@ def test_a_missed_gate_is_tried_again_with_more_position_and_bias(corpus, tmp_pa
     verdicts = [line for line in said if "stage A" in line]
     assert [line.split(": ")[0] for line in verdicts] == [str(run) for run in runs(out).values()]
     assert all("misses its gate: margin is " in line and "wanted >= +2.00" in line for line in verdicts)
+    assert "on text stages B and C are out of reach" in said[-1]
     # The second epoch is half and a third of the way up to .10 and .6, then .15 and .8, then .20 and 1.0.
     expected = [(0.1 / 2, 0.6 / 3), (0.15 / 2, 0.8 / 3), (0.2 / 2, 1.0 / 3)]
     for run, wanted in zip(runs(out).values(), expected, strict=True):
@@ -59,6 +60,7 @@ def test_stages_b_and_c_follow_a_passed_gate_only(corpus, tmp_path, gate):
     said = trained(*p51(corpus, tmp_path / "passed", "--epochs", "6")).output
     assert list(runs(tmp_path / "passed")) == ["passed"]
     assert "stage A passes its gate" in said
+    assert "out of reach" not in said
     records = history(tmp_path / "passed")
     # 132 windows: 40 of them in epochs 1 and 2, 93 from epoch 3.
     assert [record["windows"] for record in records] == [40, 40, 93, 93, 93, 93]
@@ -66,7 +68,8 @@ def test_stages_b_and_c_follow_a_passed_gate_only(corpus, tmp_path, gate):
     result = lvm_train(*p51(corpus, tmp_path / "missed", "--epochs", "6", "--retries", "1"))
     assert result.exit_code == 1
     assert "stage A missed its gate in all 2 attempts, so stages B and C were not trained" in result.output
-    assert "R@5 of .60" in result.output
+    assert "on text stages B and C are out of reach" in result.output
+    assert "R@5 of .60, and the best control has .20" in result.output
     assert [len(history(run)) for run in runs(tmp_path / "missed").values()] == [2, 2]
 
 

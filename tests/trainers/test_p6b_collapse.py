@@ -20,10 +20,11 @@ STEPS = 150
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory):
-    """All training windows of a slowly varying, reversible chain, with P6's target."""
+    """Every third training window of a slowly varying, reversible chain, with P6's target."""
     corpus = synthesise("wiki", tmp_path_factory.mktemp("wiki"), articles=10, dim=384)
     windows, _ = training_windows(corpus, 5, 2)
-    return Gatherer(Needs(target=2), torch.device("cpu"), np.random.default_rng(0), windows.targets).gather(windows)
+    gatherer = Gatherer(Needs(target=2), torch.device("cpu"), np.random.default_rng(0), windows.targets)
+    return gatherer.gather(windows.take(slice(None, None, 3)))
 
 
 def converge(batch, objective, epoch=1):
@@ -51,7 +52,7 @@ def test_v1_leaves_the_text_and_v2_does_not(batch):
     assert plain[1] > 0.6, "the best linear regressor lies near the frames it has seen"
     # The weight is share x MSE / term: it hits its clamp because the margin is met, and the push goes on.
     assert v1[2] == pytest.approx(0.05)
-    # Found: cosines to the target .498 (MSE), .202 (v1), .468 (v2); to c_3 .735, -.321, .462. In fewer dimensions it is
+    # Found: cosines to the target .500 (MSE), .202 (v1), .472 (v2); to c_3 .737, -.321, .472. In fewer dimensions it is
     # less, since the clamp of .05 stands against a larger pull of the MSE: .393 and .170 at 32.
     assert v1[0] < plain[0] / 2
     assert v1[1] < -0.25
@@ -66,11 +67,11 @@ def test_v22_leaves_the_text_at_the_schedule_of_epoch_8_and_v23_does_not(batch):
         converge(batch, p6b.objective(p6b.version_of(name, published=True), published=True), epoch=8)
         for name in ("v2.2", "v2.3")
     )
-    # Found: cosines to the target .099 and .353, to c_3 -.517 and .045.
+    # Found: cosines to the target .099 and .354, to c_3 -.515 and .045.
     assert v22[0] < 0.15
     assert v22[1] < -0.4
     assert v22[2] == pytest.approx(0.03), "at its clamp"
-    # At the pressure of its own last epochs v2 goes as far as its rule lets it: .358, .059.
+    # At the pressure of its own last epochs v2 goes as far as its rule lets it: .338, .001.
     v2 = converge(batch, p6b.objective(p6b.version_of("v2", published=True), published=True), epoch=12)
     assert 0.3 < v2[0] < 0.42
     assert abs(v2[1]) < 0.15

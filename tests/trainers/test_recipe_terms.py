@@ -1,5 +1,6 @@
 """What a recipe's terms look at, as documented and as run, and what is left of them without auxiliary terms."""
 
+import dataclasses
 import math
 
 import pytest
@@ -10,8 +11,10 @@ from lvm_gates.models.ranker import context_anchor
 from lvm_gates.trainers.losses import (
     adaptive_weight,
     anti_copy,
+    cosine,
     directional_gate,
     directional_margin,
+    future_margin,
     micro_ranking,
     mse_loss,
     softplus_margin,
@@ -62,17 +65,38 @@ def test_p51_ranks_against_the_true_last_frame_or_as_published_the_corrupted(bui
         assert torch.equal(found, micro_ranking(made.prediction, made.target, last))
 
 
+@pytest.mark.parametrize(("recipe", "margin"), [("p2", 0.01), ("p3", 0.008), ("p4", 0.008)])
+def test_the_future_margin_is_the_documents_or_as_published_missing_until_asked_for(built, made, recipe, margin):
+    expected = future_margin(made.prediction, made.target, made.future, made.future_exists, margin)
+    assert torch.equal(built(recipe).objective(made).parts["future"], expected)
+    published = built(recipe, "--as-published")
+    assert "future" not in published.objective(made).parts
+    assert published.needs.ahead == 0
+    asked = built(recipe, "--as-published", "--set", "future.weight=.002")
+    assert torch.equal(asked.objective(made).parts["future"], expected)
+    assert asked.needs.ahead == 2
+
+
+@pytest.mark.parametrize("extra", [[], ["--as-published"]])
+def test_p2s_anti_copy_is_off_until_it_is_asked_for(built, made, extra):
+    assert "anti_copy" not in built("p2", *extra).objective(made).parts
+    asked = built("p2", *extra, "--set", "anti_copy.weight=1:0 11:.002")
+    assert "anti_copy" not in asked.objective(dataclasses.replace(made, epoch=10)).parts
+    found = asked.objective(dataclasses.replace(made, epoch=11)).parts["anti_copy"]
+    assert torch.equal(found, anti_copy(made.prediction, made.target, made.read if extra else made.context, 0.01))
+
+
 def test_p2_penalises_what_is_added_to_the_last_frame(built, made):
     found = built("p2").objective(made).parts["residual"]
     assert found.item() == pytest.approx((made.raw - made.read[:, -1]).square().mean().item())
 
 
-def test_p4_rolls_out_with_gradient_or_as_published_one_step(built):
+def test_p4_rolls_out_with_gradient_or_as_published_asks_again_and_moves_the_first_step(built):
     """A mean over three steps, the first the error to the target; as run the second alone has a penalty."""
-    contexts = []
+    asked = []
 
     def stands_still(context):
-        contexts.append(context)
+        asked.append((context, torch.is_grad_enabled()))
         return context[:, -1]
 
     made = step(4, predict=stands_still)
@@ -80,14 +104,19 @@ def test_p4_rolls_out_with_gradient_or_as_published_one_step(built):
     error = mse_loss(made.prediction, made.target).item() / 3
     assert error > 0.05, "the first step must show"
     assert built("p4").objective(made).parts["rollout"].item() == pytest.approx(error + 2 / 3 * 10 * 0.05, rel=1e-4)
-    first, second = contexts
+    # The first step is what the regression loss has.
+    (first, _), (second, _) = asked
     assert torch.equal(first, torch.cat([made.read[:, 1:], made.prediction[:, None]], dim=1))
     assert torch.equal(second, torch.cat([first[:, 1:], made.prediction[:, None]], dim=1))
     assert first.requires_grad
-    contexts.clear()
+    asked.clear()
+    error = mse_loss(made.read[:, -1], made.target).item() / 3
     published = built("p4", "--as-published").objective(made).parts["rollout"]
     assert published.item() == pytest.approx(error + 1 / 3 * 10 * 0.05, rel=1e-4)
-    assert [context.requires_grad for context in contexts] == [False]
+    (first, moves), (second, follows) = asked
+    assert torch.equal(first, made.read)
+    assert torch.equal(second, torch.cat([made.read[:, 1:], made.read[:, -1:]], dim=1))
+    assert (moves, follows) == (True, False)
 
 
 WITHOUT_AUXILIARY = {
@@ -171,6 +200,19 @@ def test_p6b_weighs_against_the_chunk_it_never_sees(built, made):
         assert parts["direction"].item() == pytest.approx(softplus_margin(gap, 0.02, 4.0).item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("extra", [[], ["--as-published"]])
+def test_v23s_confidence_comes_before_its_cap(built, made, extra):
+    """A clamp of 1 lets the cap act: the weight is then the cap's, whatever the confidence has left of it."""
+    asked = ["--set", "direction.low=1", "--set", "direction.high=1", "--set", "confidence.start=-1"]
+    recipe = built("p6b", "--version", "v2.3", *extra, *asked, "--set", "confidence.width=4")
+    now = dataclasses.replace(made, epoch=1, raw=0.1 * made.raw)
+    parts = {name: float(part) for name, part in recipe.objective(now).parts.items()}
+    cap = 0.30 * parts["mse"] / parts["direction"]
+    faded = (1 + float(cosine(now.prediction, now.target))) / 4
+    assert cap < faded < 0.5
+    assert parts["lambda"] == pytest.approx(cap, rel=1e-5)
+
+
 def test_p7s_gate_asks_whether_the_text_moves_on(built):
     """Samples nearer to the target than to the frame before the last count in full; as run none ever does."""
     made = step(20)
@@ -219,5 +261,6 @@ def test_p7s_rivals_of_the_same_article_are_left_out_or_as_published_counted(bui
     )
     # Every candidate is alike, so the loss is the logarithm of their number.
     assert float(built("p7").objective(same).parts["info_nce"]) == pytest.approx(math.log(4), rel=1e-5)
-    published = float(built("p7", "--as-published").objective(same).parts["info_nce"])
-    assert published == pytest.approx(math.log(4 + BATCH - 1), rel=1e-5)
+    for counted in (["--as-published"], ["--set", "negatives.same_article=true"]):
+        found = float(built("p7", *counted).objective(same).parts["info_nce"])
+        assert found == pytest.approx(math.log(4 + BATCH - 1), rel=1e-5)

@@ -163,12 +163,16 @@ def test_the_other_network_of_p6_trains(corpus, tmp_path):
     assert load_checkpoint(tmp_path / "best_model.pt").model_type == "next-token"
 
 
-@pytest.mark.parametrize(("layers", "depth"), [([], 2), (["--layers", "3"], 3)])
-def test_the_other_network_of_p7_trains(corpus, tmp_path, layers, depth):
+@pytest.mark.parametrize(("extra", "depth"), [([], 2), (["--layers", "3", "--as-published"], 3)])
+def test_the_other_network_of_p7_trains(corpus, tmp_path, extra, depth):
+    """It reads frames through a linear layer, as published, too."""
     line = ["p7", "--network", "ranker-lstm", "--corpus", corpus.path, "--out", tmp_path, "--width", "16"]
-    trained(*line, "--context", "3", "--epochs", "1", *layers)
+    trained(*line, "--context", "3", "--epochs", "1", *extra)
     found = load_checkpoint(tmp_path / "best_model.pt")
     assert (found.model_type, found.metadata["model_config"]["depth"]) == ("ranker-lstm", depth)
+    state = weights(tmp_path)["model_state_dict"]
+    assert state["input_proj.weight"].shape == (16, corpus.dim)
+    assert state["encoder.weight_ih_l0"].shape == (4 * 16, 16)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
-"""Command lines of lvm-train one after another in the processes of one `torchrun`, without dropout.
+"""Command lines of lvm-train one after another in the processes of one `torchrun`.
 
-Started by `test_several_processes`, as a program: dropout is drawn share by share, so only without it are weights
-comparable.
+Started by `test_several_processes`, as a program.
 """
 
 import json
@@ -12,19 +11,13 @@ import click
 
 from lvm_gates.harness.base.launched import launched
 from lvm_gates.harness.cli.together import run_together
-from lvm_gates.trainers import loop
 from lvm_gates.trainers.cli import main
 
 
 def run(lines):
     """Train what each line asks for."""
-    whole = loop.model_config_of
-    loop.model_config_of = lambda *given: {**whole(*given), "dropout": 0.0}
-    try:
-        for line in lines:
-            click.Group.main(main, line, standalone_mode=False)
-    finally:
-        loop.model_config_of = whole
+    for line in lines:
+        click.Group.main(main, line, standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,18 @@ import json
 import math
 import zipfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor
 
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.predictors.formats.exported_graph import DTYPES, UnknownNodeError, follow, function_of
 from lvm_gates.harness.predictors.formats.graph import Graph
+from lvm_gates.harness.predictors.formats.tensor_graph import TensorGraphPredictor
 from lvm_gates.harness.predictors.own_code import own_code
 
 _WHOLE = "torch.export.load(weights).module()"
@@ -76,16 +77,15 @@ def _graph(path: Path, archive: zipfile.ZipFile, device: torch.device) -> Graph:
             "may vary, torch.export.export(model, (contexts,), dynamic_shapes=({0: torch.export.Dim('batch')},))."
         )
 
-    def run(contexts: Float[np.ndarray, "b c d"]) -> Shaped[np.ndarray, "..."]:
-        values = {**known, given[0]: torch.from_numpy(contexts).to(device)}
-        with torch.inference_mode():
-            follow(graph["nodes"], values, device)
-            answer: Shaped[np.ndarray, ...] = values[outputs[0]].float().cpu().numpy()
+    def run(contexts: Float[Tensor, "b c d"]) -> Tensor:
+        values = {**known, given[0]: contexts}
+        follow(graph["nodes"], values, device)
+        answer: Tensor = values[outputs[0]]
         return answer
 
     assumed = (f"the first of {len(outputs)} outputs, {brief(outputs[0])}",) if len(outputs) > 1 else ()
     context, dim = sizes[1:] if len(sizes) == 3 else (None, None)
-    return Graph(run, assumed, context, dim)
+    return Graph(partial(TensorGraphPredictor, run=run, device=device), assumed, context, dim)
 
 
 def _json(archive: zipfile.ZipFile, name: str) -> Any:

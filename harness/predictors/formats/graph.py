@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from lvm_gates.harness.predictors.predictor import Predictor
+
 Run = Callable[[Float[np.ndarray, "b c d"]], Shaped[np.ndarray, "..."]]
 
 
@@ -32,14 +34,14 @@ class Graph:
     """What was read.
 
     Attributes:
-        run: contexts to what the graph answers.
+        predictor: of it, under a name.
         assumed: what the file does not say and was taken to be so, in words.
         context: C that its input has, None for any or unknown.
         dim: D that its input has, None for any or unknown.
         files: what it is made of beside the file itself.
     """
 
-    run: Run
+    predictor: Callable[[str], Predictor]
     assumed: tuple[str, ...] = ()
     context: int | None = None
     dim: int | None = None

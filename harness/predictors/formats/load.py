@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 from lvm_gates.harness.base.device import resolve_device
-from lvm_gates.harness.predictors.formats.graph import GraphPredictor
 from lvm_gates.harness.predictors.formats.kind import Kind
 from lvm_gates.harness.predictors.predictor import Identity, NamedPredictor
 
@@ -48,7 +47,7 @@ def load_graph(spec: str, path: Path, kind: Kind, device: str) -> NamedPredictor
             graph.assumed,
             tuple((one.name, digest(one)) for one in graph.files),
         ),
-        GraphPredictor(spec, graph.run),
+        graph.predictor(spec),
         context=graph.context,
         dim=graph.dim,
     )

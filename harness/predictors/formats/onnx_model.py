@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Float, Shaped
 
 from lvm_gates.harness.base.errors import UserError, brief
-from lvm_gates.harness.predictors.formats.graph import Graph
+from lvm_gates.harness.predictors.formats.graph import Graph, GraphPredictor
 from lvm_gates.harness.predictors.formats.onnx_files import external_files
 from lvm_gates.harness.predictors.own_code import own_code
 
@@ -65,4 +66,4 @@ def load_onnx(path: Path) -> Graph:
         return answer
 
     context, dim = (None, None) if flat else (one if isinstance(one, int) else None for one in shape[1:])
-    return Graph(run, tuple(assumed), context, dim, files)
+    return Graph(partial(GraphPredictor, run=run), tuple(assumed), context, dim, files)

@@ -9,14 +9,16 @@ import re
 import warnings
 import zipfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
+from torch import Tensor
 
 from lvm_gates.harness.base.errors import UserError, brief
 from lvm_gates.harness.predictors.formats.graph import Graph
+from lvm_gates.harness.predictors.formats.tensor_graph import TensorGraphPredictor
 from lvm_gates.harness.predictors.own_code import own_code
 
 _FORBIDDEN = re.compile(
@@ -47,19 +49,17 @@ def load_torchscript(path: Path, device: torch.device) -> Graph:
             f"{own_code(path, _WHOLE, whole=True)}."
         ) from error
 
-    def run(contexts: Float[np.ndarray, "b c d"]) -> Shaped[np.ndarray, "..."]:
-        with torch.inference_mode():
-            try:
-                answer = module(torch.from_numpy(contexts).to(device))
-            except (RuntimeError, torch.jit.Error) as error:  # the interpreter's traceback, and then the sentence
-                last = str(error).strip().splitlines()[-1]
-                raise RuntimeError(last.removeprefix("builtins.").removeprefix("RuntimeError: ")) from None
-        if not isinstance(answer, torch.Tensor):
+    def run(contexts: Float[Tensor, "b c d"]) -> Tensor:
+        try:
+            answer = module(contexts)
+        except (RuntimeError, torch.jit.Error) as error:  # the interpreter's traceback, and then the sentence
+            last = str(error).strip().splitlines()[-1]
+            raise RuntimeError(last.removeprefix("builtins.").removeprefix("RuntimeError: ")) from None
+        if not isinstance(answer, Tensor):
             raise TypeError(f"the graph returns a {type(answer).__name__} and not one tensor")
-        found: Shaped[np.ndarray, ...] = answer.float().cpu().numpy()
-        return found
+        return answer
 
-    return Graph(run)
+    return Graph(partial(TensorGraphPredictor, run=run, device=device))
 
 
 def _inspect(path: Path) -> None:

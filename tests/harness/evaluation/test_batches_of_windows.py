@@ -57,7 +57,7 @@ def test_what_is_ranked_at_once_does_not_grow_with_the_windows(make_corpus, make
     """3,000 windows against a bank of 3,000 chunks would be 72 MB in one matrix of similarities."""
     evaluation = make_set(make_corpus([1503, 1503], dim=4), context=3)
     predictions = np.asarray(evaluation.windows.target_vectors(), dtype=np.float64)
-    evaluation.bank  # noqa: B018 - kept, once they are made
+    evaluation.bank.vectors  # noqa: B018 - kept, once they are made
     tracemalloc.start()
     try:
         ranks = Ranking(evaluation.windows, evaluation).ranks(predictions)

@@ -9,7 +9,7 @@ import pytest
 from lvm_gates.harness.base.record import jsonable
 from lvm_gates.harness.controls import STANDARD_CONTROLS
 from lvm_gates.harness.corpus.windows import Windows
-from lvm_gates.harness.evaluation import observe as evaluate
+from lvm_gates.harness.evaluation import observe_block as evaluate
 from lvm_gates.harness.evaluation import perturbations
 from lvm_gates.harness.judging.card import CardRecord
 from lvm_gates.harness.judging.control_checks import EXPECTATIONS, conduct

@@ -54,7 +54,9 @@ def test_it_answers_as_its_network_in_any_batch(tmp_path, monkeypatch, name):
     for n in (1, 4, 9):
         given = contexts(n=n)
         expected = net(torch.from_numpy(given)).numpy()
-        np.testing.assert_allclose(found.predictor.predict(given), expected, atol=1e-5)
+        said = found.predictor.predict(given)
+        np.testing.assert_allclose(said, expected, atol=1e-5)
+        np.testing.assert_array_equal(found.predictor.predict_tensor(torch.from_numpy(given)), said)
     assert (found.context, found.dim) == (3, DIM)
     assert found.identity.provenance == {"format": "torch.export"}
 

@@ -30,7 +30,9 @@ def test_it_answers_as_its_network_in_eval_mode(tmp_path, traced):
         made = torch.jit.trace(net, torch.from_numpy(given)) if traced else torch.jit.script(net.train())
         made.save(str(tmp_path / "m.pt"))
     found = load_named("m.pt", root=tmp_path)
-    np.testing.assert_allclose(found.predictor.predict(given), expected, atol=1e-6)
+    said = found.predictor.predict(given)
+    np.testing.assert_allclose(said, expected, atol=1e-6)
+    np.testing.assert_array_equal(found.predictor.predict_tensor(torch.from_numpy(given)), said)
     assert found.identity.sha256 == _sha256(tmp_path / "m.pt")
     assert found.identity.provenance == {"format": "TorchScript"}
 
