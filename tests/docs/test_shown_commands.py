@@ -54,9 +54,10 @@ BY_TEST = {
     "python -m ci.growth": "tests/ci/test_growth.py",
     # The text of docs/champion.md, which is not ours to ship.
     "lvm-data import brown.npz": "tests/harness/cli/test_data_import.py",
-    "lvm-data split dev/": "tests/harness/cli/test_data_split.py",
-    "lvm-train champion --corpus dev/": "tests/trainers/test_champion.py",
-    "pytest gates/ --model=runs/champion/final_model.pt": "tests/gates/test_champion_gated.py",
+    "lvm-data import afaq.npz": "tests/harness/cli/test_data_import.py",
+    "lvm-data split train/": "tests/harness/cli/test_data_split.py",
+    "lvm-train champion --corpus train/": "tests/trainers/test_champion.py",
+    "pytest gates/ --model=runs/champion-0/final_model.pt": "tests/gates/test_champion_gated.py",
     "lvm-data embed python-docs": "tests/harness/text/test_sources.py",
     "python -m ci.schema": "tests/harness/results/test_scorecard_schema.py",
     "python -m ci.training_memory": "tests/ci/test_training_memory.py",

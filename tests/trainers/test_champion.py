@@ -12,9 +12,13 @@ from tiny import GATES, history, same_weights, trained, weights
 from lvm_gates.harness.controls.linear import fit_linear
 from lvm_gates.harness.corpus.windows import windows_of
 from lvm_gates.harness.predictors.checkpoint import load_checkpoint, torch_predictor
+from lvm_gates.models.band_gated import labelled
 from lvm_gates.models.registry import build as build_network
+from lvm_gates.trainers.averaging import WeightAverage
 from lvm_gates.trainers.champion import drawn
 from lvm_gates.trainers.domains import FOLDS, domains_of, fit
+from lvm_gates.trainers.epoch import Run
+from lvm_gates.trainers.network import Network
 
 ARTICLES = 18
 
@@ -121,6 +125,25 @@ def test_no_closed_loop_is_asked_of_nobody(objective):
     assert "rollout" not in objective("--set", "rollout.weight=0")(step(1)).parts
     assert "rollout" not in objective("--set", "rollout.share=0")(step(1)).parts
     assert "rollout" not in objective()(step(1, auxiliary=False)).parts
+
+
+def test_own_answers_are_those_of_the_network_that_is_judged(corpus, monkeypatch):
+    config, recipe = build(monkeypatch, corpus, "champion", "--set", "network.dropout=.5")
+    model = build_network("band-gated", input_dim=corpus.dim, dropout=0.5, **recipe.model).train()
+    windows = windows_of(corpus, corpus.articles("TRAIN"), 3)
+    optimizer, average = torch.optim.AdamW(model.parameters()), WeightAverage(model, 0.5)
+    run = Run(config, recipe, model, optimizer, windows, torch.device("cpu"), Network(model), average)
+    with torch.no_grad():
+        model.constant += torch.rand_like(model.constant)
+    recipe.prepare(model, windows)
+    some, article = windows.take(slice(0, 8)), torch.from_numpy(windows.clusters[:8])
+    context = torch.from_numpy(some.contexts())
+    found = run.answer(context, 1, article)
+    assert model.training
+    assert not found.requires_grad
+    read = labelled(context, torch.from_numpy(recipe.labels)[article])
+    torch.testing.assert_close(found, average.judged().eval()(read))
+    assert not torch.allclose(found, model.eval()(read), atol=1e-3)
 
 
 def test_a_tiny_run_trains_resumes_loads_and_predicts(corpus, tmp_path):
