@@ -150,7 +150,8 @@ def rollout(step: "Step", share: float, steps: int) -> "Tensor":
     import torch
 
     some = math.ceil(share * len(step.context))
-    made = int(torch.randint(steps, ()))
+    # Drawn on the CPU and read without asking a device.
+    made = int(torch.randint(steps, ()).numpy())
     context = step.context[:some]
     for _ in range(made + 1):
         context = torch.cat([context[:, 1:], step.answer(context)[:, None]], dim=1)

@@ -85,7 +85,7 @@ class Run:
         self, context: Float[Tensor, "batch context dim"], epoch: int, article: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch dim"]:
         """(B, D) unit predictions of the network as it is judged, in float32; every process makes all of them."""
-        network = self.model if self.average is None else self.average.model
+        network = self.judged
         training = network.training
         try:
             return network.eval()(self._read(context, epoch, article))
