@@ -148,7 +148,7 @@ class BandGated(NextEmbedding):
         """A weight for each frame read, in each band."""
         seen, heads = (likeness - self.centre) / self.spread, len(self.answer)
         if self.training:
-            # In turns, and not drawn one by one: nothing waits for the device, and a head computes its own windows alone.
+            # Dealt out evenly: nothing waits for the device, and a head computes its own windows alone.
             order = torch.randperm(len(seen), device=seen.device)
             moved = torch.cat([self._moved(seen[own], head) for head, own in enumerate(order.tensor_split(heads))])
             moved = moved[order.argsort()]
