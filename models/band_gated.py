@@ -163,7 +163,8 @@ class BandGated(NextEmbedding):
         width = self.answer.shape[1]
         own = slice(head * width, (head + 1) * width)
         hidden = torch.relu(functional.linear(seen, self.hidden.weight[own], self.hidden.bias[own]))
-        return self.dropout(hidden) @ self.answer[head] + self.answer_bias
+        moved: Tensor = self.dropout(hidden) @ self.answer[head] + self.answer_bias
+        return moved
 
     def spread_out(
         self,

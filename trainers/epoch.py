@@ -88,7 +88,8 @@ class Run:
         network = self.judged
         training = network.training
         try:
-            return network.eval()(self._read(context, epoch, article))
+            answered: Tensor = network.eval()(self._read(context, epoch, article))
+            return answered
         finally:
             network.train(training)
 
