@@ -1,7 +1,7 @@
 """Frames weighed band by band: a small network says how much of each frame to believe, and of nothing else.
 
 The frames of a window are its context, what ridge regressions make of it, and climatology. They are rotated to the
-principal components of the training text and cut into bands, broad topic first. How alike the frames are in each band
+principal components of the training text and cut into bands, broad topic first; one band is a choice too. How alike the frames are in each band
 (their Gram matrices) is all that the network looks at; what it answers is a weight for each frame in each band, and
 the weighted sum is the prediction. So it can say nothing that is not a blend of the frames, and what it learns is when
 to trust which: text of a source that it has never seen has Gram matrices too.
@@ -49,6 +49,7 @@ class BandGated(NextEmbedding):
         context: C, frames that are read: the last ones of a longer context, and of a shorter one the oldest again.
         domains: R, of the training text.
         reach: frames that the ridges read, the last ones; None for all.
+        bands: how many of `BAND_ENDS`, from the last; what is left out below joins the first that stays.
         width: hidden units of one of the gates.
         heads: networks whose mean are the gates.
         dropout: of them.
@@ -72,6 +73,7 @@ class BandGated(NextEmbedding):
         context: int = 5,
         domains: int = 3,
         reach: int | None = None,
+        bands: int = len(BAND_ENDS),
         width: int = 192,
         heads: int = 6,
         dropout: float = 0.1,
@@ -82,24 +84,27 @@ class BandGated(NextEmbedding):
         reach = context if reach is None else reach
         if not 1 <= reach <= context:
             raise ValueError(f"ridges of {reach} frames for a context of {context}")
+        if not 1 <= bands <= len(BAND_ENDS):
+            raise ValueError(f"{bands} bands are not between 1 and {len(BAND_ENDS)}")
         self.input_dim = input_dim
         self.output_dim = dim = prediction_dim(input_dim, output_dim)
         self.context, self.domains, self.reach = context, domains, reach
         frames = context + 3
-        cells = len(BAND_ENDS) * frames * (frames + 1) // 2
+        self.ends = [round(share * dim) for share in BAND_ENDS[-bands:]]
+        cells = bands * frames * (frames + 1) // 2
         self.register_buffer("basis", torch.eye(dim))
         self.register_buffer("ridge", torch.zeros(domains, reach * dim, dim))
         self.register_buffer("ridge_bias", torch.zeros(domains, dim))
         self.register_buffer("climatology", torch.zeros(dim))
         self.register_buffer("centre", torch.zeros(cells))
         self.register_buffer("spread", torch.ones(cells))
-        self.constant = nn.Parameter(torch.full((len(BAND_ENDS), frames), _INITIAL_WEIGHT))
+        self.constant = nn.Parameter(torch.full((bands, frames), _INITIAL_WEIGHT))
         self.hidden = nn.Linear(cells, heads * width)
         self.dropout = nn.Dropout(dropout)
         # Small, so that a head begins at the constants and what it began with is soon forgotten.
         bound = 0.1 * width**-0.5
-        self.answer = nn.Parameter(torch.empty(heads, width, len(BAND_ENDS) * frames).uniform_(-bound, bound))
-        self.answer_bias = nn.Parameter(torch.zeros(len(BAND_ENDS) * frames))
+        self.answer = nn.Parameter(torch.empty(heads, width, bands * frames).uniform_(-bound, bound))
+        self.answer_bias = nn.Parameter(torch.zeros(bands * frames))
 
     def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
         """See `NextEmbedding.raw`; a channel beyond ``input_dim`` holds the domain whose ridge is not to be read."""
@@ -179,15 +184,14 @@ class BandGated(NextEmbedding):
         return nothing.scatter_add(2, places, weights.transpose(1, 2).flatten(2)) / weights.shape[1]
 
     def _bands(self) -> list[slice]:
-        ends = [round(share * self.output_dim) for share in BAND_ENDS]
-        return [slice(begin, end) for begin, end in pairwise([0, *ends])]
+        return [slice(begin, end) for begin, end in pairwise([0, *self.ends])]
 
     @classmethod
     def config_from(cls, state: State, config: Config = NO_CONFIG) -> dict[str, Any]:
         """See `NextEmbedding.config_from`."""
         domains, inputs, dim = shape_of(state, "ridge", 3)
         # Context, two ridges and climatology are read.
-        context = shape_of(state, "constant", 2)[1] - 3
+        bands, frames = shape_of(state, "constant", 2)
         # A channel that is not read leaves no trace in the shapes.
         input_dim = config.get("input_dim", dim)
         if input_dim not in (dim, dim + 1):
@@ -198,9 +202,10 @@ class BandGated(NextEmbedding):
         return {
             "input_dim": input_dim,
             "output_dim": dim,
-            "context": context,
+            "context": frames - 3,
             "domains": domains,
             "reach": inputs // max(dim, 1),
+            "bands": bands,
             "width": shape_of(state, "answer", 3)[1],
             "heads": shape_of(state, "answer", 3)[0],
         }

@@ -75,6 +75,7 @@ class Champion:
     sized=False,
     options=[
         click.option("--width", type=click.IntRange(min=1), default=256, show_default=True, help="Units of a head."),
+        click.option("--bands", type=click.IntRange(1, 5), default=5, show_default=True, help="Bands of the frames."),
         click.option(
             "--heads", type=click.IntRange(min=1), default=3, show_default=True, help="Networks in the gates."
         ),
@@ -101,6 +102,7 @@ def champion(given: Options, own: Champion) -> Recipe:
             "context": given["context"],
             "domains": size,
             "reach": min(own.ridge.frames, given["context"]),
+            "bands": given["bands"],
             "width": given["width"],
             "heads": given["heads"],
         },
