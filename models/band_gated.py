@@ -1,7 +1,7 @@
 """Frames weighed band by band: a small network says how much of each frame to believe, and of nothing else.
 
 The frames of a window are its context, what ridge regressions make of it, and climatology. They are rotated to the
-principal components of the training text and cut into bands, broad topic first; one band is a choice too. How alike the frames are in each band
+principal components of the training text and cut into bands, broad topic first. How alike the frames are in each band
 (their Gram matrices) is all that the network looks at; what it answers is a weight for each frame in each band, and
 the weighted sum is the prediction. So it can say nothing that is not a blend of the frames, and what it learns is when
 to trust which: text of a source that it has never seen has Gram matrices too.

@@ -118,8 +118,25 @@ def test_a_width_that_its_weights_cannot_have_is_refused(network):
 
 def test_its_sizes_are_those_of_its_weights(network):
     found = type(network).config_from(network.state_dict())
-    expected = {"context": CONTEXT, "domains": DOMAINS, "reach": REACH, "width": 16, "heads": 6}
+    expected = {"context": CONTEXT, "domains": DOMAINS, "reach": REACH, "bands": 5, "width": 16, "heads": 6}
     assert found == {"input_dim": DIM, "output_dim": DIM, **expected}
+
+
+@pytest.mark.parametrize(("bands", "first"), [(1, 48), (2, 24), (5, 1)])
+def test_fewer_bands_begin_with_a_wider_one(bands, first):
+    network = build("band-gated", input_dim=DIM, context=CONTEXT, bands=bands, width=16, heads=2).requires_grad_(False)
+    assert network.eval().config_from(network.state_dict())["bands"] == bands
+    network.constant[0] = 0
+    network.answer.zero_()
+    found = network.raw(contexts())
+    assert (found[:, :first] == 0).all()
+    assert (found[:, first:] != 0).all()
+
+
+@pytest.mark.parametrize("bands", [0, 6])
+def test_bands_that_there_are_not_are_refused(bands):
+    with pytest.raises(ValueError, match=f"{bands} bands are not between 1 and 5"):
+        build("band-gated", input_dim=DIM, context=CONTEXT, bands=bands)
 
 
 @pytest.mark.parametrize("reach", [0, CONTEXT + 1])
