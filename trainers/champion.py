@@ -1,4 +1,4 @@
-"""The champion: context, ridge and climatology weighed band by band, against negatives of the window's own article.
+"""The champion: context, ridge and climatology weighed by gates, against negatives of the window's own article.
 
 The architecture is `models.band_gated`; docs/champion.md has what it reaches, and what was tried beside it.
 """
@@ -75,16 +75,16 @@ class Champion:
     sized=False,
     options=[
         click.option("--width", type=click.IntRange(min=1), default=256, show_default=True, help="Units of a head."),
-        click.option("--bands", type=click.IntRange(1, 5), default=5, show_default=True, help="Bands of the frames."),
+        click.option("--bands", type=click.IntRange(1, 5), default=1, show_default=True, help="Bands of the frames."),
         click.option(
             "--heads", type=click.IntRange(min=1), default=3, show_default=True, help="Networks in the gates."
         ),
     ],
     settings=Champion(),
-    training=Training(Optimizer(weight_decay=1.0), Rate("cosine", warmup=0.5), Average(0.99), NetworkSettings(0.6)),
+    training=Training(Optimizer(weight_decay=1.0), Rate("cosine", warmup=0.5), Average(0.99), NetworkSettings(0.0)),
 )
 def champion(given: Options, own: Champion) -> Recipe:
-    """Gates that weigh context, ridge and climatology, band by band.
+    """Gates that weigh context, ridge and climatology by how alike they are.
 
     Each file that the corpus was imported from is a domain, and the ridge that a window reads in training was fitted
     without its own, so that the gates learn how far to trust what was fitted elsewhere. A corpus of one file is dealt
