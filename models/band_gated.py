@@ -13,7 +13,7 @@ regressions of the others; a window without the channel reads all. They are read
 the mean over the ordered pairs, so that it is the same network whether there are two to be read or seven.
 
 The gates are several small networks in one, whose mean answers; in training each window is answered by one of them,
-drawn anew every time, so that they come out as different as networks trained apart.
+drawn anew every time, so that they come out as different as networks trained apart, at the price of one.
 """
 
 import reprlib
@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lvm_gates.models.base import NO_CONFIG, Config, ConfigError, NextEmbedding, State, prediction_dim, shape_of
 
@@ -47,12 +48,14 @@ class BandGated(NextEmbedding):
         output_dim: D; default ``input_dim``.
         context: C, frames that are read: the last ones of a longer context, and of a shorter one the oldest again.
         domains: R, of the training text.
+        reach: frames that the ridges read, the last ones; None for all.
+        bands: how many of `BAND_ENDS`, from the last; what is left out below joins the first that stays.
         width: hidden units of one of the gates.
         heads: networks whose mean are the gates.
         dropout: of them.
 
     Raises:
-        ValueError: an output wider than the input, or more domains than `MOST_DOMAINS`.
+        ValueError: an output wider than the input, more domains than `MOST_DOMAINS`, or a reach beyond the context.
     """
 
     basis: Tensor
@@ -69,6 +72,8 @@ class BandGated(NextEmbedding):
         *,
         context: int = 5,
         domains: int = 3,
+        reach: int | None = None,
+        bands: int = len(BAND_ENDS),
         width: int = 192,
         heads: int = 6,
         dropout: float = 0.1,
@@ -76,24 +81,30 @@ class BandGated(NextEmbedding):
         super().__init__()
         if not 1 <= domains <= MOST_DOMAINS:
             raise ValueError(f"{domains} domains are not between 1 and {MOST_DOMAINS}")
+        reach = context if reach is None else reach
+        if not 1 <= reach <= context:
+            raise ValueError(f"ridges of {reach} frames for a context of {context}")
+        if not 1 <= bands <= len(BAND_ENDS):
+            raise ValueError(f"{bands} bands are not between 1 and {len(BAND_ENDS)}")
         self.input_dim = input_dim
         self.output_dim = dim = prediction_dim(input_dim, output_dim)
-        self.context, self.domains = context, domains
+        self.context, self.domains, self.reach = context, domains, reach
         frames = context + 3
-        cells = len(BAND_ENDS) * frames * (frames + 1) // 2
+        self.ends = [round(share * dim) for share in BAND_ENDS[-bands:]]
+        cells = bands * frames * (frames + 1) // 2
         self.register_buffer("basis", torch.eye(dim))
-        self.register_buffer("ridge", torch.zeros(domains, context * dim, dim))
+        self.register_buffer("ridge", torch.zeros(domains, reach * dim, dim))
         self.register_buffer("ridge_bias", torch.zeros(domains, dim))
         self.register_buffer("climatology", torch.zeros(dim))
         self.register_buffer("centre", torch.zeros(cells))
         self.register_buffer("spread", torch.ones(cells))
-        self.constant = nn.Parameter(torch.full((len(BAND_ENDS), frames), _INITIAL_WEIGHT))
+        self.constant = nn.Parameter(torch.full((bands, frames), _INITIAL_WEIGHT))
         self.hidden = nn.Linear(cells, heads * width)
         self.dropout = nn.Dropout(dropout)
         # Small, so that a head begins at the constants and what it began with is soon forgotten.
         bound = 0.1 * width**-0.5
-        self.answer = nn.Parameter(torch.empty(heads, width, len(BAND_ENDS) * frames).uniform_(-bound, bound))
-        self.answer_bias = nn.Parameter(torch.zeros(len(BAND_ENDS) * frames))
+        self.answer = nn.Parameter(torch.empty(heads, width, bands * frames).uniform_(-bound, bound))
+        self.answer_bias = nn.Parameter(torch.zeros(bands * frames))
 
     def raw(self, x: Float[Tensor, "batch context input"]) -> Float[Tensor, "batch dim"]:
         """See `NextEmbedding.raw`; a channel beyond ``input_dim`` holds the domain whose ridge is not to be read."""
@@ -107,7 +118,7 @@ class BandGated(NextEmbedding):
         known = x[:, -self.context :, : self.output_dim]
         if known.shape[1] < self.context:
             known = torch.cat([known[:, :1].expand(-1, self.context - known.shape[1], -1), known], dim=1)
-        ridge = (known.flatten(1) @ self.ridge + self.ridge_bias[:, None]).transpose(0, 1)
+        ridge = (known[:, -self.reach :].flatten(1) @ self.ridge + self.ridge_bias[:, None]).transpose(0, 1)
         background = self.climatology.expand(len(x), 1, -1)
         return torch.cat([known, ridge, background], dim=1) @ self.basis
 
@@ -140,17 +151,25 @@ class BandGated(NextEmbedding):
 
     def weights(self, likeness: Float[Tensor, "batch pairs cells"]) -> Float[Tensor, "batch pairs bands read"]:
         """A weight for each frame read, in each band."""
-        heads, width, _ = self.answer.shape
-        hidden = torch.relu(self.hidden((likeness - self.centre) / self.spread))
-        each = self.dropout(hidden).reshape(*likeness.shape[:2], heads, width)
+        seen, heads = (likeness - self.centre) / self.spread, len(self.answer)
         if self.training:
-            # Compared, not one_hot, which looks at the values and waits for the device.
-            one = torch.randint(heads, (len(each), 1), device=each.device)
-            share = (one == torch.arange(heads, device=each.device)).to(each.dtype)[:, None, :, None]
+            # Dealt out evenly: nothing waits for the device, and a head computes its own windows alone.
+            order = torch.randperm(len(seen), device=seen.device)
+            moved = torch.cat([self._moved(seen[own], head) for head, own in enumerate(order.tensor_split(heads))])
+            moved = moved[order.argsort()]
         else:
-            share = each.new_full((1,), 1 / heads)
-        moved: Tensor = (each * share).flatten(2) @ self.answer.flatten(0, 1) + self.answer_bias
+            moved = torch.stack([self._moved(seen, head) for head in range(heads)]).mean(dim=0)
         return self.constant + _REACH * moved.reshape(*moved.shape[:-1], *self.constant.shape)
+
+    def _moved(
+        self, seen: Float[Tensor, "batch pairs cells"], head: int
+    ) -> Float[Tensor, "batch pairs bands_times_read"]:
+        """What one head makes of standardised Gram matrices."""
+        width = self.answer.shape[1]
+        own = slice(head * width, (head + 1) * width)
+        hidden = torch.relu(functional.linear(seen, self.hidden.weight[own], self.hidden.bias[own]))
+        moved: Tensor = self.dropout(hidden) @ self.answer[head] + self.answer_bias
+        return moved
 
     def spread_out(
         self,
@@ -165,13 +184,14 @@ class BandGated(NextEmbedding):
         return nothing.scatter_add(2, places, weights.transpose(1, 2).flatten(2)) / weights.shape[1]
 
     def _bands(self) -> list[slice]:
-        ends = [round(share * self.output_dim) for share in BAND_ENDS]
-        return [slice(begin, end) for begin, end in pairwise([0, *ends])]
+        return [slice(begin, end) for begin, end in pairwise([0, *self.ends])]
 
     @classmethod
     def config_from(cls, state: State, config: Config = NO_CONFIG) -> dict[str, Any]:
         """See `NextEmbedding.config_from`."""
         domains, inputs, dim = shape_of(state, "ridge", 3)
+        # Context, two ridges and climatology are read.
+        bands, frames = shape_of(state, "constant", 2)
         # A channel that is not read leaves no trace in the shapes.
         input_dim = config.get("input_dim", dim)
         if input_dim not in (dim, dim + 1):
@@ -182,8 +202,10 @@ class BandGated(NextEmbedding):
         return {
             "input_dim": input_dim,
             "output_dim": dim,
-            "context": inputs // max(dim, 1),
+            "context": frames - 3,
             "domains": domains,
+            "reach": inputs // max(dim, 1),
+            "bands": bands,
             "width": shape_of(state, "answer", 3)[1],
             "heads": shape_of(state, "answer", 3)[0],
         }

@@ -34,6 +34,7 @@ def recipe_command(
     epochs: int | Callable[[Options], int],
     batch_size: int,
     lr: float = 5e-4,
+    context: int = 5,
     sized: bool = True,
     select: Select = "val_cos",
     options: Sequence[Callable[[Command], Command]] = (),
@@ -50,6 +51,7 @@ def recipe_command(
         epochs: documented number, or a function of the options where it depends on them.
         batch_size: documented size.
         lr: documented learning rate.
+        context: documented frames.
         sized: whether the network has the sizes of a transformer.
         select: documented criterion of the best checkpoint.
         options: the recipe's own Click options.
@@ -65,7 +67,14 @@ def recipe_command(
         @click.command(name, cls=RecipeCommand, declared=declared, help=build.__doc__, short_help=first_line(build))
         @apply(options)
         @apply([size_options(width=512, layers=4, heads=8)] if sized else [])
-        @run_options(name, epochs=None if callable(epochs) else epochs, batch_size=batch_size, lr=lr, select=select)
+        @run_options(
+            name,
+            epochs=None if callable(epochs) else epochs,
+            batch_size=batch_size,
+            lr=lr,
+            context=context,
+            select=select,
+        )
         def command(**given: Any) -> History:
             if callable(epochs) and given["epochs"] is None:
                 given["epochs"] = epochs(given)

@@ -6,6 +6,7 @@ right on text that it has not seen but of the same kind, and gates learn nothing
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def fit(network: BandGated, windows: Windows, domains: Int[np.ndarray, " a"]) ->
     put(network.basis, basis)
     put(network.climatology, background)
     for domain, part in enumerate(parts):
-        linear = cached_linear([part], _SEED).model
+        linear = cached_linear([replace(part, context=network.reach)], _SEED).model
         put(network.ridge[domain], linear.weights)
         put(network.ridge_bias[domain], linear.bias)
     seen = sample_windows(windows, _SCALED_BY, _SEED)

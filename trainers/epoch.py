@@ -76,11 +76,28 @@ class Run:
         self, context: Float[Tensor, "batch context dim"], epoch: int, article: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch answers dim"]:
         """(B, N, D) float32 head outputs, computed in the precision of the run."""
-        read = with_position(context, self.scale(epoch))
-        if self.labels is not None:
-            read = labelled(read, self.labels[article])
+        read = self._read(context, epoch, article)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_mixed(self.config, self.device)):
             return self.network.answers(read)
+
+    @torch.no_grad()
+    def answer(
+        self, context: Float[Tensor, "batch context dim"], epoch: int, article: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch dim"]:
+        """(B, D) unit predictions of the network as it is judged, in float32; every process makes all of them."""
+        network = self.judged
+        training = network.training
+        try:
+            answered: Tensor = network.eval()(self._read(context, epoch, article))
+            return answered
+        finally:
+            network.train(training)
+
+    def _read(
+        self, context: Float[Tensor, "batch context dim"], epoch: int, article: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch context input"]:
+        read = with_position(context, self.scale(epoch))
+        return read if self.labels is None else labelled(read, self.labels[article])
 
     def epoch_windows(self, epoch: int) -> Windows:
         """The windows of one epoch: all, or what the curriculum selects."""
@@ -184,7 +201,10 @@ def _step(
         article=batch.article,
         epoch=epoch,
         auxiliary=auxiliary,
-        predict=lambda context: functional.normalize(run.answers(context, epoch, batch.article)[:, 0], dim=-1),
+        predict=lambda context: functional.normalize(
+            run.answers(context, epoch, batch.article[: len(context)])[:, 0], dim=-1
+        ),
+        answer=lambda context: run.answer(context, epoch, batch.article[: len(context)]),
     )
 
 

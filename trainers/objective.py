@@ -29,7 +29,8 @@ class Step:
         article: (B,) the article of each window.
         epoch: from 1.
         auxiliary: False once the sentinel has dropped the auxiliary terms.
-        predict: (B, C, D) contexts -> (B, D) unit predictions, with gradient.
+        predict: (B', C, D) contexts of the first B' windows -> (B', D) unit predictions, with gradient.
+        answer: the same as the network is judged: by averaged weights if there are such, without gradient or dropout.
     """
 
     raw: Float[Tensor, "batch dim"]
@@ -44,7 +45,8 @@ class Step:
     article: Int[Tensor, " batch"]
     epoch: int
     auxiliary: bool
-    predict: Callable[[Float[Tensor, "batch context dim"]], Float[Tensor, "batch dim"]]
+    predict: Callable[[Float[Tensor, "part context dim"]], Float[Tensor, "part dim"]]
+    answer: Callable[[Float[Tensor, "part context dim"]], Float[Tensor, "part dim"]]
 
     @property
     def prediction(self) -> Float[Tensor, "batch dim"]:

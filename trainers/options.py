@@ -17,7 +17,7 @@ Command = Callable[..., Any]
 
 
 def run_options(
-    recipe: str, *, epochs: int | None, batch_size: int, lr: float = 5e-4, select: Select
+    recipe: str, *, epochs: int | None, batch_size: int, lr: float = 5e-4, context: int = 5, select: Select
 ) -> Callable[[Command], Command]:
     """Decorate a command with the options of a run, this recipe's defaults filled in."""
     positive = click.IntRange(min=1)
@@ -31,7 +31,7 @@ def run_options(
         click.option(
             "--lr", type=click.FloatRange(min=0, min_open=True), default=lr, show_default=True, callback=finite
         ),
-        click.option("--context", type=positive, default=5, show_default=True, help="Chunks the network reads."),
+        click.option("--context", type=positive, default=context, show_default=True, help="Chunks the network reads."),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
         click.option(
             "--select",

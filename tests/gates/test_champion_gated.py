@@ -9,6 +9,7 @@ from tiny import trained
 
 def test_a_champion_is_judged_and_its_rivals_know_what_its_corpus_told(make_run, arrow, observed, tmp_path):
     line = ["champion", "--corpus", arrow, "--out", tmp_path / "run", "--epochs", "1", "--width", "8", "--heads", "2"]
+    line += ["--context", "5"]
     trained(*line, "--batch-size", "64", "--sentinel", "off")
     name = str(tmp_path / "run" / "final_model.pt")
     run = make_run(name, profile="skill", beside=observed)

@@ -6,7 +6,7 @@ import torch
 from lvm_gates.models.base import ConfigError
 from lvm_gates.models.registry import build
 
-DIM, CONTEXT, DOMAINS = 48, 3, 3
+DIM, CONTEXT, DOMAINS, REACH = 48, 3, 3, 2
 # Of three context frames, three ridges and climatology, what is read together.
 PAIRS = [[0, 1, 2, a, b, 6] for a, b in ((3, 4), (3, 5), (4, 3), (4, 5), (5, 3), (5, 4))]
 
@@ -14,7 +14,7 @@ PAIRS = [[0, 1, 2, a, b, 6] for a, b in ((3, 4), (3, 5), (4, 3), (4, 5), (5, 3),
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    made = build("band-gated", input_dim=DIM, context=CONTEXT, domains=DOMAINS, width=16).eval()
+    made = build("band-gated", input_dim=DIM, context=CONTEXT, domains=DOMAINS, reach=REACH, width=16).eval()
     made.basis.copy_(torch.linalg.qr(torch.randn(DIM, DIM))[0])
     made.ridge.normal_(std=0.1)
     made.climatology.normal_()
@@ -47,7 +47,7 @@ def test_it_is_a_blend_of_its_frames_in_each_band(network):
 def test_its_frames_are_the_context_the_ridge_of_each_domain_and_climatology(network):
     x = contexts()
     found = network.frames(x) @ network.basis.T
-    ridges = torch.stack([x.flatten(1) @ ridge for ridge in network.ridge], dim=1)
+    ridges = torch.stack([x[:, -REACH:].flatten(1) @ ridge for ridge in network.ridge], dim=1)
     expected = torch.cat([x, ridges, network.climatology.expand(5, 1, -1)], dim=1)
     torch.testing.assert_close(found, expected)
 
@@ -114,3 +114,32 @@ def test_one_head_answers_a_window_in_training_and_the_mean_of_all_afterwards():
 def test_a_width_that_its_weights_cannot_have_is_refused(network):
     with pytest.raises(ConfigError, match="input_dim 50 for weights of width 48"):
         type(network).config_from(network.state_dict(), {"input_dim": 50})
+
+
+def test_its_sizes_are_those_of_its_weights(network):
+    found = type(network).config_from(network.state_dict())
+    expected = {"context": CONTEXT, "domains": DOMAINS, "reach": REACH, "bands": 5, "width": 16, "heads": 6}
+    assert found == {"input_dim": DIM, "output_dim": DIM, **expected}
+
+
+@pytest.mark.parametrize(("bands", "first"), [(1, 48), (2, 24), (5, 1)])
+def test_fewer_bands_begin_with_a_wider_one(bands, first):
+    network = build("band-gated", input_dim=DIM, context=CONTEXT, bands=bands, width=16, heads=2).requires_grad_(False)
+    assert network.eval().config_from(network.state_dict())["bands"] == bands
+    network.constant[0] = 0
+    network.answer.zero_()
+    found = network.raw(contexts())
+    assert (found[:, :first] == 0).all()
+    assert (found[:, first:] != 0).all()
+
+
+@pytest.mark.parametrize("bands", [0, 6])
+def test_bands_that_there_are_not_are_refused(bands):
+    with pytest.raises(ValueError, match=f"{bands} bands are not between 1 and 5"):
+        build("band-gated", input_dim=DIM, context=CONTEXT, bands=bands)
+
+
+@pytest.mark.parametrize("reach", [0, CONTEXT + 1])
+def test_ridges_read_no_more_than_the_context(reach):
+    with pytest.raises(ValueError, match=f"ridges of {reach} frames for a context of 3"):
+        build("band-gated", input_dim=DIM, context=CONTEXT, reach=reach)

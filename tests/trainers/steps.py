@@ -52,5 +52,6 @@ def step(epoch, seed=0, **changes):
         epoch=epoch,
         auxiliary=True,
         predict=lambda context: context[:, -1],
+        answer=lambda context: context[:, -1],
     )
     return dataclasses.replace(made, **changes)
