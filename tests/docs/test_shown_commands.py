@@ -65,6 +65,7 @@ BY_TEST = {
     "lvm-train p1 --width 384": "tests/trainers/test_recipes.py",
     "pytest gates/ --profile=skill --corpus=dev/": "tests/gates/test_champion_gated.py",
     "lvm-data import afaq.npz": "tests/harness/cli/test_data_import.py",
+    "lvm-data import perl.npz": "tests/harness/cli/test_data_import.py",
     "lvm-data split train/": "tests/harness/cli/test_data_split.py",
     "lvm-train champion --corpus train/": "tests/trainers/test_champion.py",
     "pytest gates/ --model=runs/champion-0/final_model.pt": "tests/gates/test_champion_gated.py",

@@ -54,4 +54,6 @@ def step(epoch, seed=0, **changes):
         predict=lambda context: context[:, -1],
         answer=lambda context: context[:, -1],
     )
+    if "raw" in changes:
+        changes = {"answers": changes["raw"][:, None], **changes}
     return dataclasses.replace(made, **changes)
