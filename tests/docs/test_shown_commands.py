@@ -52,6 +52,7 @@ BY_TEST = {
     "python -m ci.speed": "tests/ci/test_speed.py",
     "make bench": "tests/ci/test_speed.py",
     "python -m ci.growth": "tests/ci/test_growth.py",
+    "python -m ci.champion_plot": "tests/ci/test_champion_plot.py",
     # The text of docs/champion.md, which is not ours to ship.
     "lvm-data import brown.npz": "tests/harness/cli/test_data_import.py",
     "lvm-data split dev/": "tests/harness/cli/test_data_split.py",
