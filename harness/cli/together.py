@@ -62,8 +62,6 @@ def run_together(command: Callable[[], Any]) -> NoReturn:
             # Not sys.exit: the group would wait for processes that are gone.
             os._exit(status)
     dist.destroy_process_group()
-    sys.stdout.flush()
-    sys.stderr.flush()
     # Not sys.exit: while an interpreter is torn down, threads of torch's may end it by SIGABRT ("terminate called
     # without an active exception", one run in some), and a run that is saved would count as failed.
     os._exit(status)
